@@ -1,0 +1,160 @@
+/*
+ * Bulk work: uploaded files become versions, and ranges are given up.
+ *
+ * Ingest bypasses transactions.  Its versions carry the timestamp of the snapshot they were made from, so
+ * whatever a transaction has committed since lies above them, deletes included.  The content goes through the
+ * log like everything else, in one record: all or nothing, and once the answer is sent for good.
+ */
+#include "engine/storage/command.h"
+#include "engine/storage/sorted_file.h"
+
+/* ---------------------------------------------------------------------------------------- upload */
+
+void command_upload(command *of) {
+    upload_request request;
+    upload_reply reply = {0};
+    reply.head.status = upload_request_decode(&request, of->body)
+                            ? uploads_write(&of->service->uploads, &request, &reply.size)
+                            : REPLY_BAD_REQUEST;
+    upload_reply_encode(&reply, of->reply);
+}
+
+/* ---------------------------------------------------------------------------------------- ingest */
+
+/* May the range be ingested into now?  Asked before the file is read, and again after. */
+static reply_status check_ingest(command *of, const ingest_request *request, slice *end) {
+    const region *within = NULL;
+    const store_state *state = &of->service->store->state;
+    reply_status status = command_region(of, &request->region, &within);
+    *end = request->end;
+    if (status == REPLY_OK) {
+        status = command_range(within, request->start, end);
+    }
+    if (status == REPLY_OK && (request->at == 0 || request->at >= TIMESTAMP_MAX)) {
+        status = REPLY_BAD_REQUEST;
+    }
+    if (status == REPLY_OK && store_state_deleted_overlaps(state, request->start, *end)) {
+        command_depends_on(of, state->deletion);
+        SOMETIMES(true, "a straggler ingests into a deleted range");
+        status = REPLY_RANGE_DELETED;
+    }
+    return status;
+}
+
+/* Add the pairs of the range that are not there yet to the record.  *count: all of the range. */
+static reply_status add_pairs(command *of, const ingest_request *request, slice end, sorted_reader *reader,
+                              buffer *record, uint64_t *count, bool *fresh) {
+    slice key, value;
+    sorted_status status = sorted_reader_seek(reader, request->start);
+    while (status == SORTED_OK) {
+        status = sorted_reader_next(reader, &key, &value);
+        if (status != SORTED_OK || !key_in_range(key, request->start, end)) {
+            break;
+        }
+        if (key.size > KEY_SIZE_MAX || value.size > VALUE_SIZE_MAX) {
+            return REPLY_BAD_REQUEST;
+        }
+        (*count)++;
+        const entry *found = command_find(of, key);
+        if (found == NULL || !entry_has_ingested(found, request->at)) {
+            record_add_pair(record, key, value);
+            *fresh = true;
+        }
+    }
+    return status == SORTED_DAMAGED ? REPLY_CORRUPT : REPLY_OK;
+}
+
+static reply_status apply_file(command *of, const ingest_request *request, slice end, slice file,
+                               uint64_t *count) {
+    store *at = of->service->store;
+    sorted_reader reader;
+    bool fresh = false;
+    buffer *record = store_record(at);
+    record_ingest(record, request->at);
+    reply_status status = sorted_reader_open_memory(&reader, file) == SORTED_OK &&
+                                  reader.summary.digest == request->digest
+                              ? REPLY_OK
+                              : REPLY_CORRUPT;
+    if (status == REPLY_OK) {
+        status = add_pairs(of, request, end, &reader, record, count, &fresh);
+    }
+    if (status == REPLY_OK && fresh) {
+        command_depends_on(of, store_apply(at));
+    } else {
+        SOMETIMES(status == REPLY_OK && *count > 0, "an ingest finds everything in its place");
+        write_log_abandon(&at->log);
+    }
+    sorted_reader_release(&reader);
+    return status;
+}
+
+static reply_status ingest(command *of, const ingest_request *request, uint64_t *count) {
+    buffer file;
+    slice end;
+    buffer_init(&file);
+    reply_status status = check_ingest(of, request, &end);
+    if (status == REPLY_OK) {
+        status = uploads_read(&of->service->uploads, request->name, &file);
+    }
+    if (status == REPLY_OK) {
+        status = check_ingest(of, request, &end);
+    }
+    if (status == REPLY_OK) {
+        status = apply_file(of, request, end, buffer_slice(&file), count);
+    }
+    buffer_release(&file);
+    return status;
+}
+
+void command_ingest(command *of) {
+    ingest_request request;
+    ingest_reply reply = {0};
+    const bool good = ingest_request_decode(&request, of->body);
+    reply.head.status = good ? ingest(of, &request, &reply.pair_count) : REPLY_BAD_REQUEST;
+    ingest_reply_encode(&reply, of->reply);
+    if (reply.head.status == REPLY_OK && request.remove && store_wait(of->service->store, of->after)) {
+        uploads_remove(&of->service->uploads, request.name);
+    }
+}
+
+/* ---------------------------------------------------------------------------------- delete range */
+
+static uint64_t count_keys(const store_state *state, slice start, slice end) {
+    uint64_t count = 0;
+    ordered_map_cursor at = ordered_map_seek(&state->data.entries, start);
+    while (ordered_map_valid(&at) && key_in_range(ordered_map_key(&at), start, end)) {
+        count++;
+        ordered_map_next(&at);
+    }
+    return count;
+}
+
+static reply_status delete_range(command *of, const delete_range_request *request, uint64_t *count) {
+    store *at = of->service->store;
+    const region *within = NULL;
+    slice end = request->end;
+    reply_status status = command_region(of, &request->region, &within);
+    if (status == REPLY_OK) {
+        status = command_range(within, request->start, &end);
+    }
+    if (status != REPLY_OK) {
+        return status;
+    }
+    *count = count_keys(&at->state, request->start, end);
+    if (*count == 0 && store_state_deleted_covers(&at->state, request->start, end)) {
+        command_depends_on(of, at->state.deletion);
+        return REPLY_OK;
+    }
+    record_delete_range(store_record(at), request->start, end);
+    command_depends_on(of, store_apply(at));
+    return REPLY_OK;
+}
+
+void command_delete_range(command *of) {
+    delete_range_request request;
+    delete_range_reply reply = {0};
+    reply.head.status = delete_range_request_decode(&request, of->body)
+                            ? delete_range(of, &request, &reply.key_count)
+                            : REPLY_BAD_REQUEST;
+    delete_range_reply_encode(&reply, of->reply);
+}

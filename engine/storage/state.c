@@ -1,0 +1,259 @@
+/*
+ * Everything a store knows, and the records that change it: see state.h.
+ */
+#include "engine/storage/state.h"
+
+/* ----------------------------------------------------------------------------- making and freeing */
+
+void store_state_init(store_state *state) {
+    *state = (store_state){0};
+    mvcc_init(&state->data);
+}
+
+static void free_bounds(slice start, slice end) {
+    sb_free((void *)start.data);
+    sb_free((void *)end.data);
+}
+
+void store_state_release(store_state *state) {
+    mvcc_release(&state->data);
+    for (uint32_t i = 0; i < state->region_count; i++) {
+        free_bounds(state->regions[i].start, state->regions[i].end);
+    }
+    for (uint32_t i = 0; i < state->deleted_count; i++) {
+        free_bounds(state->deleted[i].start, state->deleted[i].end);
+    }
+    sb_free(state->regions);
+    sb_free(state->fences);
+    sb_free(state->deleted);
+    *state = (store_state){0};
+}
+
+/* Room for one more element of a list that grows by doubling from 4. */
+static void *with_room(void *list, uint32_t count, size_t element_size) {
+    if (count == 0) {
+        return sb_alloc(4 * element_size);
+    }
+    const bool full = count >= 4 && (count & (count - 1)) == 0;
+    return full ? sb_realloc(list, 2 * (size_t)count * element_size) : list;
+}
+
+/* --------------------------------------------------------------------------------------- regions */
+
+void store_state_add_region(store_state *state, const region_description *served) {
+    sb_assert(store_state_region(state, served->id) == NULL);
+    state->regions = with_room(state->regions, state->region_count, sizeof(*state->regions));
+    state->regions[state->region_count++] = (region){.id = served->id,
+                                                     .epoch = served->epoch,
+                                                     .start = slice_copy(served->start),
+                                                     .end = slice_copy(served->end)};
+}
+
+const region *store_state_region(const store_state *state, region_id id) {
+    for (uint32_t i = 0; i < state->region_count; i++) {
+        if (state->regions[i].id == id) {
+            return &state->regions[i];
+        }
+    }
+    return NULL;
+}
+
+/* ---------------------------------------------------------------------------------------- fences */
+
+const fence *store_state_fence(const store_state *state, sb_address server) {
+    for (uint32_t i = 0; i < state->fence_count; i++) {
+        if (state->fences[i].server == server) {
+            return &state->fences[i];
+        }
+    }
+    return NULL;
+}
+
+static void raise_fence(store_state *state, sb_address server, session_id session, log_sequence sequence) {
+    for (uint32_t i = 0; i < state->fence_count; i++) {
+        fence *known = &state->fences[i];
+        if (known->server == server) {
+            if (session > known->least) {
+                known->least = session;
+                known->sequence = sequence;
+            }
+            return;
+        }
+    }
+    state->fences = with_room(state->fences, state->fence_count, sizeof(*state->fences));
+    state->fences[state->fence_count++] = (fence){.least = session, .sequence = sequence, .server = server};
+}
+
+/* -------------------------------------------------------------------------------- deleted ranges */
+
+bool store_state_is_deleted(const store_state *state, slice key) {
+    for (uint32_t i = 0; i < state->deleted_count; i++) {
+        if (key_in_range(key, state->deleted[i].start, state->deleted[i].end)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+bool store_state_deleted_overlaps(const store_state *state, slice start, slice end) {
+    for (uint32_t i = 0; i < state->deleted_count; i++) {
+        const key_range *gone = &state->deleted[i];
+        const bool before = gone->end.size > 0 && slice_compare(gone->end, start) <= 0;
+        const bool behind = end.size > 0 && slice_compare(end, gone->start) <= 0;
+        if (!before && !behind) {
+            return true;
+        }
+    }
+    return false;
+}
+
+bool store_state_deleted_covers(const store_state *state, slice start, slice end) {
+    for (uint32_t i = 0; i < state->deleted_count; i++) {
+        const key_range *gone = &state->deleted[i];
+        const bool starts = slice_compare(gone->start, start) <= 0;
+        const bool ends = gone->end.size == 0 || (end.size > 0 && slice_compare(end, gone->end) <= 0);
+        if (starts && ends) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void delete_range(store_state *state, slice start, slice end, log_sequence sequence) {
+    (void)mvcc_delete_range(&state->data, start, end);
+    state->deletion = sequence;
+    if (store_state_deleted_covers(state, start, end)) {
+        return;
+    }
+    state->deleted = with_room(state->deleted, state->deleted_count, sizeof(*state->deleted));
+    state->deleted[state->deleted_count++] =
+        (key_range){.start = slice_copy(start), .end = slice_copy(end)};
+}
+
+/* -------------------------------------------------------------------------------------- applying */
+
+static void apply_prewrite(store_state *state, log_sequence sequence, cursor *from) {
+    const timestamp start = cursor_u64(from);
+    const uint32_t ttl_ms = cursor_u32(from);
+    const slice primary = cursor_slice(from);
+    mutation one;
+    while (unpack_mutation(from, &one)) {
+        mvcc_prewrite(&state->data, start, ttl_ms, primary, &one, sequence);
+    }
+}
+
+static void apply_commit(store_state *state, log_sequence sequence, cursor *from) {
+    const timestamp start = cursor_u64(from), commit = cursor_u64(from);
+    slice key;
+    while (unpack_key(from, &key)) {
+        mvcc_commit(&state->data, key, start, commit, sequence);
+    }
+}
+
+static void apply_rollback(store_state *state, log_sequence sequence, cursor *from) {
+    const timestamp start = cursor_u64(from);
+    slice key;
+    while (unpack_key(from, &key)) {
+        mvcc_rollback(&state->data, key, start, sequence);
+    }
+}
+
+static void apply_fence(store_state *state, log_sequence sequence, cursor *from) {
+    const sb_address server = cursor_u16(from);
+    const session_id session = cursor_u64(from);
+    if (!from->failed) {
+        raise_fence(state, server, session, sequence);
+    }
+}
+
+static void apply_ingest(store_state *state, log_sequence sequence, cursor *from) {
+    const timestamp at = cursor_u64(from);
+    slice key, value;
+    while (unpack_pair(from, &key, &value)) {
+        mvcc_ingest(&state->data, key, value, at, sequence);
+    }
+}
+
+static void apply_delete_range(store_state *state, log_sequence sequence, cursor *from) {
+    const slice start = cursor_slice(from), end = cursor_slice(from);
+    if (!from->failed) {
+        delete_range(state, start, end, sequence);
+    }
+}
+
+bool store_state_apply(store_state *state, log_sequence sequence, slice record) {
+    sb_assert_op(sequence, ==, state->applied + 1);
+    cursor from = cursor_of(record);
+    switch (cursor_u8(&from)) {
+    case RECORD_PREWRITE:
+        apply_prewrite(state, sequence, &from);
+        break;
+    case RECORD_COMMIT:
+        apply_commit(state, sequence, &from);
+        break;
+    case RECORD_ROLLBACK:
+        apply_rollback(state, sequence, &from);
+        break;
+    case RECORD_FENCE:
+        apply_fence(state, sequence, &from);
+        break;
+    case RECORD_INGEST:
+        apply_ingest(state, sequence, &from);
+        break;
+    case RECORD_DELETE_RANGE:
+        apply_delete_range(state, sequence, &from);
+        break;
+    default:
+        return false;
+    }
+    state->applied = sequence;
+    return cursor_finished(&from);
+}
+
+/* -------------------------------------------------------------------------------- writing records */
+
+void record_prewrite(buffer *into, timestamp start, uint32_t ttl_ms, slice primary,
+                     packed_mutations mutations) {
+    buffer_add_u8(into, RECORD_PREWRITE);
+    buffer_add_u64(into, start);
+    buffer_add_u32(into, ttl_ms);
+    buffer_add_slice(into, primary);
+    buffer_add(into, mutations.bytes.data, mutations.bytes.size);
+}
+
+void record_commit(buffer *into, timestamp start, timestamp commit) {
+    buffer_add_u8(into, RECORD_COMMIT);
+    buffer_add_u64(into, start);
+    buffer_add_u64(into, commit);
+}
+
+void record_rollback(buffer *into, timestamp start) {
+    buffer_add_u8(into, RECORD_ROLLBACK);
+    buffer_add_u64(into, start);
+}
+
+void record_add_key(buffer *into, slice key) {
+    buffer_add_slice(into, key);
+}
+
+void record_fence(buffer *into, sb_address server, session_id session) {
+    buffer_add_u8(into, RECORD_FENCE);
+    buffer_add_u16(into, server);
+    buffer_add_u64(into, session);
+}
+
+void record_ingest(buffer *into, timestamp at) {
+    buffer_add_u8(into, RECORD_INGEST);
+    buffer_add_u64(into, at);
+}
+
+void record_add_pair(buffer *into, slice key, slice value) {
+    buffer_add_slice(into, key);
+    buffer_add_slice(into, value);
+}
+
+void record_delete_range(buffer *into, slice start, slice end) {
+    buffer_add_u8(into, RECORD_DELETE_RANGE);
+    buffer_add_slice(into, start);
+    buffer_add_slice(into, end);
+}

@@ -1,0 +1,168 @@
+/*
+ * One request's way, with every retry: see route.h.
+ *
+ * An attempt that is lost costs its deadline, so deadlines start short and double; every request of the
+ * engine may be repeated, so a short deadline costs a message and never correctness.
+ */
+#include "engine/transaction/cluster.h"
+
+#define WAIT_MIN (4 * SB_MILLISECOND)
+#define WAIT_DOUBLINGS_MAX 7u /* 512 ms */
+#define ATTEMPT_MIN (250 * SB_MILLISECOND)
+#define ATTEMPT_DOUBLINGS_MAX 3u /* 2 s */
+#define LOSSES_BEFORE_NEW_MAP 2u
+
+/* ------------------------------------------------------------------------------------------ waiting */
+
+void backoff_init(backoff *of) {
+    of->rounds = 0;
+}
+
+engine_status backoff_wait(backoff *of, sb_scope *scope) {
+    const uint32_t doublings = of->rounds < WAIT_DOUBLINGS_MAX ? of->rounds : WAIT_DOUBLINGS_MAX;
+    const sb_duration longest = WAIT_MIN << doublings;
+    of->rounds++;
+    sb_sleep(longest - sb_random(longest / 2), scope);
+    return engine_scope_status(scope);
+}
+
+/* ------------------------------------------------------------------------------------------ attempts */
+
+sb_status cluster_call(cluster *of, sb_address to, wire_method method, const buffer *request,
+                       uint32_t attempt, sb_reply *reply, sb_scope *scope) {
+    const uint32_t doublings = attempt < ATTEMPT_DOUBLINGS_MAX ? attempt : ATTEMPT_DOUBLINGS_MAX;
+    sb_scope bounded;
+    sb_scope_init_timeout(&bounded, scope, "one attempt", ATTEMPT_MIN << doublings);
+    const sb_status status = sb_call(of->exchange, to, (uint16_t)method, request->data, request->size,
+                                     reply, &bounded);
+    sb_scope_release(&bounded);
+    return status;
+}
+
+reply_status reply_status_of(const sb_reply *reply) {
+    if (reply->size == 0 || reply->data[0] >= REPLY_STATUS_COUNT) {
+        return REPLY_CORRUPT;
+    }
+    return (reply_status)reply->data[0];
+}
+
+/* The exchange is being closed: no attempt can succeed any more, although the scope still runs. */
+static bool exchange_closed(sb_status call, const sb_scope *scope) {
+    return call == SB_CANCELED && sb_scope_status(scope) == SB_OK;
+}
+
+engine_status cluster_ask(cluster *of, wire_method method, const buffer *request, sb_reply *reply,
+                          sb_scope *scope) {
+    backoff wait;
+    backoff_init(&wait);
+    engine_status status = engine_scope_status(scope);
+    while (status == ENGINE_OK) {
+        const uint32_t asked = of->endpoint;
+        if (!failpoint("placement-request-fails")) {
+            const sb_status call = cluster_call(of, of->endpoints[asked], method, request, wait.rounds,
+                                                reply, scope);
+            if (exchange_closed(call, scope)) {
+                return ENGINE_CANCELED;
+            }
+            if (call == SB_OK) {
+                const reply_status said = reply_status_of(reply);
+                const bool later = said == REPLY_STARTING || said == REPLY_NOT_LEADER ||
+                                   said == REPLY_BUSY || said == REPLY_CORRUPT;
+                if (!later && !failpoint("placement-reply-is-lost")) {
+                    return ENGINE_OK;
+                }
+                sb_reply_release(reply);
+            }
+        }
+        if (of->endpoint == asked) {
+            of->endpoint = (asked + 1) % of->endpoint_count;
+        }
+        status = backoff_wait(&wait, scope);
+    }
+    return status;
+}
+
+/* ------------------------------------------------------------------------------------------- regions */
+
+void route_init(route *way, cluster *of, sb_scope *scope) {
+    *way = (route){.of = of, .scope = scope};
+    backoff_init(&way->wait);
+}
+
+void route_release(route *way) {
+    region_map_release(way->map);
+    way->map = NULL;
+}
+
+/* The map to work by: the one in hand while it is good, so that a loop over many keys sees one map. */
+static engine_status route_take_map(route *way) {
+    if (way->map != NULL && !way->stale) {
+        return ENGINE_OK;
+    }
+    const engine_status status = cluster_refresh_map(way->of, way->map, way->scope);
+    if (status == ENGINE_OK) {
+        region_map_release(way->map);
+        way->map = region_map_acquire(way->of->map);
+        way->stale = false;
+    }
+    return status;
+}
+
+engine_status route_find(route *way, slice key) {
+    for (;;) {
+        engine_status status = way->closed ? ENGINE_CANCELED : engine_scope_status(way->scope);
+        if (status == ENGINE_OK && way->waiting) {
+            status = backoff_wait(&way->wait, way->scope);
+            way->waiting = false;
+        }
+        if (status == ENGINE_OK) {
+            status = route_take_map(way);
+        }
+        if (status != ENGINE_OK) {
+            return status;
+        }
+        way->region = region_map_find(way->map, key);
+        if (way->region->leader != 0) {
+            return ENGINE_OK;
+        }
+        SOMETIMES(true, "region-without-leader");
+        way->stale = way->waiting = true;
+    }
+}
+
+bool route_send(route *way, wire_method method, const buffer *request, sb_reply *reply) {
+    sb_status call = SB_RESET;
+    if (!failpoint("store-request-fails")) {
+        call = cluster_call(way->of, way->region->leader, method, request, way->wait.rounds, reply,
+                            way->scope);
+        if (call == SB_OK && failpoint("store-reply-is-lost")) {
+            sb_reply_release(reply);
+            call = SB_RESET;
+        }
+    }
+    if (call == SB_OK) {
+        return true;
+    }
+    way->closed = exchange_closed(call, way->scope);
+    way->waiting = true;
+    way->stale = way->wait.rounds >= LOSSES_BEFORE_NEW_MAP;
+    return false;
+}
+
+void route_trouble(route *way, reply_status status) {
+    switch (status) {
+    case REPLY_NOT_LEADER:
+    case REPLY_REGION_NOT_FOUND:
+    case REPLY_EPOCH_NOT_MATCH:
+    case REPLY_OUTSIDE_REGION:
+        SOMETIMES(true, "region-map-was-stale");
+        way->stale = true;
+        break;
+    case REPLY_BAD_REQUEST:
+        sb_fail("storage cannot make sense of a request to region %llu",
+                (unsigned long long)way->region->id);
+    default:
+        break;
+    }
+    way->waiting = true;
+}

@@ -1,0 +1,212 @@
+/*
+ * Reads at a timestamp: one key, or a range that may lie in many regions.
+ *
+ * A lock that could commit at or before the timestamp hides what the snapshot is, so the reader learns
+ * the fate of its transaction (locks.c) and asks again; while that is undecided it waits.
+ */
+#include "engine/transaction/cluster.h"
+
+#include <string.h>
+
+/* A lock stands in the way: see to it, or wait a little. */
+static engine_status pass_lock(cluster *of, const lock_description *lock, backoff *wait, sb_scope *scope) {
+    bool alive = false;
+    const engine_status status = lock_resolve(of, lock, &alive, scope);
+    if (status == ENGINE_OK && alive) {
+        return backoff_wait(wait, scope);
+    }
+    return status;
+}
+
+/* ----------------------------------------------------------------------------------------- one key */
+
+typedef enum answer { ANSWER_DONE, ANSWER_AGAIN } answer;
+
+/* Take in one reply to a get.  ANSWER_AGAIN with *status ENGINE_OK: ask again. */
+static answer take_get(route *way, const sb_reply *reply, backoff *locked, buffer *value,
+                       engine_status *status) {
+    get_reply got;
+    if (!get_reply_decode(&got, slice_of(reply->data, reply->size))) {
+        route_trouble(way, REPLY_CORRUPT);
+        return ANSWER_AGAIN;
+    }
+    switch (got.head.status) {
+    case REPLY_OK:
+        if (!got.found) {
+            *status = ENGINE_NOT_FOUND;
+            return ANSWER_DONE;
+        }
+        buffer_clear(value);
+        buffer_add(value, got.value.data, got.value.size);
+        return ANSWER_DONE;
+    case REPLY_LOCKED:
+        *status = pass_lock(way->of, &got.head.lock, locked, way->scope);
+        return ANSWER_AGAIN;
+    default:
+        route_trouble(way, got.head.status);
+        return ANSWER_AGAIN;
+    }
+}
+
+engine_status cluster_read(cluster *of, timestamp at, slice key, buffer *value, sb_scope *scope) {
+    sb_assert_op(at, >, 0);
+    get_request ask = {.at = at, .key = key};
+    buffer request;
+    buffer_init(&request);
+    backoff locked;
+    backoff_init(&locked);
+    route way;
+    route_init(&way, of, scope);
+    engine_status status;
+    while ((status = route_find(&way, key)) == ENGINE_OK) {
+        ask.region = (region_context){way.region->id, way.region->epoch};
+        get_request_encode(&ask, &request);
+        sb_reply reply;
+        if (!route_send(&way, METHOD_GET, &request, &reply)) {
+            continue;
+        }
+        const answer taken = take_get(&way, &reply, &locked, value, &status);
+        sb_reply_release(&reply);
+        if (taken == ANSWER_DONE || status != ENGINE_OK) {
+            break;
+        }
+    }
+    route_release(&way);
+    buffer_release(&request);
+    return status;
+}
+
+engine_status cluster_get(cluster *of, timestamp at, slice key, slice *value, sb_scope *scope) {
+    buffer bytes;
+    buffer_init(&bytes);
+    const engine_status status = cluster_read(of, at, key, &bytes, scope);
+    if (status == ENGINE_OK) {
+        *value = slice_copy(buffer_slice(&bytes));
+    }
+    buffer_release(&bytes);
+    return status;
+}
+
+/* ------------------------------------------------------------------------------------------- ranges */
+
+/* A list under construction.  Its bytes move while they grow, so the pairs learn their places at the end:
+ * they lie one behind the other. */
+typedef struct collecting {
+    pair_list *list;
+    uint32_t room; /* of list->pairs */
+    uint32_t limit;
+} collecting;
+
+static void collect_pair(collecting *into, slice key, slice value) {
+    pair_list *list = into->list;
+    sb_assert_op(list->count, <, into->limit);
+    if (list->count == into->room) {
+        into->room = into->room == 0 ? 16 : into->room * 2;
+        const size_t size = into->room * sizeof(*list->pairs);
+        list->pairs = list->pairs == NULL ? sb_alloc(size) : sb_realloc(list->pairs, size);
+    }
+    list->pairs[list->count++] = (pair){{NULL, key.size}, {NULL, value.size}};
+    buffer_add(&list->bytes, key.data, key.size);
+    buffer_add(&list->bytes, value.data, value.size);
+}
+
+static void place_pairs(pair_list *list) {
+    const unsigned char *at = list->bytes.data;
+    for (uint32_t i = 0; i < list->count; i++) {
+        list->pairs[i].key.data = at;
+        at += list->pairs[i].key.size;
+        list->pairs[i].value.data = at;
+        at += list->pairs[i].value.size;
+    }
+    sb_assert(at == list->bytes.data + list->bytes.size);
+}
+
+/* Where the scan goes on after this reply, into list->next; false when it has seen the whole range. */
+static bool scan_advance(const route *way, const scan_reply *got, slice end, buffer *next) {
+    const slice onward = got->more ? got->next : way->region->end;
+    if (onward.size == 0 || (end.size > 0 && slice_compare(onward, end) >= 0)) {
+        return false;
+    }
+    sb_assert(slice_compare(onward, buffer_slice(next)) > 0);
+    buffer_clear(next);
+    buffer_add(next, onward.data, onward.size);
+    return true;
+}
+
+/* Take in one reply to a scan.  ANSWER_AGAIN with *status ENGINE_OK: ask again, from list->next. */
+static answer take_scan(route *way, const sb_reply *reply, slice end, collecting *into, backoff *locked,
+                        engine_status *status) {
+    scan_reply got;
+    if (!scan_reply_decode(&got, slice_of(reply->data, reply->size))) {
+        route_trouble(way, REPLY_CORRUPT);
+        return ANSWER_AGAIN;
+    }
+    if (got.head.status == REPLY_LOCKED) {
+        *status = pass_lock(way->of, &got.head.lock, locked, way->scope);
+        return ANSWER_AGAIN;
+    }
+    if (got.head.status != REPLY_OK) {
+        route_trouble(way, got.head.status);
+        return ANSWER_AGAIN;
+    }
+    slice key, value;
+    for (cursor at = packed_cursor(got.pairs); unpack_pair(&at, &key, &value);) {
+        collect_pair(into, key, value);
+    }
+    backoff_init(locked);
+    into->list->more = scan_advance(way, &got, end, &into->list->next);
+    const bool full = into->list->count == into->limit;
+    return full || !into->list->more ? ANSWER_DONE : ANSWER_AGAIN;
+}
+
+engine_status cluster_scan(cluster *of, timestamp at, slice start, slice end, uint32_t limit,
+                           pair_list *found, sb_scope *scope) {
+    sb_assert_op(at, >, 0);
+    sb_assert_op(limit, >, 0);
+    *found = (pair_list){0};
+    buffer_add(&found->next, start.data, start.size);
+    collecting into = {.list = found, .limit = limit};
+    buffer request;
+    buffer_init(&request);
+    backoff locked;
+    backoff_init(&locked);
+    route way;
+    route_init(&way, of, scope);
+    engine_status status;
+    while ((status = route_find(&way, buffer_slice(&found->next))) == ENGINE_OK) {
+        const uint32_t room = limit - found->count;
+        const scan_request ask = {.region = {way.region->id, way.region->epoch},
+                                  .at = at,
+                                  .start = buffer_slice(&found->next),
+                                  .end = end,
+                                  .limit = room < SCAN_LIMIT_MAX ? room : SCAN_LIMIT_MAX};
+        scan_request_encode(&ask, &request);
+        sb_reply reply;
+        if (!route_send(&way, METHOD_SCAN, &request, &reply)) {
+            continue;
+        }
+        const answer taken = take_scan(&way, &reply, end, &into, &locked, &status);
+        sb_reply_release(&reply);
+        if (taken == ANSWER_DONE || status != ENGINE_OK) {
+            break;
+        }
+    }
+    route_release(&way);
+    buffer_release(&request);
+    if (status != ENGINE_OK) {
+        pair_list_release(found);
+        return status;
+    }
+    if (!found->more) {
+        buffer_clear(&found->next);
+    }
+    place_pairs(found);
+    return ENGINE_OK;
+}
+
+void pair_list_release(pair_list *of) {
+    sb_free(of->pairs);
+    buffer_release(&of->bytes);
+    buffer_release(&of->next);
+    *of = (pair_list){0};
+}

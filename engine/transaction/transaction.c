@@ -1,0 +1,177 @@
+/*
+ * A transaction until its commit: its begin, its buffered writes, and reads that see them.
+ */
+#include "engine/transaction/cluster.h"
+
+#include <string.h>
+
+engine_status transaction_begin(cluster *of, schema_version version, transaction **begun, sb_scope *scope) {
+    /* The session of now, not of after the wait below: a schema that was pinned before this call must not
+     * get a younger session than it was loaded under. */
+    const session_id session = of->session;
+    if (cluster_fenced(of)) {
+        return ENGINE_FENCED;
+    }
+    timestamp start;
+    const engine_status status = cluster_timestamp(of, &start, scope);
+    if (status != ENGINE_OK) {
+        return status;
+    }
+    transaction *made = sb_alloc(sizeof(*made));
+    *made = (transaction){.cluster = of, .start = start, .session = session, .version = version};
+    *begun = made;
+    return ENGINE_OK;
+}
+
+timestamp transaction_start(const transaction *of) {
+    return of->start;
+}
+
+session_id transaction_session(const transaction *of) {
+    return of->session;
+}
+
+schema_version transaction_schema_version(const transaction *of) {
+    return of->version;
+}
+
+uint32_t transaction_write_count(const transaction *of) {
+    return of->writes.count;
+}
+
+void transaction_release(transaction *of) {
+    if (of == NULL) {
+        return;
+    }
+    sb_assert(of->ended);
+    write_set_release(&of->writes);
+    sb_free(of);
+}
+
+/* ------------------------------------------------------------------------------------------- writes */
+
+void transaction_put(transaction *of, slice key, slice value) {
+    sb_assert(!of->ended);
+    write_set_add(&of->writes, MUTATION_PUT, key, value);
+}
+
+void transaction_delete(transaction *of, slice key) {
+    sb_assert(!of->ended);
+    write_set_add(&of->writes, MUTATION_DELETE, key, (slice){0});
+}
+
+void transaction_lock(transaction *of, slice key) {
+    sb_assert(!of->ended);
+    write_set_add(&of->writes, MUTATION_LOCK, key, (slice){0});
+}
+
+/* -------------------------------------------------------------------------------------------- reads */
+
+engine_status transaction_read(transaction *of, slice key, buffer *value, sb_scope *scope) {
+    const buffered_write *own = write_set_find(&of->writes, key);
+    if (own != NULL && own->kind == MUTATION_DELETE) {
+        return ENGINE_NOT_FOUND;
+    }
+    if (own != NULL && own->kind == MUTATION_PUT) {
+        buffer_clear(value);
+        buffer_add(value, write_value(own).data, own->value_size);
+        return ENGINE_OK;
+    }
+    return cluster_read(of->cluster, of->start, key, value, scope);
+}
+
+engine_status transaction_get(transaction *of, slice key, slice *value, sb_scope *scope) {
+    buffer bytes;
+    buffer_init(&bytes);
+    const engine_status status = transaction_read(of, key, &bytes, scope);
+    if (status == ENGINE_OK) {
+        *value = slice_copy(buffer_slice(&bytes));
+    }
+    buffer_release(&bytes);
+    return status;
+}
+
+/* Merging the stored pairs with the writes [low, high); both are in key order. */
+typedef struct overlay {
+    const pair_list *stored;
+    const write_set *writes;
+    uint32_t pair, low, high;
+} overlay;
+
+/* The next pair that the transaction sees; false at the end. */
+static bool overlay_next(overlay *of, pair *next) {
+    while (of->pair < of->stored->count || of->low < of->high) {
+        const pair *stored = of->pair < of->stored->count ? &of->stored->pairs[of->pair] : NULL;
+        const buffered_write *write = of->low < of->high ? &of->writes->items[of->low] : NULL;
+        int order = stored == NULL ? 1 : -1;
+        if (stored != NULL && write != NULL) {
+            order = slice_compare(stored->key, write_key(write));
+        }
+        if (order < 0 || (write->kind == MUTATION_LOCK && order == 0)) {
+            *next = *stored;
+            of->pair++;
+            of->low += order == 0;
+            return true;
+        }
+        of->pair += order == 0;
+        of->low++;
+        if (write->kind == MUTATION_PUT) {
+            *next = (pair){write_key(write), write_value(write)};
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Add one pair to a list whose bytes and pairs have room for it. */
+static void append_pair(pair_list *into, pair one) {
+    unsigned char *bytes = buffer_extend(&into->bytes, (size_t)one.key.size + one.value.size);
+    memcpy(bytes, one.key.data, one.key.size);
+    if (one.value.size > 0) {
+        memcpy(bytes + one.key.size, one.value.data, one.value.size);
+    }
+    into->pairs[into->count++] =
+        (pair){{bytes, one.key.size}, {bytes + one.key.size, one.value.size}};
+}
+
+/* Replace what storage has by what the transaction sees. */
+static void lay_over(const write_set *writes, uint32_t low, uint32_t high, uint32_t limit, pair_list *found) {
+    size_t room = found->bytes.size;
+    for (uint32_t i = low; i < high; i++) {
+        room += (size_t)writes->items[i].key_size + writes->items[i].value_size;
+    }
+    pair_list seen = {.more = found->more, .next = found->next};
+    found->next = (buffer){0};
+    seen.pairs = sb_alloc((found->count + (high - low)) * sizeof(pair));
+    buffer_extend(&seen.bytes, room); /* once, so that the pairs can point into it while it fills */
+    buffer_clear(&seen.bytes);
+
+    overlay merge = {.stored = found, .writes = writes, .low = low, .high = high};
+    pair next;
+    while (overlay_next(&merge, &next)) {
+        if (seen.count == limit) {
+            seen.more = true;
+            buffer_clear(&seen.next);
+            buffer_add(&seen.next, next.key.data, next.key.size);
+            break;
+        }
+        append_pair(&seen, next);
+    }
+    pair_list_release(found);
+    *found = seen;
+}
+
+engine_status transaction_scan(transaction *of, slice start, slice end, uint32_t limit, pair_list *found,
+                               sb_scope *scope) {
+    const engine_status status = cluster_scan(of->cluster, of->start, start, end, limit, found, scope);
+    if (status != ENGINE_OK) {
+        return status;
+    }
+    const slice seen_end = found->more ? buffer_slice(&found->next) : end;
+    const uint32_t low = write_set_seek(&of->writes, start);
+    const uint32_t high = seen_end.size == 0 ? of->writes.count : write_set_seek(&of->writes, seen_end);
+    if (low < high) {
+        lay_over(&of->writes, low, high, limit, found);
+    }
+    return ENGINE_OK;
+}

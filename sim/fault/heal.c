@@ -1,0 +1,23 @@
+/*
+ * The heal: from here on the world is deterministic. Every choice is 0, nothing is lost or late, what was blocked is
+ * open, what stood still goes on, what was down boots.
+ */
+#include <string.h>
+
+#include "sim/kernel/kernel.h"
+#include "sim/machine/machine.h"
+#include "sim/machine/network.h"
+
+void sb_world_heal(sb_world *world)
+{
+    sb_phase(world, "heal");
+    world->calm = true;
+    world->choice_mode = SB_CHOICE_CALM;
+    world->exploration.picks = false;
+    world->exploration.delays = false;
+    world->exploration.change_count = 0;
+    world->failpoints_on = false;
+    sb_swarm_heal(world);
+    sb_network_heal(world);
+    sb_node_heal(world);
+}

@@ -1,0 +1,481 @@
+/*
+ * The inside of a world, for the rooms of sim/ only.
+ *
+ * Everything of a world lives in one mapping:
+ *
+ *   base                                                                      (guards between all ranges)
+ *   | kernel range: struct sb_world, then the kernel's heap | disk heap | stacks | node heaps 0..63 |
+ *
+ * A task is a fiber with a fixed lane: lane i owns stack i.  When a task must wait it calls sb_block, which runs
+ * the scheduler on the waiting task's own stack and switches straight to the next task; the host's stack is entered
+ * only when the world stops.
+ *
+ * Things that are due are `sb_due`, embedded in what they belong to (task, message, action), in the kernel's
+ * heap.  Those of a later instant are in the queue; those of this instant are in the ready list, and where there
+ * are several the strategy picks.
+ *
+ *   sb_send -> message.due in queue -> instant comes -> deliver -> mailbox, wake receiver -> ready -> run
+ */
+#ifndef SB_KERNEL_KERNEL_H
+#define SB_KERNEL_KERNEL_H
+
+#define XXH_INLINE_ALL
+#include <xxhash.h>
+
+#include <stdarg.h>
+#include <string.h>
+
+#include "sim/chance/mersenne.h"
+#include "sim/kernel/fiber.h"
+#include "sim/kernel/heap.h"
+#include "sim/kernel/queue.h"
+#include "sim/kernel/registers.h"
+#include "sim/kernel/sanitizer.h"
+#include "sim/record/record.h"
+#include "sim/world.h"
+
+#define SB_LIKELY(condition) __builtin_expect(!!(condition), 1)
+#define SB_UNLIKELY(condition) __builtin_expect(!!(condition), 0)
+
+#define SB_TASK_MAX 4096
+#define SB_STACK_SIZE ((size_t)256 << 10)
+#define SB_STACK_GUARD ((size_t)16 << 10)
+#define SB_TASK_NAME_MAX 32
+#define SB_QUEUE_MAX (1u << 20) /* keys of things due at later instants */
+#define SB_READY_MAX (1u << 16) /* things due at one instant */
+#define SB_MARK_MAX (1u << 20)
+#define SB_STEPS_PER_INSTANT_MAX (1u << 20) /* more is a runaway */
+
+/* ----------------------------------------------------------------------------------------- due */
+
+typedef enum sb_due_type {
+    SB_DUE_TASK,    /* a task that may run */
+    SB_DUE_TIMER,   /* the deadline of a task that waits; its `timer` */
+    SB_DUE_MESSAGE, /* a message that arrives */
+    SB_DUE_ACTION   /* a completion of the machine: act(world, action); must not end tasks of its own stack */
+} sb_due_type;
+
+typedef struct sb_due {
+    uint64_t key_low;           /* low word of its valid key in the queue; 0: not in the queue */
+    struct sb_node_state *node; /* whose it is */
+    uint32_t priority;          /* for strategies; 0: not drawn yet */
+    uint8_t type;
+} __attribute__((aligned(16))) sb_due;
+
+typedef struct sb_action {
+    sb_due due;
+    uint32_t incarnation; /* of the node; a dead incarnation's completion is dropped */
+    sb_step cause;
+    void (*act)(sb_world *world, struct sb_action *action); /* owns the action: free it */
+    void *context;
+} sb_action;
+
+/* --------------------------------------------------------------------------------------- tasks */
+
+typedef enum sb_wait_kind {
+    SB_WAIT_NONE,
+    SB_WAIT_SLEEP,
+    SB_WAIT_MUTEX,
+    SB_WAIT_CONDITION,
+    SB_WAIT_SEND,    /* a full channel */
+    SB_WAIT_RECEIVE, /* an empty channel */
+    SB_WAIT_GROUP,
+    SB_WAIT_MESSAGE,
+    SB_WAIT_REPLY,
+    SB_WAIT_DISK,
+    SB_WAIT_NODE, /* the director: a node going down */
+    SB_WAIT_KIND_COUNT
+} sb_wait_kind;
+
+extern const char *const sb_wait_names[SB_WAIT_KIND_COUNT];
+
+typedef struct sb_task {
+    sb_due due;   /* type TASK: it may run */
+    sb_due timer; /* type TIMER: at most one key in the queue, used again while it is early enough */
+    void *stack_pointer;
+    struct sb_node_state *node;
+    uint16_t lane;     /* 1 .. SB_TASK_MAX; also the number of its stack */
+    bool live;
+    uint8_t wait_kind; /* what it waits for, while it waits */
+    sb_status wake_status;
+    struct sb_task **queue;          /* the wait list it is in; NULL: none */
+    struct sb_task *queue_next, *queue_previous; /* a ring; the list points at the first */
+    sb_scope *scope;                 /* the scope that bounds the wait */
+    struct sb_task *scope_next, **scope_link;
+    sb_time deadline;     /* true time at which the wait ends; SB_FOREVER: none */
+    sb_time timer_at;     /* true time of the key that is in the queue for it */
+    sb_time wait_since;
+    const char *wait_object;
+    struct sb_task *wait_holder;
+    void *wait_item;      /* where a channel puts or takes the item */
+    sb_address wait_peer;
+    sb_step cause;        /* the event this task's present doing goes back to */
+    sb_task_main *main;
+    void *argument;
+    sb_wait_group *group; /* counted down when it ends; NULL: none */
+    sb_task_main *user_main;
+    void *user_argument;
+    void (*ended)(struct sb_task *task); /* called on its own stack, last of all; NULL: nothing */
+    struct sb_task *next, **link; /* live tasks of the node, oldest first is the tail */
+    char name[SB_TASK_NAME_MAX];
+    uint64_t name_hash;
+} sb_task;
+
+/* ------------------------------------------------------------------------------------ messages */
+
+typedef struct sb_packet {
+    sb_due due;          /* node: the receiver */
+    sb_message message;  /* what the program gets to see */
+    struct sb_packet *next, **link; /* in the mailbox, then in the list of held messages */
+    sb_step cause;       /* its send, then its deliver */
+    uint64_t hash;
+    sb_address to;
+    bool is_reply;
+    /* the bytes follow, aligned to 16 */
+} sb_packet;
+
+/* --------------------------------------------------------------------------------------- nodes */
+
+typedef enum sb_node_power { SB_NODE_DOWN, SB_NODE_UP } sb_node_power;
+
+typedef struct sb_choice_stream {
+    sb_mersenne mersenne;
+    uint64_t name_hash;
+    uint64_t ordinal;    /* of the last choice */
+    size_t tape_next;    /* where to go on looking on the tape */
+} sb_choice_stream;
+
+typedef struct sb_node_state {
+    sb_node number;
+    uint8_t power;
+    bool paused, stopping;
+    uint32_t incarnation;
+    uint32_t task_count;
+    sb_task *tasks, **tasks_tail;
+    sb_heap heap;
+    sb_scope shutdown;
+    sb_packet *mailbox, **mailbox_tail;
+    uint32_t mailbox_count;
+    sb_packet *held;             /* messages the program has and has not freed */
+    sb_task *receivers;
+    uint64_t peers;              /* nodes that exchanged messages with this incarnation */
+    int64_t skew;
+    int32_t drift;
+    sb_time clock_true, clock_local; /* where the present rate began */
+    sb_program *program;
+    const void *argument;
+    size_t argument_size;
+    int result;
+    sb_task *down_waiters;       /* the director's tasks that wait for its end */
+    struct sb_disk_state *disk;  /* machine/disk.c; NULL until first used */
+    sb_due **parked;             /* due things of a paused node */
+    uint32_t parked_count, parked_capacity;
+    uint64_t name_hash;
+    uint32_t priority;           /* for strategies */
+    sb_time starved_until;
+    sb_choice_stream *streams[SB_STREAM_COUNT];
+    char name[SB_TASK_NAME_MAX], role[SB_TASK_NAME_MAX];
+} sb_node_state;
+
+/* --------------------------------------------------------------------------------------- world */
+
+#define SB_BATCH_EVENTS 84 /* 4,032 bytes: what the digest takes at once */
+
+typedef struct sb_link_state {
+    uint16_t blocked;
+    uint8_t scale; /* as a power of two, plus 1; 0: not drawn */
+} sb_link_state;
+
+typedef enum sb_choice_mode { SB_CHOICE_SEED, SB_CHOICE_CALM, SB_CHOICE_SLOW } sb_choice_mode;
+
+typedef struct sb_exploration {
+    sb_strategy strategy;    /* the one in force */
+    bool picks;              /* the order at one instant is a choice */
+    bool delays;             /* extra delays are drawn */
+    uint32_t priority_floor; /* PCT: priorities handed out below this at change points */
+    uint32_t change_count;
+    sb_step changes[4];      /* PCT: steps at which the running task falls back */
+    sb_duration delay_bound;
+    uint8_t victim;          /* STARVE */
+    sb_time starve_next;
+} sb_exploration;
+
+struct sb_world {
+    /* what every event touches */
+    sb_time now;
+    sb_step step;
+    sb_step halt;    /* at this step sb_event_slow looks */
+    uint64_t observed;
+    sb_task *running; /* NULL while the scheduler decides */
+    uint32_t batch_count;
+    uint8_t choice_mode;
+    bool stop; /* leave to the host at the next chance */
+    bool on_host;
+    bool calm;
+    sb_queue queue;
+    uint64_t sequence;
+    sb_due **ready; /* a window that moves up and is moved back when it meets the end */
+    uint32_t ready_first, ready_count;
+    sb_node_state *nodes[SB_NODE_COUNT_MAX];
+    unsigned node_count;
+    sb_exploration exploration;
+    sb_network network;
+    sb_link_state *links; /* [SB_NODE_COUNT_MAX * SB_NODE_COUNT_MAX]; NULL: none differs */
+    sb_disk disk;
+    sb_heap kernel_heap, disk_heap;
+    uint64_t bugs;
+
+    /* ends */
+    sb_outcome outcome;
+    void *host_pointer; /* the host's saved stack pointer */
+    void *stop_pointer; /* saved by whoever stopped the world on its stack */
+    sb_step instant_start; /* step at which this instant began */
+    sb_step step_limit, break_at, run_until;
+    sb_finding_report finding;
+    sb_task *finding_task; /* whose stack the finding stands on; NULL: none */
+    bool finding_by_signal;
+    sb_registers panic_registers;
+
+    /* tasks */
+    sb_task *tasks;  /* [SB_TASK_MAX], lane 1 first */
+    uint32_t task_high; /* lanes ever used in this world */
+    uint16_t *free_lanes;
+    uint32_t free_lane_count;
+
+    /* record */
+    XXH3_state_t *digest;
+    uint64_t *marks; /* [SB_MARK_MAX] */
+    uint32_t mark_count;
+    sb_step batch_start; /* step before the first of the batch */
+    sb_record *record;
+    sb_step record_from, record_to;
+    sb_event *batch; /* [SB_BATCH_EVENTS] */
+    uint64_t wait_text[SB_WAIT_KIND_COUNT];
+
+    /* chance */
+    uint64_t seed;
+    const sb_tape *tape;
+    sb_tape *tape_out;
+
+    /* faults and counts */
+    sb_fault_counts faults[SB_FAULT_COUNT];
+    uint64_t counters[SB_COUNTER_MAX];
+    uint64_t probe_bits[SB_PROBE_MAX / 64];
+    uint64_t failpoint_bits[SB_FAILPOINT_MAX / 64];
+    uint64_t edge_bits[SB_EDGE_MAX / 64];
+    uint32_t failpoint_rates[SB_FAILPOINT_MAX];
+    bool failpoints_on;
+    struct sb_swarm *swarm;
+    sb_duration period_max; /* of the timers armed since sb_await last looked */
+
+    /* the scenario */
+    sb_director *director;
+    void *director_context;
+    void *data;
+    sb_witness witness;
+    sb_report_observer *report_observer;
+    sb_move_observer *move_observer;
+    uint64_t *progress;
+    sb_universe *universe;
+};
+
+/* The one world that runs, for door 1.  One of the few statics of libsim. */
+extern sb_world *sb_current;
+
+/* -------------------------------------------------------------------------------------- events */
+
+void sb_event_slow(sb_world *world);
+
+static inline sb_step sb_event_add(sb_world *world, sb_event_kind kind, unsigned node, uint32_t incarnation,
+                                   unsigned lane, sb_step cause, uint64_t a, uint64_t b, uint64_t c)
+{
+    if (SB_UNLIKELY(world->step >= world->halt)) {
+        sb_event_slow(world);
+    }
+    world->step++;
+    sb_event *const event = &world->batch[world->batch_count++];
+    event->time = world->now;
+    event->cause = cause;
+    event->a = a;
+    event->b = b;
+    event->c = c;
+    /* The last five fields as one word: narrow stores and loads of them would stall each other. */
+    const uint64_t last = (uint64_t)(kind & 0xff) | (uint64_t)(node & 0xff) << 8 |
+                          (uint64_t)(incarnation & 0xffff) << 16 | (uint64_t)(lane & 0xffff) << 32 |
+                          (world->observed >> 48) << 48;
+    memcpy(&event->kind, &last, sizeof(last));
+    return world->step;
+}
+
+/* An event of the running task (or, while the scheduler decides, of the director's kernel lane). */
+static inline sb_step sb_event_here(sb_world *world, sb_event_kind kind, uint64_t a, uint64_t b, uint64_t c)
+{
+    const sb_task *const task = world->running;
+    if (SB_UNLIKELY(task == NULL)) {
+        return sb_event_add(world, kind, 0, 0, 0, 0, a, b, c);
+    }
+    return sb_event_add(world, kind, task->node->number, task->node->incarnation, task->lane, task->cause, a, b, c);
+}
+
+/* Fold a value that door 1 hands to a program into the digest. */
+static inline void sb_observe(sb_world *world, uint64_t value)
+{
+    world->observed = (((world->observed << 5) | (world->observed >> 59)) ^ value) * 0x9E3779B97F4A7C15u;
+}
+
+/* The hash that stands for a text in an event; the text is kept when a record is. */
+static inline uint64_t sb_text_hash(sb_world *world, const char *text, size_t size)
+{
+    const uint64_t hash = XXH3_64bits(text, size);
+    if (SB_UNLIKELY(world->record != NULL)) {
+        sb_record_add_text(world->record, hash, text, size);
+    }
+    return hash;
+}
+
+void sb_events_flush(sb_world *world);
+
+/* ------------------------------------------------------------------------------------- choices */
+
+uint64_t sb_choose_slow(sb_world *world, sb_node_state *node, sb_stream stream, uint64_t bound);
+sb_choice_stream *sb_stream_open(sb_world *world, sb_node_state *node, sb_stream stream);
+
+/* One decision in [0, bound), 0 the calm one, drawn from the node's stream of that purpose. */
+static inline uint64_t sb_choose_at(sb_world *world, sb_node_state *node, sb_stream stream, uint64_t bound)
+{
+    if (bound <= 1) {
+        return 0;
+    }
+    sb_choice_stream *const from = node->streams[stream];
+    if (SB_UNLIKELY(world->choice_mode != SB_CHOICE_SEED || from == NULL)) {
+        return sb_choose_slow(world, node, stream, bound);
+    }
+    from->ordinal++;
+    return sb_mersenne_bounded(&from->mersenne, bound);
+}
+
+/* True in `rate` of a million; nothing is drawn when the rate is 0. */
+static inline bool sb_chance_at(sb_world *world, sb_node_state *node, sb_stream stream, uint32_t rate)
+{
+    return rate != 0 && sb_choose_at(world, node, stream, 1000000) >= 1000000u - rate;
+}
+
+/* ----------------------------------------------------------------------------------- strategy */
+
+void sb_strategy_begin(sb_world *world, sb_strategy strategy);
+uint32_t sb_strategy_pick(sb_world *world);              /* an index into the ready list of two or more */
+bool sb_strategy_preempts(sb_world *world);              /* shall another run before this call goes on? */
+sb_duration sb_strategy_delay(sb_world *world, sb_node_state *node); /* extra, for a delivery or wake-up */
+void sb_strategy_step(sb_world *world);                  /* PCT's change points; from sb_event_slow */
+
+/* ----------------------------------------------------------------------------------- scheduler */
+
+/* Memory of the kernel: never NULL (the world ends as `runaway`). */
+void *sb_kernel_alloc(sb_world *world, size_t size);
+void sb_kernel_free(sb_world *world, void *block);
+
+void sb_queue_full(sb_world *world) __attribute__((noreturn, cold));
+void sb_ready_push_slow(sb_world *world, sb_due *due);
+
+static inline void sb_ready_push(sb_world *world, sb_due *due)
+{
+    const uint32_t at = world->ready_first + world->ready_count;
+    if (SB_UNLIKELY(at == SB_READY_MAX)) {
+        sb_ready_push_slow(world, due);
+        return;
+    }
+    world->ready[at] = due;
+    world->ready_count++;
+}
+
+/* It becomes due at an instant of true time; now or earlier: at once, after what is ready. */
+static inline void sb_due_at(sb_world *world, sb_due *due, sb_time at)
+{
+    if (at <= world->now) {
+        due->key_low = 0;
+        sb_ready_push(world, due);
+        return;
+    }
+    if (SB_UNLIKELY(world->queue.count == SB_QUEUE_MAX)) {
+        sb_queue_full(world);
+    }
+    const uint64_t offset = (uint64_t)((uintptr_t)due - (uintptr_t)world) >> 4;
+    due->key_low = (++world->sequence << SB_KEY_OFFSET_BITS) | offset;
+    sb_queue_push(&world->queue, (sb_key){due->key_low, at});
+}
+
+/* A task of a node, ready to run; name is copied.  It is born of the running task. */
+sb_task *sb_task_start(sb_world *world, sb_node_state *node, sb_task_main *main, void *argument, const char *name,
+                       size_t name_size);
+void sb_task_drop(sb_world *world, sb_task *task); /* it is gone, wherever it waits; not the running one */
+
+void sb_yield_now(sb_world *world);
+void sb_switch_point_slow(sb_world *world);
+
+/* Another task may run first, if the strategy says so.  Every call of door 1 that may switch begins with it. */
+static inline void sb_switch_point(sb_world *world)
+{
+    if (SB_UNLIKELY(world->ready_count != 0 && world->exploration.picks)) {
+        sb_switch_point_slow(world);
+    }
+}
+
+/*
+ * Wait.  The running task enters `queue` (NULL: only time or its scope wakes it) and sleeps until sb_wake, its
+ * scope's end, or `deadline` (true time; SB_FOREVER: none).  Fill task->wait_peer, wait_holder and wait_item before,
+ * when they mean something; they are cleared after.  Returns the status given to sb_wake, SB_TIMEOUT or
+ * SB_CANCELED.  A scope that has ended already returns at once.
+ */
+sb_status sb_block(sb_world *world, sb_wait_kind kind, const char *object, sb_task **queue, sb_scope *scope,
+                   sb_time deadline);
+
+/* Wake a waiting task: it leaves its wait list and its scope and becomes ready.  Records WAKE. */
+void sb_wake(sb_world *world, sb_task *task, sb_status status);
+/* The same without an event, when one was just recorded (step) that explains it. */
+void sb_wake_by(sb_world *world, sb_task *task, sb_status status, sb_step cause);
+
+/* True time at which a deadline on a node's monotonic clock comes. */
+sb_time sb_true_time(const sb_node_state *node, sb_time local);
+sb_time sb_local_time(const sb_node_state *node, sb_time true_time);
+
+/* Things due of a paused node wait here until it goes on. */
+void sb_park(sb_world *world, sb_due *due);
+void sb_unpark(sb_world *world, sb_node_state *node);
+
+/* ---------------------------------------------------------------------------------------- ends */
+
+/* The world ends here with a finding; called by the task that proves it, or with no task running. */
+void sb_conclude(sb_world *world, sb_finding_kind kind, sb_node_state *node, const char *oracle, const char *text);
+void sb_end_with(sb_world *world, sb_finding_kind kind, sb_node_state *node, const char *oracle, const char *file,
+                 int line, const char *function, const char *format, va_list arguments)
+    __attribute__((noreturn, cold));
+void sb_misuse(sb_world *world, sb_finding_kind kind, const char *oracle, const char *format, ...)
+    __attribute__((noreturn, cold, format(printf, 4, 5)));
+
+/* Leave to the host; comes back only if the host runs the world again. */
+void sb_stop_here(sb_world *world);
+
+/* ------------------------------------------------------------------------------------- machine
+ * Parts of other rooms that kill, boot and heal call. */
+void sb_packet_arrives(sb_world *world, sb_packet *packet);
+void sb_node_state_init(sb_world *world, sb_node number, const char *name, const char *role);
+void sb_disk_crash(sb_world *world, sb_node_state *node);  /* lose, keep or tear what is not synced */
+uint32_t sb_disk_open_count(sb_world *world, sb_node_state *node);
+void sb_disk_close_all(sb_world *world, sb_node_state *node); /* handles of an incarnation that is gone */
+void sb_swarm_heal(sb_world *world);                       /* stop making trouble; undo what lasts */
+
+/* Count a fault: armed when the world may do it, applied when done, effective where a program gets another value. */
+static inline void sb_fault_armed(sb_world *world, sb_fault fault)
+{
+    world->faults[fault].armed = true;
+}
+static inline void sb_fault_applied(sb_world *world, sb_fault fault)
+{
+    world->faults[fault].applied++;
+}
+static inline void sb_fault_effective(sb_world *world, sb_fault fault)
+{
+    world->faults[fault].effective++;
+}
+
+#endif

@@ -1,0 +1,92 @@
+/*
+ * Clocks: a machine's own time is true time at another rate, and its wall clock is off by a skew.
+ *
+ *   local(t) = clock_local + (t - clock_true) * (1,000,000 + drift) / 1,000,000
+ *
+ * A change of rate starts a new pair, so the monotonic clock never jumps. Timers are set in local time and fire at
+ * the first true instant at which the local clock has come that far.
+ */
+#include "sim/kernel/kernel.h"
+
+#define MILLION INT64_C(1000000)
+
+sb_time sb_local_time(const sb_node_state *node, sb_time true_time)
+{
+    const uint64_t passed = true_time - node->clock_true;
+    if (SB_LIKELY(node->drift == 0)) {
+        return node->clock_local + passed;
+    }
+    return node->clock_local + passed / 1000000u * (uint64_t)(MILLION + node->drift) +
+           passed % 1000000u * (uint64_t)(MILLION + node->drift) / 1000000u;
+}
+
+sb_time sb_true_time(const sb_node_state *node, sb_time local)
+{
+    if (local == SB_FOREVER || local <= node->clock_local) {
+        return local == SB_FOREVER ? SB_FOREVER : node->clock_true;
+    }
+    const uint64_t passed = local - node->clock_local;
+    if (SB_LIKELY(node->drift == 0)) {
+        return node->clock_true + passed;
+    }
+    const uint64_t rate = (uint64_t)(MILLION + node->drift);
+    sb_time at = node->clock_true + passed / rate * 1000000u + passed % rate * 1000000u / rate;
+    while (sb_local_time(node, at) < local) {
+        at++;
+    }
+    return at;
+}
+
+void sb_clock_set(sb_world *world, sb_node number, int64_t skew, int32_t drift)
+{
+    sb_node_state *const node = world->nodes[number];
+    node->clock_local = sb_local_time(node, world->now);
+    node->clock_true = world->now;
+    node->skew = skew;
+    node->drift = drift;
+    if (skew != 0) {
+        sb_fault_armed(world, SB_FAULT_SKEW);
+        sb_fault_applied(world, SB_FAULT_SKEW);
+    }
+    if (drift != 0) {
+        sb_fault_armed(world, SB_FAULT_DRIFT);
+        sb_fault_applied(world, SB_FAULT_DRIFT);
+    }
+    sb_event_here(world, SB_EVENT_CLOCK, (uint64_t)skew, (uint64_t)(int64_t)drift, number);
+}
+
+sb_time sb_monotonic_time(void)
+{
+    sb_world *const world = sb_current;
+    sb_switch_point(world);
+    const sb_node_state *const node = world->running->node;
+    const sb_time local = sb_local_time(node, world->now);
+    if (local != world->now) {
+        sb_fault_effective(world, SB_FAULT_DRIFT);
+    }
+    sb_observe(world, local);
+    return local;
+}
+
+sb_time sb_wall_time(void)
+{
+    sb_world *const world = sb_current;
+    sb_switch_point(world);
+    const sb_node_state *const node = world->running->node;
+    /* The world begins in 2024, so that a skew backwards stays positive. */
+    const sb_time wall = UINT64_C(1704067200) * SB_SECOND + sb_local_time(node, world->now) + (uint64_t)node->skew;
+    if (node->skew != 0) {
+        sb_fault_effective(world, SB_FAULT_SKEW);
+    }
+    sb_observe(world, wall);
+    return wall;
+}
+
+uint64_t sb_random(uint64_t bound)
+{
+    sb_world *const world = sb_current;
+    sb_switch_point(world);
+    const uint64_t value = sb_choose_at(world, world->running->node, SB_STREAM_PROGRAM, bound);
+    sb_observe(world, value);
+    return value;
+}

@@ -1,0 +1,351 @@
+/*
+ * The network: unreliable, unordered, bounded messages between machines.
+ *
+ * A message is one packet in the kernel's heap from its send to its receiver's sb_message_free; nothing is
+ * copied on the way. All its fates are decided at the send: lost, how long it takes, whether it comes twice.
+ * A blocked link eats what is sent into it and what would arrive through it.
+ *
+ * A packet for a machine that is down comes back as a reset, as a refused connection does; when a program ends, its
+ * peers hear a reset too.
+ */
+#include "sim/machine/network.h"
+
+#include <string.h>
+
+#include "sim/machine/machine.h"
+
+static unsigned char *packet_bytes(sb_packet *packet)
+{
+    return (unsigned char *)packet + ((sizeof(sb_packet) + 15) & ~(size_t)15);
+}
+
+static sb_packet *packet_new(sb_world *world, sb_address from, sb_address to, sb_message_kind kind, size_t size)
+{
+    sb_packet *const packet = sb_kernel_alloc(world, ((sizeof(sb_packet) + 15) & ~(size_t)15) + size);
+    packet->due = (sb_due){.type = SB_DUE_MESSAGE, .node = world->nodes[to]};
+    packet->message = (sb_message){.from = from, .kind = kind, .size = (uint32_t)size,
+                                   .data = packet_bytes(packet)};
+    packet->next = NULL;
+    packet->link = NULL;
+    packet->to = to;
+    packet->is_reply = false;
+    packet->hash = 0;
+    return packet;
+}
+
+/* ---------------------------------------------------------------------------------------- the links */
+
+static sb_link_state *link_of(sb_world *world, sb_address from, sb_address to)
+{
+    if (world->links == NULL) {
+        const size_t size = SB_NODE_COUNT_MAX * SB_NODE_COUNT_MAX * sizeof(sb_link_state);
+        world->links = sb_kernel_alloc(world, size);
+        memset(world->links, 0, size);
+    }
+    return &world->links[from * SB_NODE_COUNT_MAX + to];
+}
+
+static bool is_blocked(const sb_world *world, sb_address from, sb_address to)
+{
+    return world->links != NULL && world->links[from * SB_NODE_COUNT_MAX + to].blocked != 0;
+}
+
+static unsigned link_scale(sb_world *world, sb_address from, sb_address to)
+{
+    sb_link_state *const link = link_of(world, from, to);
+    if (link->scale == 0) {
+        link->scale = (uint8_t)(1 + sb_choose_at(world, world->nodes[from], SB_STREAM_LINK,
+                                                 (uint64_t)world->network.scale_max + 1));
+    }
+    return link->scale - 1u;
+}
+
+/* min * 2^k * (1 + fraction): k is geometric (the leading ones of one draw), so each doubling of the latency is
+ * half as likely; 0 is the shortest. */
+static sb_duration tail_latency(sb_world *world, sb_node_state *from)
+{
+    const sb_network *const network = &world->network;
+    const uint32_t value = (uint32_t)sb_choose_at(world, from, SB_STREAM_LATENCY, UINT64_C(1) << 32);
+    unsigned power = value == UINT32_MAX ? 32 : (unsigned)__builtin_clz(~value);
+    power = power < network->tail_max ? power : network->tail_max;
+    const uint64_t fraction = (uint32_t)((uint64_t)value << (power + 1));
+    const sb_duration base = network->latency_min << power;
+    return base + (sb_duration)(((base >> 8) * fraction) >> 24);
+}
+
+static sb_duration draw_latency(sb_world *world, sb_node_state *from, sb_address to)
+{
+    const sb_network *const network = &world->network;
+    sb_duration latency;
+    if (network->tail) {
+        latency = tail_latency(world, from);
+    } else {
+        latency = network->latency_min + sb_choose_at(world, from, SB_STREAM_LATENCY,
+                                                      network->latency_max - network->latency_min + 1);
+    }
+    if (network->scale_max != 0) {
+        latency <<= link_scale(world, from->number, to);
+    }
+    if (latency > network->latency_min) {
+        sb_fault_applied(world, SB_FAULT_DELAY);
+        sb_fault_effective(world, SB_FAULT_DELAY);
+    }
+    if (SB_UNLIKELY(world->exploration.delays)) {
+        latency += sb_strategy_delay(world, world->nodes[to]);
+    }
+    return latency;
+}
+
+/* ------------------------------------------------------------------------------------------ sending */
+
+static void drop(sb_world *world, sb_packet *packet, unsigned at, unsigned peer, sb_fault why)
+{
+    sb_event_add(world, SB_EVENT_DROP, at, world->nodes[at]->incarnation, 0, packet->cause, peer, why,
+                 packet->message.size);
+    sb_fault_effective(world, why);
+    sb_kernel_free(world, packet);
+}
+
+static void launch(sb_world *world, sb_packet *packet)
+{
+    sb_node_state *const from = world->nodes[packet->message.from];
+    sb_due_at(world, &packet->due, world->now + draw_latency(world, from, packet->to));
+}
+
+static bool is_lost(sb_world *world, sb_node_state *from, bool is_reply)
+{
+    const uint32_t rate = is_reply ? world->network.reply_loss : world->network.loss;
+    if (sb_chance_at(world, from, SB_STREAM_LOSS, rate)) {
+        sb_fault_applied(world, is_reply ? SB_FAULT_REPLY_LOSS : SB_FAULT_LOSS);
+        return true;
+    }
+    return false;
+}
+
+static void launch_again(sb_world *world, const sb_packet *packet)
+{
+    sb_packet *const twin = packet_new(world, packet->message.from, packet->to, packet->message.kind,
+                                       packet->message.size);
+    memcpy(packet_bytes(twin), packet->message.data, packet->message.size);
+    twin->hash = packet->hash;
+    twin->is_reply = packet->is_reply;
+    twin->cause = sb_event_here(world, SB_EVENT_DUPLICATE, packet->to, packet->hash, packet->message.size);
+    sb_fault_applied(world, SB_FAULT_DUPLICATE);
+    launch(world, twin);
+}
+
+sb_status sb_network_send(sb_world *world, sb_address to, const void *header, size_t header_size,
+                          const void *data, size_t size, bool is_reply)
+{
+    sb_switch_point(world);
+    if (header_size + size > SB_MESSAGE_SIZE_MAX || to >= world->node_count) {
+        return header_size + size > SB_MESSAGE_SIZE_MAX ? SB_TOO_LARGE : SB_NOT_FOUND;
+    }
+    sb_node_state *const from = world->running->node;
+    sb_packet *const packet = packet_new(world, from->number, to, SB_MESSAGE_DATA, header_size + size);
+    unsigned char *const bytes = packet_bytes(packet);
+    if (header_size != 0) {
+        memcpy(bytes, header, header_size);
+    }
+    if (size != 0) {
+        memcpy(bytes + header_size, data, size);
+    }
+    packet->is_reply = is_reply;
+    packet->hash = XXH3_64bits(bytes, header_size + size);
+    packet->cause = sb_event_here(world, SB_EVENT_SEND, to, packet->hash, packet->message.size);
+    if (SB_UNLIKELY(is_blocked(world, from->number, to))) {
+        drop(world, packet, from->number, to, SB_FAULT_PARTITION);
+    } else if (SB_UNLIKELY(is_lost(world, from, is_reply))) {
+        drop(world, packet, from->number, to, is_reply ? SB_FAULT_REPLY_LOSS : SB_FAULT_LOSS);
+    } else {
+        if (SB_UNLIKELY(sb_chance_at(world, from, SB_STREAM_DUPLICATE, world->network.duplicate))) {
+            launch_again(world, packet);
+        }
+        if (SB_UNLIKELY(sb_chance_at(world, from, SB_STREAM_RESET, world->network.reset))) {
+            sb_network_reset(world, (sb_node)from->number, (sb_node)to);
+        }
+        launch(world, packet);
+    }
+    return SB_OK;
+}
+
+sb_status sb_send(sb_address to, const void *data, size_t size)
+{
+    return sb_network_send(sb_current, to, NULL, 0, data, size, false);
+}
+
+/* A word from the network itself: the connection with `peer` is gone. */
+static void send_reset(sb_world *world, sb_node_state *to, sb_node_state *peer, sb_step cause)
+{
+    if (to->power == SB_NODE_UP && !is_blocked(world, peer->number, to->number)) {
+        sb_packet *const packet = packet_new(world, peer->number, to->number, SB_MESSAGE_RESET, 0);
+        packet->cause = cause;
+        launch(world, packet);
+    }
+}
+
+void sb_network_hang_up(sb_world *world, sb_node_state *node)
+{
+    const sb_step cause = world->running != NULL ? world->running->cause : 0;
+    for (unsigned i = 1; i < world->node_count; i++) {
+        if ((node->peers >> i & 1) != 0) {
+            world->nodes[i]->peers &= ~(UINT64_C(1) << node->number);
+            send_reset(world, world->nodes[i], node, cause);
+        }
+    }
+    node->peers = 0;
+}
+
+/* ---------------------------------------------------------------------------------------- receiving */
+
+void sb_packet_arrives(sb_world *world, sb_packet *packet)
+{
+    sb_node_state *const node = packet->due.node;
+    const sb_address from = packet->message.from;
+    if (SB_UNLIKELY(is_blocked(world, from, node->number))) {
+        drop(world, packet, node->number, from, SB_FAULT_PARTITION);
+        return;
+    }
+    if (SB_UNLIKELY(node->power == SB_NODE_DOWN)) {
+        if (packet->message.kind == SB_MESSAGE_DATA && from != 0) {
+            send_reset(world, world->nodes[from], node, packet->cause);
+        }
+        drop(world, packet, node->number, from, SB_FAULT_NODE_DOWN);
+        return;
+    }
+    if (SB_UNLIKELY(node->mailbox_count == SB_MAILBOX_MAX)) {
+        drop(world, packet, node->number, from, SB_FAULT_MAILBOX_FULL);
+        return;
+    }
+    const bool reset = packet->message.kind == SB_MESSAGE_RESET;
+    packet->cause = sb_event_add(world, reset ? SB_EVENT_RESET : SB_EVENT_DELIVER, node->number,
+                                 node->incarnation, 0, packet->cause, from, packet->hash, packet->message.size);
+    node->peers |= UINT64_C(1) << from;
+    world->nodes[from]->peers |= UINT64_C(1) << node->number;
+    packet->next = NULL;
+    *node->mailbox_tail = packet;
+    node->mailbox_tail = &packet->next;
+    node->mailbox_count++;
+    if (node->receivers != NULL) {
+        sb_wake_by(world, node->receivers, SB_OK, packet->cause);
+    }
+}
+
+sb_status sb_receive(sb_message **message, sb_scope *scope)
+{
+    sb_world *const world = sb_current;
+    sb_switch_point(world);
+    sb_node_state *const node = world->running->node;
+    sb_status status = scope == NULL ? SB_OK : sb_scope_status(scope);
+    while (status == SB_OK && node->mailbox == NULL) {
+        status = sb_block(world, SB_WAIT_MESSAGE, "mailbox", &node->receivers, scope, SB_FOREVER);
+    }
+    if (status != SB_OK) {
+        return status;
+    }
+    sb_packet *const packet = node->mailbox;
+    node->mailbox = packet->next;
+    if (node->mailbox == NULL) {
+        node->mailbox_tail = &node->mailbox;
+    }
+    node->mailbox_count--;
+    packet->next = node->held;
+    packet->link = &node->held;
+    if (node->held != NULL) {
+        node->held->link = &packet->next;
+    }
+    node->held = packet;
+    world->running->cause = packet->cause;
+    *message = &packet->message;
+    return SB_OK;
+}
+
+void sb_message_free(sb_message *message)
+{
+    sb_world *const world = sb_current;
+    sb_packet *const packet = (sb_packet *)((unsigned char *)message - offsetof(sb_packet, message));
+    *packet->link = packet->next;
+    if (packet->next != NULL) {
+        packet->next->link = packet->link;
+    }
+    sb_kernel_free(world, packet);
+}
+
+static void free_list(sb_world *world, sb_packet *packet)
+{
+    while (packet != NULL) {
+        sb_packet *const next = packet->next;
+        sb_kernel_free(world, packet);
+        packet = next;
+    }
+}
+
+void sb_network_drop_mail(sb_world *world, sb_node_state *node)
+{
+    free_list(world, node->mailbox);
+    free_list(world, node->held);
+    node->mailbox = NULL;
+    node->mailbox_tail = &node->mailbox;
+    node->mailbox_count = 0;
+    node->held = NULL;
+}
+
+/* --------------------------------------------------------------------------------------- the director */
+
+void sb_network_set(sb_world *world, const sb_network *network)
+{
+    world->network = *network;
+    if (network->tail || network->latency_max > network->latency_min || network->scale_max > 0) {
+        sb_fault_armed(world, SB_FAULT_DELAY);
+    }
+    const struct {
+        uint32_t rate;
+        sb_fault fault;
+    } rates[] = {{network->loss, SB_FAULT_LOSS},
+                 {network->reply_loss, SB_FAULT_REPLY_LOSS},
+                 {network->duplicate, SB_FAULT_DUPLICATE},
+                 {network->reset, SB_FAULT_RESET}};
+    for (size_t i = 0; i < sizeof(rates) / sizeof(rates[0]); i++) {
+        if (rates[i].rate != 0) {
+            sb_fault_armed(world, rates[i].fault);
+        }
+    }
+}
+
+void sb_network_block(sb_world *world, sb_node from, sb_node to)
+{
+    link_of(world, from, to)->blocked++;
+    sb_fault_applied(world, SB_FAULT_PARTITION_ONE_WAY);
+    sb_event_here(world, SB_EVENT_FAULT, SB_FAULT_PARTITION_ONE_WAY, to, from);
+}
+
+void sb_network_unblock(sb_world *world, sb_node from, sb_node to)
+{
+    sb_link_state *const link = link_of(world, from, to);
+    if (link->blocked != 0) {
+        link->blocked--;
+        sb_event_here(world, SB_EVENT_HEAL, SB_FAULT_PARTITION_ONE_WAY, to, from);
+    }
+}
+
+void sb_network_reset(sb_world *world, sb_node one, sb_node other)
+{
+    const sb_step cause = sb_event_here(world, SB_EVENT_FAULT, SB_FAULT_RESET, other, one);
+    sb_fault_applied(world, SB_FAULT_RESET);
+    sb_fault_effective(world, SB_FAULT_RESET);
+    send_reset(world, world->nodes[one], world->nodes[other], cause);
+    send_reset(world, world->nodes[other], world->nodes[one], cause);
+}
+
+void sb_network_heal(sb_world *world)
+{
+    world->network.loss = 0;
+    world->network.reply_loss = 0;
+    world->network.duplicate = 0;
+    world->network.reset = 0;
+    if (world->links != NULL) {
+        for (size_t i = 0; i < SB_NODE_COUNT_MAX * SB_NODE_COUNT_MAX; i++) {
+            world->links[i].blocked = 0;
+        }
+    }
+}

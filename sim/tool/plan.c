@@ -1,0 +1,204 @@
+/*
+ * Resolving words into a plan; see plan.h.
+ */
+#include "sim/tool/plan.h"
+
+#include <assert.h>
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+static bool refuse(char *problem, const char *format, ...) __attribute__((format(printf, 2, 3)));
+static bool refuse(char *problem, const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(problem, SB_PROBLEM_SIZE, format, arguments);
+    va_end(arguments);
+    return false;
+}
+
+const sb_scenario *sb_find_scenario(const sb_product *product, const char *name)
+{
+    for (size_t i = 0; i < product->scenario_count; i++) {
+        if (strcmp(product->scenarios[i]->name, name) == 0) {
+            return product->scenarios[i];
+        }
+    }
+    return NULL;
+}
+
+sb_finding_kind sb_finding_kind_of(const char *word)
+{
+    for (unsigned kind = 1; kind < SB_FINDING_KIND_COUNT; kind++) {
+        if (strcmp(word, sb_finding_word(kind)) == 0) {
+            return (sb_finding_kind)kind;
+        }
+    }
+    return SB_FINDING_NONE;
+}
+
+static const char *setting_name_at(const void *table, size_t index)
+{
+    return ((const sb_setting *)table)[index].name;
+}
+
+static const char *bug_name_at(const void *table, size_t index)
+{
+    return ((const sb_museum_bug *)table)[index].name;
+}
+
+static bool resolve_scenario(sb_plan *plan, const char *name, char *problem)
+{
+    const sb_product *const product = plan->product;
+    assert(product->scenario_count > 0);
+    plan->scenario = name == NULL ? product->scenarios[0] : sb_find_scenario(product, name);
+    if (plan->scenario != NULL) {
+        assert(plan->scenario->setting_count <= SB_SETTING_MAX);
+        return true;
+    }
+    char names[384] = "";
+    size_t used = 0;
+    for (size_t i = 0; i < product->scenario_count && used < sizeof names; i++) {
+        if (!product->scenarios[i]->internal) {
+            const int length = snprintf(names + used, sizeof names - used, "%s%s", used == 0 ? "" : ", ",
+                                        product->scenarios[i]->name);
+            used += length > 0 ? (size_t)length : 0;
+        }
+    }
+    return refuse(problem, "scenario: '%s' is no scenario; expected one of %s", name, names);
+}
+
+static bool resolve_fallbacks(sb_plan *plan, char *problem)
+{
+    const sb_scenario *const scenario = plan->scenario;
+    for (size_t i = 0; i < scenario->setting_count; i++) {
+        char reason[SB_PROBLEM_SIZE];
+        if (!sb_parse_setting(&scenario->settings[i], scenario->settings[i].fallback, &plan->values[i], reason)) {
+            return refuse(problem, "scenario %s: the fallback '%s' of setting %s %.300s", scenario->name,
+                          scenario->settings[i].fallback, scenario->settings[i].name, reason);
+        }
+    }
+    plan->settings = (sb_settings){plan->values, scenario->setting_count};
+    return true;
+}
+
+static bool resolve_setting(sb_plan *plan, const char *word, char *problem)
+{
+    const sb_scenario *const scenario = plan->scenario;
+    const char *const equals = strchr(word, '=');
+    if (equals == NULL) {
+        return refuse(problem, "--set: '%s' has no value; expected NAME=VALUE", word);
+    }
+    for (size_t i = 0; i < scenario->setting_count; i++) {
+        const sb_setting *const setting = &scenario->settings[i];
+        if (strlen(setting->name) == (size_t)(equals - word) &&
+            strncmp(setting->name, word, (size_t)(equals - word)) == 0) {
+            char reason[SB_PROBLEM_SIZE];
+            plan->given[i] = true;
+            return sb_parse_setting(setting, equals + 1, &plan->values[i], reason) ||
+                   refuse(problem, "--set %s: '%s' %.400s", setting->name, equals + 1, reason);
+        }
+    }
+    if (scenario->setting_count == 0) {
+        return refuse(problem, "--set: '%s' is no setting of %s; it has none", word, scenario->name);
+    }
+    char names[384];
+    sb_list_names(setting_name_at, scenario->settings, scenario->setting_count, names, sizeof names);
+    return refuse(problem, "--set: '%.*s' is no setting of %s; expected one of %s", (int)(equals - word), word,
+                  scenario->name, names);
+}
+
+static bool resolve_bug(sb_plan *plan, const char *word, char *problem)
+{
+    const sb_product *const product = plan->product;
+    assert(product->bug_count <= 64);
+    for (size_t i = 0; i < product->bug_count; i++) {
+        if (strcmp(product->bugs[i].name, word) == 0) {
+            plan->bugs |= UINT64_C(1) << i;
+            return true;
+        }
+    }
+    char names[384];
+    sb_list_names(bug_name_at, product->bugs, product->bug_count, names, sizeof names);
+    return refuse(problem, "--bug: '%s' is no bug; expected one of %s", word, names);
+}
+
+bool sb_plan_resolve(const sb_product *product, const sb_plan_words *words, sb_plan *plan, char *problem)
+{
+    memset(plan, 0, sizeof *plan);
+    plan->product = product;
+    if (!resolve_scenario(plan, words->scenario, problem) || !resolve_fallbacks(plan, problem)) {
+        return false;
+    }
+    for (unsigned i = 0; i < words->setting_count; i++) {
+        if (!resolve_setting(plan, words->settings[i], problem)) {
+            return false;
+        }
+    }
+    for (unsigned i = 0; i < words->bug_count; i++) {
+        if (!resolve_bug(plan, words->bugs[i], problem)) {
+            return false;
+        }
+    }
+    char reason[SB_PROBLEM_SIZE];
+    plan->strategy = SB_STRATEGY_PORTFOLIO;
+    if (words->strategy != NULL && !sb_parse_strategy(words->strategy, &plan->strategy, reason)) {
+        return refuse(problem, "--strategy: '%s' %.400s", words->strategy, reason);
+    }
+    return true;
+}
+
+static void add_word(char *text, size_t size, const char *format, ...) __attribute__((format(printf, 3, 4)));
+static void add_word(char *text, size_t size, const char *format, ...)
+{
+    const size_t used = strlen(text);
+    assert(used < size);
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(text + used, size - used, format, arguments);
+    va_end(arguments);
+}
+
+void sb_plan_options(const sb_plan *plan, char *text, size_t size)
+{
+    text[0] = '\0';
+    for (size_t i = 0; i < plan->product->bug_count; i++) {
+        if ((plan->bugs >> i & 1) != 0) {
+            add_word(text, size, " --bug %s", plan->product->bugs[i].name);
+        }
+    }
+    if (plan->strategy != SB_STRATEGY_PORTFOLIO) {
+        add_word(text, size, " --strategy %s", sb_strategy_name(plan->strategy));
+    }
+    for (size_t i = 0; i < plan->scenario->setting_count; i++) {
+        if (plan->given[i]) {
+            char value[32];
+            sb_setting_text(&plan->scenario->settings[i], plan->values[i], value, sizeof value);
+            add_word(text, size, " --set %s=%s", plan->scenario->settings[i].name, value);
+        }
+    }
+}
+
+void sb_plan_replay(const sb_plan *plan, uint64_t seed, char *text, size_t size)
+{
+    char options[1024];
+    sb_plan_options(plan, options, sizeof options);
+    snprintf(text, size, "%s replay %s %" PRIu64 "%s", plan->product->name, plan->scenario->name, seed, options);
+}
+
+sb_finding_kind sb_plan_expected_kind(const sb_plan *plan)
+{
+    sb_finding_kind expected = SB_FINDING_NONE;
+    for (size_t i = 0; i < plan->product->bug_count; i++) {
+        if ((plan->bugs >> i & 1) != 0) {
+            const sb_finding_kind kind = sb_finding_kind_of(plan->product->bugs[i].kind);
+            if (expected != SB_FINDING_NONE && expected != kind) {
+                return SB_FINDING_NONE;
+            }
+            expected = kind;
+        }
+    }
+    return expected;
+}

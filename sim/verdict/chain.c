@@ -1,0 +1,240 @@
+/*
+ * Who waits for whom.
+ *
+ * The chain begins at each task that nothing but another task can set free: it waits without a deadline. From
+ * there it goes to the holder of a mutex, or to the machine that owes a reply; the record then tells how far the request came
+ * and, where a task still serves it, the chain goes on there. It ends with a task that waits for nobody, with a message
+ * that was lost, or where it began.
+ *
+ *   call --send--> [network] --deliver--> serve --answer, send--> [network] --deliver--> call-end
+ */
+#include <inttypes.h>
+#include <string.h>
+
+#include "sim/verdict/report.h"
+
+#define CHAIN_MAX 16
+#define CHAINS_SHOWN_MAX 12
+
+/* Steps of an exchange as far as it came; 0: it did not come there. */
+typedef struct exchange_fate {
+    sb_step call, request_sent, request_delivered, request_dropped;
+    sb_step served, answered, reply_sent, reply_delivered, reply_dropped;
+    uint64_t number;
+    const char *method;
+    uint64_t drop_cause;
+    uint16_t server_lane;
+} exchange_fate;
+
+static sb_step last_step(const sb_record *record)
+{
+    return sb_record_first_step(record) + sb_record_count(record) - 1;
+}
+
+static sb_step find_call(const sb_record *record, const sb_waiting_task *task)
+{
+    for (sb_step step = last_step(record); step >= sb_record_first_step(record) && step > 0; step--) {
+        const sb_event *const event = sb_record_event(record, step);
+        if (event != NULL && event->task == task->lane && event->node == task->node) {
+            if (event->kind == SB_EVENT_CALL) {
+                return step;
+            }
+            if (event->kind == SB_EVENT_CALL_END) {
+                return 0;
+            }
+        }
+    }
+    return 0;
+}
+
+/* The send that follows in the same task, to that node. */
+static sb_step find_send(const sb_record *record, sb_step after, uint64_t to)
+{
+    const sb_event *const start = sb_record_event(record, after);
+    for (sb_step step = after + 1; step <= last_step(record); step++) {
+        const sb_event *const event = sb_record_event(record, step);
+        if (event != NULL && event->task == start->task && event->node == start->node) {
+            return event->kind == SB_EVENT_SEND && event->a == to ? step : 0;
+        }
+    }
+    return 0;
+}
+
+/* What became of a message: its delivery or its loss. */
+static void find_fate(const sb_record *record, sb_step sent, sb_step *delivered, sb_step *dropped, uint64_t *why)
+{
+    for (sb_step step = sent + 1; sent != 0 && step <= last_step(record) && *delivered == 0; step++) {
+        const sb_event *const event = sb_record_event(record, step);
+        if (event == NULL || event->cause != sent) {
+            continue;
+        }
+        if (event->kind == SB_EVENT_DELIVER) {
+            *delivered = step;
+        } else if (event->kind == SB_EVENT_DROP) {
+            *dropped = step;
+            *why = event->b;
+        }
+    }
+}
+
+static sb_step find_numbered(const sb_record *record, sb_step after, sb_event_kind kind, unsigned node, uint64_t number)
+{
+    for (sb_step step = after + 1; after != 0 && step <= last_step(record); step++) {
+        const sb_event *const event = sb_record_event(record, step);
+        if (event != NULL && event->kind == kind && event->node == node && event->c == number) {
+            return step;
+        }
+    }
+    return 0;
+}
+
+static void trace_exchange(const sb_record *record, const sb_waiting_task *task, exchange_fate *fate)
+{
+    memset(fate, 0, sizeof *fate);
+    fate->call = find_call(record, task);
+    const sb_event *const call = fate->call != 0 ? sb_record_event(record, fate->call) : NULL;
+    if (call == NULL) {
+        return;
+    }
+    fate->number = call->c;
+    fate->method = sb_record_text(record, call->a);
+    fate->request_sent = find_send(record, fate->call, call->b);
+    find_fate(record, fate->request_sent, &fate->request_delivered, &fate->request_dropped, &fate->drop_cause);
+    fate->served = find_numbered(record, fate->request_delivered, SB_EVENT_SERVE, task->peer, fate->number);
+    if (fate->served != 0) {
+        fate->server_lane = sb_record_event(record, fate->served)->task;
+    }
+    fate->answered = find_numbered(record, fate->served, SB_EVENT_ANSWER, task->peer, fate->number);
+    if (fate->answered != 0) {
+        fate->reply_sent = find_send(record, fate->answered, task->node);
+        find_fate(record, fate->reply_sent, &fate->reply_delivered, &fate->reply_dropped, &fate->drop_cause);
+    }
+}
+
+static void print_step(FILE *out, const char *what, sb_step step)
+{
+    if (step != 0) {
+        fprintf(out, ", %s at step %" PRIu64, what, step);
+    }
+}
+
+static void print_fate(FILE *out, const sb_record *record, const exchange_fate *fate)
+{
+    if (fate->call == 0) {
+        return;
+    }
+    fprintf(out, "      call %" PRIu64 " %s at step %" PRIu64, fate->number, fate->method != NULL ? fate->method : "",
+            fate->call);
+    print_step(out, "request sent", fate->request_sent);
+    print_step(out, "request dropped", fate->request_dropped);
+    print_step(out, "request delivered", fate->request_delivered);
+    print_step(out, "served", fate->served);
+    print_step(out, "answered", fate->answered);
+    print_step(out, "reply sent", fate->reply_sent);
+    print_step(out, "reply dropped", fate->reply_dropped);
+    print_step(out, "reply delivered", fate->reply_delivered);
+    const bool is_lost = (fate->request_dropped != 0 && fate->request_delivered == 0) ||
+                         (fate->reply_dropped != 0 && fate->reply_delivered == 0);
+    if (is_lost) {
+        fprintf(out, " (%s): nobody will answer", sb_record_fault_name(record, fate->drop_cause));
+    } else if (fate->request_delivered != 0 && fate->served == 0) {
+        fputs(": nobody took it", out);
+    } else if (fate->request_sent != 0 && fate->request_delivered == 0) {
+        fputs(": still on its way", out);
+    }
+    fputc('\n', out);
+}
+
+static bool waiting_task_of(sb_world *world, unsigned lane, sb_waiting_task *task)
+{
+    uint16_t at = 0;
+    while (sb_world_next_waiting(world, &at, task)) {
+        if (task->lane == lane) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void print_link(FILE *out, sb_world *world, const sb_waiting_task *task, unsigned depth)
+{
+    fprintf(out, "    %s%s#%u %s waits for ", depth == 0 ? "" : "-> ", sb_node_name(world, task->node),
+            task->incarnation, task->name);
+    if (task->peer != 0) {
+        fprintf(out, "a reply of %s#%u", sb_node_name(world, task->peer), sb_node_incarnation(world, task->peer));
+        if (!sb_node_is_up(world, task->peer)) {
+            fputs(", which is down", out);
+        }
+    } else {
+        fputs(task->wait, out);
+        if (task->object != NULL) {
+            fprintf(out, " %s", task->object);
+        }
+    }
+    fprintf(out, " since %" PRIu64 ".%06" PRIu64 "s\n", task->since / SB_SECOND, task->since / 1000 % 1000000);
+}
+
+/* The lane this task waits for; 0: none that is known. */
+static unsigned print_one(FILE *out, sb_world *world, const sb_record *record, const sb_waiting_task *task, unsigned depth)
+{
+    print_link(out, world, task, depth);
+    if (task->holder != 0) {
+        return task->holder;
+    }
+    if (task->peer == 0 || record == NULL || sb_record_count(record) == 0) {
+        return 0;
+    }
+    exchange_fate fate;
+    trace_exchange(record, task, &fate);
+    print_fate(out, record, &fate);
+    return fate.answered == 0 ? fate.server_lane : 0;
+}
+
+static void print_chain(FILE *out, sb_world *world, const sb_record *record, const sb_waiting_task *first)
+{
+    unsigned passed[CHAIN_MAX];
+    sb_waiting_task task = *first;
+    for (unsigned depth = 0; depth < CHAIN_MAX; depth++) {
+        passed[depth] = task.lane;
+        const unsigned next = print_one(out, world, record, &task, depth);
+        if (next == 0) {
+            return;
+        }
+        for (unsigned i = 0; i <= depth; i++) {
+            if (passed[i] == next) {
+                fputs("    -> and so on, in a circle\n", out);
+                return;
+            }
+        }
+        if (!waiting_task_of(world, next, &task)) {
+            return;
+        }
+    }
+}
+
+/* Who waits for a reply or for a mutex has somebody to name; who waits for work in an endless loop has not. */
+static bool begins_a_chain(const sb_waiting_task *task)
+{
+    return task->deadline == SB_FOREVER && (task->peer != 0 || task->holder != 0);
+}
+
+void sb_report_chain(FILE *out, sb_world *world, const sb_record *record)
+{
+    uint16_t lane = 0;
+    unsigned shown = 0;
+    sb_waiting_task task;
+    while (sb_world_next_waiting(world, &lane, &task)) {
+        if (!begins_a_chain(&task)) {
+            continue;
+        }
+        if (shown == 0) {
+            fputs("  who waits for whom\n", out);
+        }
+        if (shown++ < CHAINS_SHOWN_MAX) {
+            print_chain(out, world, record, &task);
+        }
+    }
+    if (shown > CHAINS_SHOWN_MAX) {
+        fprintf(out, "    and %u more\n", shown - CHAINS_SHOWN_MAX);
+    }
+}

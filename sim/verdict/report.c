@@ -1,0 +1,187 @@
+/*
+ * Writing a finding; its form is in report.h.
+ */
+#include <inttypes.h>
+#include <string.h>
+
+#include "sim/verdict/report.h"
+
+#define PLACE_WIDTH 25
+
+static void print_time(FILE *out, sb_time time)
+{
+    fprintf(out, "%" PRIu64 ".%06" PRIu64 "s", time / SB_SECOND, time / 1000 % 1000000);
+}
+
+static void print_symbol(FILE *out, const sb_symbol *symbol, const char *indent)
+{
+    char place[160];
+    if (symbol->file != NULL) {
+        snprintf(place, sizeof place, "%s:%d", symbol->file, symbol->line);
+    } else {
+        snprintf(place, sizeof place, "%s+0x%" PRIx64, symbol->module != NULL ? symbol->module : "?", symbol->offset);
+    }
+    const bool has_name = symbol->function != NULL;
+    fprintf(out, "%s%-*s%s%s\n", indent, has_name ? PLACE_WIDTH : 0, place, has_name ? " " : "",
+            has_name ? symbol->function : "");
+}
+
+/* The program's functions, and what libraries they had called at the top.  The framework is shown only where there is nothing
+ * else. */
+static void print_stack(FILE *out, const sb_stack *stack, const char *indent)
+{
+    size_t program_count = 0;
+    for (size_t i = 0; i < stack->count; i++) {
+        program_count += sb_symbol_owner_of(&stack->symbols[i]) == SB_OWNER_PROGRAM;
+    }
+    bool seen = false;
+    for (size_t i = 0; i < stack->count; i++) {
+        const sb_symbol_owner owner = sb_symbol_owner_of(&stack->symbols[i]);
+        const bool is_called_library = owner == SB_OWNER_LIBRARY && !seen;
+        seen = seen || owner != SB_OWNER_LIBRARY;
+        if (owner == SB_OWNER_PROGRAM || is_called_library || program_count == 0) {
+            print_symbol(out, &stack->symbols[i], indent);
+        }
+    }
+}
+
+/* ------------------------------------------------------------------------------- blocked tasks */
+
+static bool same_stack(const sb_waiting_task *left, const sb_waiting_task *right)
+{
+    return left->frame_count == right->frame_count &&
+           memcmp(left->frames, right->frames, left->frame_count * sizeof left->frames[0]) == 0;
+}
+
+/* Tasks of one node that wait at one place for one thing are shown once. */
+static bool same_wait(const sb_waiting_task *left, const sb_waiting_task *right)
+{
+    const bool same_object = left->object == right->object ||
+                             (left->object != NULL && right->object != NULL && strcmp(left->object, right->object) == 0);
+    return left->node == right->node && left->peer == right->peer && left->holder == right->holder &&
+           strcmp(left->wait, right->wait) == 0 && same_object && same_stack(left, right);
+}
+
+static bool was_shown(sb_world *world, const sb_waiting_task *task)
+{
+    uint16_t lane = 0;
+    sb_waiting_task other;
+    while (sb_world_next_waiting(world, &lane, &other) && other.lane < task->lane) {
+        if (same_wait(&other, task)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static unsigned count_same(sb_world *world, const sb_waiting_task *task)
+{
+    uint16_t lane = 0;
+    unsigned count = 0;
+    sb_waiting_task other;
+    while (sb_world_next_waiting(world, &lane, &other)) {
+        count += same_wait(&other, task);
+    }
+    return count;
+}
+
+static void print_waiting(FILE *out, sb_world *world, const sb_waiting_task *task)
+{
+    const unsigned count = count_same(world, task);
+    fprintf(out, "    %s#%u %s", sb_node_name(world, task->node), task->incarnation, task->name);
+    if (count > 1) {
+        fprintf(out, " and %u more", count - 1);
+    }
+    fprintf(out, "  %s", task->wait);
+    if (task->object != NULL) {
+        fprintf(out, " %s", task->object);
+    }
+    if (task->peer != 0) {
+        fprintf(out, " of %s", sb_node_name(world, task->peer));
+    }
+    fputs("  since ", out);
+    print_time(out, task->since);
+    if (task->deadline != SB_FOREVER) {
+        fputs("  until ", out);
+        print_time(out, task->deadline);
+    }
+    fputc('\n', out);
+    sb_stack stack;
+    sb_stack_symbolise(task->frames, task->frame_count, &stack);
+    print_stack(out, &stack, "      ");
+}
+
+void sb_report_waiting(FILE *out, sb_world *world)
+{
+    uint16_t lane = 0;
+    sb_waiting_task task;
+    bool any = false;
+    while (sb_world_next_waiting(world, &lane, &task)) {
+        if (!any) {
+            fputs("  blocked tasks\n", out);
+            any = true;
+        }
+        if (!was_shown(world, &task)) {
+            print_waiting(out, world, &task);
+        }
+    }
+}
+
+/* ------------------------------------------------------------------------------------ the block */
+
+static void print_headline(FILE *out, const sb_finding_report *finding, const sb_stack *stack,
+                           const sb_report_options *options)
+{
+    sb_place place;
+    char text[256];
+    sb_finding_place(finding, stack, &place);
+    sb_place_text(&place, text, sizeof text);
+    fprintf(out, "finding %s%s%s", sb_finding_word(finding->kind), text[0] != '\0' ? "  " : "", text);
+    if (options->seed_count == 1) {
+        fprintf(out, "  (1 seed, %" PRIu64 ")", options->seed);
+    } else if (options->seed_count > 1) {
+        fprintf(out, "  (%" PRIu64 " seeds, smallest %" PRIu64 ")", options->seed_count, options->seed);
+    }
+    fputc('\n', out);
+    if (place.in_framework) {
+        fputs("  no frame of the program is on the stack: the framework itself is at fault\n", out);
+    }
+}
+
+static void print_what(FILE *out, const sb_finding_report *finding)
+{
+    const bool by_signal = finding->kind == SB_FINDING_NIL_DEREFERENCE || finding->kind == SB_FINDING_CRASH;
+    const size_t oracle_length = strlen(finding->oracle);
+    const bool said = oracle_length != 0 && strncmp(finding->text, finding->oracle, oracle_length) == 0;
+    if (by_signal || said || oracle_length == 0) {
+        fprintf(out, "  %s\n", finding->text[0] != '\0' ? finding->text : finding->oracle);
+    } else if (finding->text[0] == '\0') {
+        fprintf(out, "  %s\n", finding->oracle);
+    } else {
+        fprintf(out, "  %s: %s\n", finding->oracle, finding->text);
+    }
+}
+
+void sb_report_finding(FILE *out, const sb_finding_report *finding, const sb_report_options *options)
+{
+    sb_stack stack;
+    sb_stack_symbolise(finding->frames, finding->frame_count, &stack);
+    const uint32_t signature = sb_finding_signature(finding, &stack, sb_node_role(options->world, finding->node));
+    print_headline(out, finding, &stack, options);
+    fprintf(out, "  node %s#%u  task %s  step %" PRIu64 "  time ", sb_node_name(options->world, finding->node),
+            finding->incarnation, finding->task[0] != '\0' ? finding->task : "-", finding->step);
+    print_time(out, finding->time);
+    fprintf(out, "  signature %08" PRIx32 "\n", signature);
+    print_what(out, finding);
+    print_stack(out, &stack, "    ");
+    if (finding->state[0] != '\0') {
+        fprintf(out, "  %s\n", finding->state);
+    }
+    if (finding->kind == SB_FINDING_DEADLOCK || finding->kind == SB_FINDING_STUCK_JOB) {
+        sb_report_chain(out, options->world, options->record);
+        sb_report_waiting(out, options->world);
+    }
+    if (options->replay != NULL) {
+        fprintf(out, "  replay: %s\n", options->replay);
+    }
+}

@@ -1,0 +1,37 @@
+/*
+ * A finding in words, as it is printed.
+ *
+ *   finding nil-dereference  engine/reorg.c:104 reorg_is_paused  (12 seeds, smallest 4711)
+ *     node server2#3  task ddl-worker-3/poll  step 18233  time 36.490126s  signature 5f3a09c1
+ *     read at address 0x10
+ *       engine/reorg.c:104        reorg_is_paused
+ *       engine/task_wait.c:61     poll_reorg
+ *     jobs 1:running tasks 1:running(2/6) owner server2 schema 784 785 784
+ *     replay: seedbed replay rolling-restart 4711 --bug tidb-47902
+ *
+ * A deadlock or a stuck job goes on with the stack of every blocked task and with who waits for whom.
+ */
+#ifndef SB_VERDICT_REPORT_H
+#define SB_VERDICT_REPORT_H
+
+#include <stdio.h>
+
+#include "sim/verdict/signature.h"
+
+typedef struct sb_report_options {
+    sb_world *world;         /* as it ended */
+    const sb_record *record; /* of the whole run, to tell the fate of requests; NULL: none */
+    uint64_t seed;           /* the smallest that has it */
+    uint64_t seed_count;     /* 0: nothing is said of seeds */
+    const char *replay;      /* the command that replays it */
+} sb_report_options;
+
+void sb_report_finding(FILE *out, const sb_finding_report *finding, const sb_report_options *options);
+
+/* Every blocked task with its stack. */
+void sb_report_waiting(FILE *out, sb_world *world);
+
+/* From every task that waits without a deadline: on whom, and what has become of its request (chain.c). */
+void sb_report_chain(FILE *out, sb_world *world, const sb_record *record);
+
+#endif
