@@ -1,8 +1,9 @@
 /*
  * What a machine is told when it boots: the bytes behind sb_boot.argument.
  *
- * One `boot_plan` describes the whole cluster and every machine gets the same bytes; who it is, it learns from
- * sb_self().  A scenario fills the plan and encodes it; a program decodes it once and lives with it.
+ * One `boot_plan` describes the whole cluster and every machine gets the same bytes; who it is, it
+ * learns from sb_self().  A scenario fills the plan and encodes it; a program decodes it once and
+ * lives with it.
  */
 #ifndef NODES_BOOT_H
 #define NODES_BOOT_H
@@ -27,7 +28,8 @@ typedef struct boot_region {
     unsigned char start[BOOT_KEY_MAX], end[BOOT_KEY_MAX];
 } boot_region;
 
-/* Settings: SETTING(type, name, default), one list for the struct, the defaults and the encoding. */
+/* Settings: SETTING(type, name, default), one list for the struct, the defaults and the encoding.
+ */
 typedef struct boot_settings {
 #define SETTING(type, name, initial) type name;
 #include "nodes/settings.def"
@@ -44,8 +46,8 @@ typedef struct boot_plan {
 /* No machines, no regions, default settings. */
 void boot_plan_init(boot_plan *plan);
 
-/* The next region of the plan: it starts where the one before ended (at the least key, for the first) and ends at
- * `end` (empty: no end, for the last). */
+/* The next region of the plan: it starts where the one before ended (at the least key, for the
+ * first) and ends at `end` (empty: no end, for the last). */
 void boot_plan_add_region(boot_plan *plan, region_id id, sb_address store, slice end);
 
 void boot_plan_encode(const boot_plan *plan, buffer *into); /* clears `into` first */

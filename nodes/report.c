@@ -1,5 +1,6 @@
 /*
- * The bytes of reports: see report.h.  Requests and replies stand in them as they stand in messages.
+ * The bytes of reports: see report.h.  Requests and replies stand in them as they stand in
+ * messages.
  */
 #include "nodes/report.h"
 
@@ -11,19 +12,22 @@ static const char *const report_texts[] = {
 #undef REPORT
 };
 
-const char *report_kind_text(uint32_t kind) {
+const char *report_kind_text(uint32_t kind)
+{
     return kind < REPORT_COUNT ? report_texts[kind] : "unknown";
 }
 
-/* ------------------------------------------------------------------------------------------ operations */
+/* ----------------------------------------------------------------------------------- operations */
 
-void operation_begin_encode(sb_address server, const execute_request *request, buffer *into) {
+void operation_begin_encode(sb_address server, const execute_request *request, buffer *into)
+{
     buffer_clear(into);
     buffer_add_u16(into, server);
     execute_request_encode(request, into);
 }
 
-bool operation_begin_decode(slice from, operation_begin *into) {
+bool operation_begin_decode(slice from, operation_begin *into)
+{
     *into = (operation_begin){0};
     cursor at = cursor_of(from);
     into->server = cursor_u16(&at);
@@ -31,14 +35,16 @@ bool operation_begin_decode(slice from, operation_begin *into) {
            execute_request_decode(slice_of(at.at, (size_t)(at.end - at.at)), &into->request);
 }
 
-void operation_end_encode(uint64_t number, sb_status call, const execute_reply *reply, buffer *into) {
+void operation_end_encode(uint64_t number, sb_status call, const execute_reply *reply, buffer *into)
+{
     buffer_clear(into);
     buffer_add_u64(into, number);
     buffer_add_u8(into, (uint8_t)call);
     execute_reply_encode(reply, into);
 }
 
-bool operation_end_decode(slice from, operation_end *into) {
+bool operation_end_decode(slice from, operation_end *into)
+{
     *into = (operation_end){0};
     cursor at = cursor_of(from);
     into->number = cursor_u64(&at);
@@ -48,16 +54,18 @@ bool operation_end_decode(slice from, operation_end *into) {
            execute_reply_decode(slice_of(at.at, (size_t)(at.end - at.at)), &into->reply);
 }
 
-/* --------------------------------------------------------------------------------------------- summaries */
+/* ------------------------------------------------------------------------------------ summaries */
 
-void loaded_report_encode(const loaded_report *from, buffer *into) {
+void loaded_report_encode(const loaded_report *from, buffer *into)
+{
     buffer_clear(into);
     buffer_add_u64(into, from->table);
     buffer_add_u64(into, (uint64_t)from->first);
     buffer_add_u64(into, from->count);
 }
 
-bool loaded_report_decode(slice from, loaded_report *into) {
+bool loaded_report_decode(slice from, loaded_report *into)
+{
     cursor at = cursor_of(from);
     into->table = cursor_u64(&at);
     into->first = (int64_t)cursor_u64(&at);
@@ -65,14 +73,16 @@ bool loaded_report_decode(slice from, loaded_report *into) {
     return cursor_finished(&at);
 }
 
-void workload_end_report_encode(const workload_end_report *from, buffer *into) {
+void workload_end_report_encode(const workload_end_report *from, buffer *into)
+{
     buffer_clear(into);
     buffer_add_u64(into, from->committed);
     buffer_add_u64(into, from->refused);
     buffer_add_u64(into, from->unknown);
 }
 
-bool workload_end_report_decode(slice from, workload_end_report *into) {
+bool workload_end_report_decode(slice from, workload_end_report *into)
+{
     cursor at = cursor_of(from);
     into->committed = cursor_u64(&at);
     into->refused = cursor_u64(&at);
@@ -80,11 +90,12 @@ bool workload_end_report_decode(slice from, workload_end_report *into) {
     return cursor_finished(&at);
 }
 
-/* ---------------------------------------------------------------------------------------- written values */
+/* ------------------------------------------------------------------------------- written values */
 
 #define NUMBER_DIGITS 16u
 
-void write_value_format(uint64_t number, uint32_t size, unsigned char *into) {
+void write_value_format(uint64_t number, uint32_t size, unsigned char *into)
+{
     static const char digits[] = "0123456789abcdef";
     sb_assert_op(size, >=, WRITE_VALUE_SIZE_MIN);
     into[0] = 'w';
@@ -94,7 +105,8 @@ void write_value_format(uint64_t number, uint32_t size, unsigned char *into) {
     memset(into + WRITE_VALUE_SIZE_MIN, '.', size - WRITE_VALUE_SIZE_MIN);
 }
 
-uint64_t write_value_number(slice c) {
+uint64_t write_value_number(slice c)
+{
     uint64_t number = 0;
     if (c.size < WRITE_VALUE_SIZE_MIN || c.data[0] != 'w') {
         return 0;

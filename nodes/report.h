@@ -1,15 +1,17 @@
 /*
  * The facts that programs report: their kinds and their bytes.
  *
- * A client reports every operation twice: before it sends it (OPERATION_BEGIN) and when it knows, or has
- * given up learning, how it ended (OPERATION_END).  One operation is one EXECUTE to one server, so it is one
- * transaction that ran at most once.  A begin without an end (the client died) is an unknown outcome.
+ * A client reports every operation twice: before it sends it (OPERATION_BEGIN) and when it knows,
+ * or has given up learning, how it ended (OPERATION_END).  One operation is one EXECUTE to one
+ * server, so it is one transaction that ran at most once.  A begin without an end (the client died)
+ * is an unknown outcome.
  *
  * What an oracle may rely on:
  * - `number` is unique in the world and rises per worker.
- * - every INSERT and UPDATE writes a `c` that begins with its own write number (write_value_number),
- *   unique in the world; so a value read tells which write made it.
- * - committed: all its writes are there, as of `committed`; reads are as of `start`.  committed = 0: it only read.
+ * - every INSERT and UPDATE writes a `c` that begins with its own write number
+ *   (write_value_number), unique in the world; so a value read tells which write made it.
+ * - committed: all its writes are there, as of `committed`; reads are as of `start`.  committed =
+ *   0: it only read.
  * - refused: none of its writes is, or ever will be, there.  unknown: either, at any later time.
  */
 #ifndef NODES_REPORT_H
@@ -38,7 +40,8 @@ typedef struct operation_end {
     execute_reply reply; /* outcome unknown when none came */
 } operation_end;
 
-/* LOADED: the initial rows are all there: ids [first, first + count).  WORKLOAD_END: counts of a client. */
+/* LOADED: the initial rows are all there: ids [first, first + count).  WORKLOAD_END: counts of a
+ * client. */
 typedef struct loaded_report {
     uint64_t table;
     int64_t first;
@@ -50,11 +53,13 @@ typedef struct workload_end_report {
 } workload_end_report;
 
 void operation_begin_encode(sb_address server, const execute_request *request, buffer *into);
-void operation_end_encode(uint64_t number, sb_status call, const execute_reply *reply, buffer *into);
+void operation_end_encode(uint64_t number, sb_status call, const execute_reply *reply,
+                          buffer *into);
 void loaded_report_encode(const loaded_report *from, buffer *into);
 void workload_end_report_encode(const workload_end_report *from, buffer *into);
 
-/* Decode borrows from the bytes; false when they cannot be.  Release request or reply, also after false. */
+/* Decode borrows from the bytes; false when they cannot be.  Release request or reply, also after
+ * false. */
 bool operation_begin_decode(slice from, operation_begin *into);
 bool operation_end_decode(slice from, operation_end *into);
 bool loaded_report_decode(slice from, loaded_report *into);

@@ -1,6 +1,6 @@
 /*
- * Client sessions of a server: see session.h, and engine/wire/client.h for why a transaction runs at most
- * once.
+ * Client sessions of a server: see session.h, and engine/wire/client.h for why a transaction runs
+ * at most once.
  *
  *     decode → of our session? → new? → not draining, not too many → pin schema, begin
  *            → statements, with thinking → commit → unpin → answer
@@ -36,10 +36,11 @@ struct client_sessions {
     uint32_t worker_count, worker_room;
 };
 
-/* ---------------------------------------------------------------------------------- opening and closing */
+/* -------------------------------------------------------------------------- opening and closing */
 
 client_sessions *client_sessions_open(cluster *of, schema_cache *schema,
-                                      const client_session_settings *settings) {
+                                      const client_session_settings *settings)
+{
     client_sessions *made = sb_alloc_zero(sizeof(*made));
     made->cluster = of;
     made->schema = schema;
@@ -56,7 +57,8 @@ client_sessions *client_sessions_open(cluster *of, schema_cache *schema,
     return made;
 }
 
-sb_status client_sessions_drain(client_sessions *of, sb_duration grace) {
+sb_status client_sessions_drain(client_sessions *of, sb_duration grace)
+{
     of->draining = true;
     sb_scope patience;
     sb_scope_init_timeout(&patience, NULL, "client drain", grace);
@@ -75,7 +77,8 @@ sb_status client_sessions_drain(client_sessions *of, sb_duration grace) {
     return SB_TIMEOUT;
 }
 
-void client_sessions_close(client_sessions *of) {
+void client_sessions_close(client_sessions *of)
+{
     sb_assert_op(of->running, ==, 0);
     sb_scope_release(&of->scope);
     sb_condition_release(&of->finished);
@@ -83,14 +86,16 @@ void client_sessions_close(client_sessions *of) {
     sb_free(of);
 }
 
-uint32_t client_sessions_running(const client_sessions *of) {
+uint32_t client_sessions_running(const client_sessions *of)
+{
     return of->running;
 }
 
-/* --------------------------------------------------------------------------------------- at most once */
+/* --------------------------------------------------------------------------------- at most once */
 
 /* False for a request that has been here before, or comes too late. */
-static bool admit_number(client_sessions *of, sb_address client, const execute_request *asked) {
+static bool admit_number(client_sessions *of, sb_address client, const execute_request *asked)
+{
     for (uint32_t i = 0; i < of->worker_count; i++) {
         known_worker *known = &of->workers[i];
         if (known->client == client && known->worker == asked->worker) {
@@ -108,7 +113,7 @@ static bool admit_number(client_sessions *of, sb_address client, const execute_r
     return true;
 }
 
-/* ------------------------------------------------------------------------------------------ statements */
+/* ----------------------------------------------------------------------------------- statements */
 
 /* One request while it runs. */
 typedef struct execution {
@@ -121,7 +126,8 @@ typedef struct execution {
     sb_scope scope;
 } execution;
 
-static row row_of_statement(const statement *one) {
+static row row_of_statement(const statement *one)
+{
     row made;
     memset(&made, 0, sizeof(made));
     made.columns[SBTEST_ID].integer = one->id;
@@ -132,7 +138,8 @@ static row row_of_statement(const statement *one) {
 }
 
 static engine_status run_read(execution *of, const statement *one, buffer *bytes,
-                              statement_result *result) {
+                              statement_result *result)
+{
     row found;
     const engine_status status =
         table_read(of->transaction, of->table, one->id, &found, bytes, &of->scope);
@@ -146,7 +153,8 @@ static engine_status run_read(execution *of, const statement *one, buffer *bytes
 }
 
 /* The public index of that name over the column k alone, or NULL. */
-static const index_definition *readable_index(const table_definition *table, slice name) {
+static const index_definition *readable_index(const table_definition *table, slice name)
+{
     char text[NAME_SIZE_MAX];
     if (name.size >= sizeof(text)) {
         return NULL;
@@ -154,12 +162,13 @@ static const index_definition *readable_index(const table_definition *table, sli
     memcpy(text, name.data, name.size);
     text[name.size] = 0;
     const index_definition *index = table_index_named(table, text);
-    const bool readable = index != NULL && index->state == SCHEMA_PUBLIC && index->column_count == 1 &&
-                          index->columns[0] == SBTEST_K;
+    const bool readable = index != NULL && index->state == SCHEMA_PUBLIC &&
+                          index->column_count == 1 && index->columns[0] == SBTEST_K;
     return readable ? index : NULL;
 }
 
-static engine_status run_read_index(execution *of, const statement *one, statement_result *result) {
+static engine_status run_read_index(execution *of, const statement *one, statement_result *result)
+{
     const index_definition *index = readable_index(of->table, one->index_name);
     if (index == NULL) {
         *result = (statement_result){.kind = RESULT_NO_INDEX};
@@ -183,7 +192,8 @@ static engine_status run_read_index(execution *of, const statement *one, stateme
     return ENGINE_OK;
 }
 
-static engine_status run_statement(execution *of, uint32_t at) {
+static engine_status run_statement(execution *of, uint32_t at)
+{
     const statement *one = &of->asked.statements[at];
     statement_result *result = &of->reply.results[at];
     *result = (statement_result){.kind = RESULT_DONE};
@@ -216,7 +226,8 @@ static engine_status run_statement(execution *of, uint32_t at) {
     return status;
 }
 
-static engine_status think(const execution *of, uint32_t think_ms, sb_scope *scope) {
+static engine_status think(const execution *of, uint32_t think_ms, sb_scope *scope)
+{
     const uint32_t most = of->in->settings.think_ms_max;
     if (think_ms > 0) {
         sb_sleep((think_ms < most ? think_ms : most) * SB_MILLISECOND, scope);
@@ -224,7 +235,8 @@ static engine_status think(const execution *of, uint32_t think_ms, sb_scope *sco
     return engine_scope_status(scope);
 }
 
-static engine_status run_statements(execution *of) {
+static engine_status run_statements(execution *of)
+{
     const uint32_t count = of->asked.statement_count;
     engine_status status = ENGINE_OK;
     of->rows = sb_alloc_zero(count * sizeof(*of->rows));
@@ -239,9 +251,10 @@ static engine_status run_statements(execution *of) {
     return status;
 }
 
-/* ---------------------------------------------------------------------------------------- transactions */
+/* --------------------------------------------------------------------------------- transactions */
 
-static refusal refusal_of(engine_status status) {
+static refusal refusal_of(engine_status status)
+{
     switch (status) {
     case ENGINE_CONFLICT:
         return REFUSAL_CONFLICT;
@@ -259,21 +272,24 @@ static refusal refusal_of(engine_status status) {
 }
 
 /* Results belong to a committed transaction only. */
-static void drop_results(execute_reply *reply) {
+static void drop_results(execute_reply *reply)
+{
     for (uint32_t i = 0; i < reply->result_count; i++) {
         sb_free(reply->results[i].ids);
     }
     reply->result_count = 0;
 }
 
-static void refuse(execution *of, refusal reason) {
+static void refuse(execution *of, refusal reason)
+{
     drop_results(&of->reply);
     of->reply.outcome = OUTCOME_REFUSED;
     of->reply.reason = reason;
     of->reply.committed = 0;
 }
 
-static bool is_being_backfilled(const table_definition *table) {
+static bool is_being_backfilled(const table_definition *table)
+{
     for (uint32_t i = 0; i < table->index_count; i++) {
         if (table->indexes[i].state == SCHEMA_WRITE_REORGANIZATION) {
             return true;
@@ -282,7 +298,8 @@ static bool is_being_backfilled(const table_definition *table) {
     return false;
 }
 
-static void count_outcome(const execution *of) {
+static void count_outcome(const execution *of)
+{
     switch (of->reply.outcome) {
     case OUTCOME_COMMITTED:
         sb_count(COUNTER_client_transactions_committed, 1);
@@ -300,7 +317,8 @@ static void count_outcome(const execution *of) {
 }
 
 /* The statements and the commit; the schema is pinned and the transaction has begun. */
-static void run_transaction(execution *of) {
+static void run_transaction(execution *of)
+{
     engine_status status = run_statements(of);
     if (status != ENGINE_OK) {
         transaction_rollback(of->transaction);
@@ -319,7 +337,8 @@ static void run_transaction(execution *of) {
 }
 
 /* Bind the request to a schema and run it. */
-static void execute_pinned(execution *of) {
+static void execute_pinned(execution *of)
+{
     client_sessions *in = of->in;
     sb_scope_init_timeout(&of->scope, &in->scope, "client transaction",
                           in->settings.transaction_time_limit);
@@ -345,9 +364,10 @@ static void execute_pinned(execution *of) {
     sb_scope_release(&of->scope);
 }
 
-/* ----------------------------------------------------------------------------------------------- EXECUTE */
+/* -------------------------------------------------------------------------------------- EXECUTE */
 
-static void answer(execution *of, const sb_request *request) {
+static void answer(execution *of, const sb_request *request)
+{
     buffer bytes;
     buffer_init(&bytes);
     of->reply.session = cluster_session(of->in->cluster);
@@ -356,7 +376,8 @@ static void answer(execution *of, const sb_request *request) {
     buffer_release(&bytes);
 }
 
-static void execution_release(execution *of) {
+static void execution_release(execution *of)
+{
     for (uint32_t i = 0; of->rows != NULL && i < of->asked.statement_count; i++) {
         buffer_release(&of->rows[i]);
     }
@@ -365,16 +386,16 @@ static void execution_release(execution *of) {
     execute_request_release(&of->asked);
 }
 
-void client_sessions_execute(client_sessions *of, const sb_request *request) {
+void client_sessions_execute(client_sessions *of, const sb_request *request)
+{
     execution run = {.in = of, .reply = {.outcome = OUTCOME_REFUSED}};
     const session_id session = cluster_session(of->cluster);
-    if (!execute_request_decode(slice_of(request->data, request->size), &run.asked)) {
+    if (!execute_request_decode(slice_of(request->data, request->size), &run.asked) ||
+        (run.asked.session != 0 && run.asked.statement_count == 0)) {
         refuse(&run, REFUSAL_BAD_REQUEST);
-    } else if (session == 0) {
-        refuse(&run, REFUSAL_NOT_READY);
-    } else if (run.asked.session != session) {
-        /* With another session than ours it may have run, here, before. */
-        refuse(&run, REFUSAL_SESSION);
+    } else if (session == 0 || run.asked.session != session) {
+        /* A request that names another session may have run here, under that one. */
+        refuse(&run, session == 0 ? REFUSAL_NOT_READY : REFUSAL_SESSION);
         run.reply.outcome = run.asked.session == 0 ? OUTCOME_REFUSED : OUTCOME_UNKNOWN;
     } else if (!admit_number(of, request->from, &run.asked)) {
         SOMETIMES(true, "client-request-repeated-or-late");

@@ -1,9 +1,9 @@
 /*
  * Client sessions of a server: EXECUTE requests, each run as one transaction.
  *
- * The server's exchange handler passes every EXECUTE to client_sessions_execute, in the request's own
- * task.  The transaction is bound at its begin to the schema of that moment and keeps it pinned to its
- * end, thinking included, so its time limit bounds how long a schema step waits for it.
+ * The server's exchange handler passes every EXECUTE to client_sessions_execute, in the request's
+ * own task.  The transaction is bound at its begin to the schema of that moment and keeps it pinned
+ * to its end, thinking included, so its time limit bounds how long a schema step waits for it.
  *
  * Draining: client_sessions_drain refuses new transactions, lets the running ones end, and cancels
  * those that are still there when the grace is over.  After it nothing is pinned by a client.
@@ -28,7 +28,8 @@ client_sessions *client_sessions_open(cluster *of, schema_cache *schema,
 /* Answers the request, or drops it when it is a repetition. */
 void client_sessions_execute(client_sessions *of, const sb_request *request);
 
-/* SB_OK: all ended by themselves; SB_TIMEOUT: the rest was canceled.  Both ways none runs any more. */
+/* SB_OK: all ended by themselves; SB_TIMEOUT: the rest was canceled.  Both ways none runs any
+ * more. */
 sb_status client_sessions_drain(client_sessions *of, sb_duration grace);
 
 /* After drain, and after the exchange is closed. */

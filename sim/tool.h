@@ -3,8 +3,9 @@
  *
  *   int main(int argc, char **argv) { return sb_tool_main(&product, argc, argv); }
  *
- * gives `sweep`, `replay`, `trace`, `museum`, `list`, `--help` and `--version` over the scenarios of the product.
- * All tables are static and outlive the call.  Returns the exit code of the contract (docs/TOOL.md).
+ * gives `sweep`, `replay`, `trace`, `museum`, `list`, `--help` and `--version` over the scenarios
+ * of the product. All tables are static and outlive the call.  Returns the exit code of the
+ * contract (docs/TOOL.md).
  */
 #ifndef SB_TOOL_H
 #define SB_TOOL_H
@@ -33,7 +34,8 @@ typedef struct sb_settings {
     size_t count;
 } sb_settings;
 
-/* Useful work of one seed (law 10): at least `least` of the counter; less is a vacuous seed, and the sweep says so. */
+/* Useful work of one seed (law 10): at least `least` of the counter; less is a vacuous seed, and
+ * the sweep says so. */
 typedef struct sb_floor {
     uint32_t counter;
     uint64_t least;
@@ -52,12 +54,13 @@ typedef struct sb_scenario {
     bool internal;    /* not listed, not swept by default: for tests */
 } sb_scenario;
 
-/* A historical bug of the museum; its number is its place in the table and the argument of sb_bug. */
+/* A historical bug of the museum; its number is its place in the table and the argument of sb_bug.
+ */
 typedef struct sb_museum_bug {
-    const char *name;    /* "tidb-47902" */
+    const char *name; /* "tidb-47902" */
     uint32_t issue;
-    const char *summary; /* one line */
-    const char *kind;    /* the finding it must lead to: "nil-dereference" */
+    const char *summary;  /* one line */
+    const char *kind;     /* the finding it must lead to: "nil-dereference" */
     const char *scenario; /* where it is found */
 } sb_museum_bug;
 

@@ -1,11 +1,12 @@
 /*
  * Door 2: what a scenario may do to a world: build it, break it, check it.
  *
- * A world is one simulated universe: one seed, one run, one thread.  A `sb_universe` is the place where worlds
- * live, one after the other: one mapping, made once, reset in microseconds.  Inside a world a scenario's
- * `run` function is the director: it runs as a task of node 0, which is no machine but may use all of door 1
- * (sleep, spawn, call, allocate), and alone may use this door.  Nothing the director does is subject to
- * faults, except that its messages travel the network like anybody's.
+ * A world is one simulated universe: one seed, one run, one thread.  A `sb_universe` is the place
+ * where worlds live, one after the other: one mapping, made once, reset in microseconds.  Inside a
+ * world a scenario's `run` function is the director: it runs as a task of node 0, which is no
+ * machine but may use all of door 1 (sleep, spawn, call, allocate), and alone may use this door.
+ * Nothing the director does is subject to faults, except that its messages travel the network like
+ * anybody's.
  *
  * Choices: every decision of a scenario is drawn with sb_choose, where 0 must be the calm answer.
  */
@@ -87,14 +88,14 @@ void sb_tape_release(sb_tape *tape);
 typedef struct sb_world_options {
     uint64_t seed;
     sb_strategy strategy;
-    uint64_t step_limit;     /* 0: the default of 20 million */
-    sb_step break_at;        /* raise SIGTRAP before this event; 0: never */
-    uint64_t bugs;           /* a bit for each switch of the museum */
-    sb_record *record;       /* keep the events here; NULL: do not */
+    uint64_t step_limit;            /* 0: the default of 20 million */
+    sb_step break_at;               /* raise SIGTRAP before this event; 0: never */
+    uint64_t bugs;                  /* a bit for each switch of the museum */
+    sb_record *record;              /* keep the events here; NULL: do not */
     sb_step record_from, record_to; /* keep only these steps; 0, 0: all */
-    sb_tape *tape_out;       /* note the non-zero choices here; NULL: do not */
-    const sb_tape *tape;     /* follow this tape: a choice not on it is 0; NULL: draw from the seed */
-    uint64_t *progress;      /* where to store the step now and then, for a watchdog; may be NULL */
+    sb_tape *tape_out;              /* note the non-zero choices here; NULL: do not */
+    const sb_tape *tape; /* follow this tape: a choice not on it is 0; NULL: draw from the seed */
+    uint64_t *progress;  /* where to store the step now and then, for a watchdog; may be NULL */
 } sb_world_options;
 
 typedef void sb_director(sb_world *world, void *context);
@@ -122,9 +123,11 @@ size_t sb_snapshot_size(const sb_snapshot *snapshot);
 void sb_snapshot_free(sb_snapshot *snapshot);
 
 uint64_t sb_world_digest(sb_world *world);
-const uint64_t *sb_world_marks(const sb_world *world, size_t *count); /* digest after each 2^SB_MARK_SHIFT steps */
+const uint64_t *sb_world_marks(const sb_world *world,
+                               size_t *count); /* digest after each 2^SB_MARK_SHIFT steps */
 
-/* ---------------------------------------------------------------------------- what a world knows */
+/* ---------------------------------------------------------------------------- what a world knows
+ */
 
 sb_time sb_world_time(const sb_world *world); /* true time, which no machine knows */
 sb_step sb_world_step(const sb_world *world);
@@ -141,9 +144,9 @@ typedef struct sb_fault_counts {
     uint64_t effective; /* times it altered what a program got */
 } sb_fault_counts;
 const sb_fault_counts *sb_world_fault_counts(const sb_world *world); /* [SB_FAULT_COUNT] */
-const uint64_t *sb_world_probe_bits(const sb_world *world);          /* a bit for each of sb_probe_list */
-const uint64_t *sb_world_failpoint_bits(const sb_world *world);      /* fired */
-const uint64_t *sb_world_edge_bits(const sb_world *world);           /* moves walked, in listing order */
+const uint64_t *sb_world_probe_bits(const sb_world *world); /* a bit for each of sb_probe_list */
+const uint64_t *sb_world_failpoint_bits(const sb_world *world); /* fired */
+const uint64_t *sb_world_edge_bits(const sb_world *world);      /* moves walked, in listing order */
 
 /* Lists gathered from the linked program, in link order, without repetition of names. */
 size_t sb_probe_list(const sb_place_name ***probes);
@@ -153,7 +156,8 @@ size_t sb_machine_list(const sb_machine *const **machines);
 #define SB_FAILPOINT_MAX 256
 #define SB_EDGE_MAX 1024
 
-/* ----------------------------------------------------------------------------------- the director */
+/* ----------------------------------------------------------------------------------- the director
+ */
 
 /* Its own scratch: one pointer for the scenario's use. */
 void sb_world_set_data(sb_world *world, void *data);
@@ -177,7 +181,7 @@ bool sb_node_is_up(const sb_world *world, sb_node node);           /* booted and
 bool sb_node_is_paused(const sb_world *world, sb_node node);
 
 void sb_node_boot(sb_world *world, sb_node node);
-void sb_node_stop(sb_world *world, sb_node node);   /* ask it to; wait with sb_node_wait_down */
+void sb_node_stop(sb_world *world, sb_node node); /* ask it to; wait with sb_node_wait_down */
 void sb_node_kill(sb_world *world, sb_node node);
 void sb_node_pause(sb_world *world, sb_node node);
 void sb_node_resume(sb_world *world, sb_node node);
@@ -185,9 +189,10 @@ void sb_node_resume(sb_world *world, sb_node node);
 bool sb_node_wait_down(sb_world *world, sb_node node, sb_duration timeout);
 void sb_node_set_memory_limit(sb_world *world, sb_node node, size_t size); /* default 256 MiB */
 
-/* The network.  A latency is drawn per message: uniform between min and max, or, when tail is set, min times a
- * Pareto-like factor (half of the messages within 2, a quarter within 4, ... 2^tail_max at most).  With scale_max > 0
- * every link draws its own factor of 1 .. 2^scale_max once per world.  Rates are in a million. */
+/* The network.  A latency is drawn per message: uniform between min and max, or, when tail is set,
+ * min times a Pareto-like factor (half of the messages within 2, a quarter within 4, ... 2^tail_max
+ * at most).  With scale_max > 0 every link draws its own factor of 1 .. 2^scale_max once per world.
+ * Rates are in a million. */
 typedef struct sb_network {
     sb_duration latency_min, latency_max;
     bool tail;
@@ -196,64 +201,75 @@ typedef struct sb_network {
     uint32_t loss, reply_loss, duplicate, reset;
 } sb_network;
 void sb_network_set(sb_world *world, const sb_network *network);
-void sb_network_block(sb_world *world, sb_node from, sb_node to); /* one way; counted, so blocks nest */
+void sb_network_block(sb_world *world, sb_node from,
+                      sb_node to); /* one way; counted, so blocks nest */
 void sb_network_unblock(sb_world *world, sb_node from, sb_node to);
 void sb_network_reset(sb_world *world, sb_node one, sb_node other);
 
-/* Disks.  Latency of a sync: uniform between min and max; crash: whether a death loses what was not synced. */
+/* Disks.  Latency of a sync: uniform between min and max; crash: whether a death loses what was not
+ * synced. */
 typedef struct sb_disk {
     sb_duration sync_min, sync_max;
     bool keep_on_crash; /* true: a death loses nothing (calm) */
 } sb_disk;
 void sb_disk_set(sb_world *world, const sb_disk *disk);
-/* The durable bytes of a file, as they would be found after a loss of power now that loses all that can be lost.  NULL when
- * there is none.  The bytes are the disk's: read them before anything else happens. */
-const unsigned char *sb_disk_durable(const sb_world *world, sb_node node, const char *path, size_t *size);
+/* The durable bytes of a file, as they would be found after a loss of power now that loses all that
+ * can be lost.  NULL when there is none.  The bytes are the disk's: read them before anything else
+ * happens. */
+const unsigned char *sb_disk_durable(const sb_world *world, sb_node node, const char *path,
+                                     size_t *size);
 typedef void sb_disk_visit(void *context, const char *path, const unsigned char *data, size_t size);
 void sb_disk_list_durable(const sb_world *world, sb_node node, sb_disk_visit *visit, void *context);
 
 /* Clocks: wall = true + skew, both clocks run drift parts per million fast (negative: slow). */
 void sb_clock_set(sb_world *world, sb_node node, int64_t skew, int32_t drift);
 
-/* Failpoints: enable those whose name matches the glob (* and ?), to fire at this rate in a million. */
+/* Failpoints: enable those whose name matches the glob (* and ?), to fire at this rate in a
+ * million. */
 void sb_failpoints_enable(sb_world *world, const char *glob, uint32_t rate);
 
 /* ------------------------------------------------------------------------------------------ faults
  *
- * The swarm: per world each family of the plan is off, mild or harsh; rates are log-uniform; trouble comes in epochs.  It
- * runs as tasks of the director until sb_world_heal.
+ * The swarm: per world each family of the plan is off, mild or harsh; rates are log-uniform;
+ * trouble comes in epochs.  It runs as tasks of the director until sb_world_heal.
  */
 typedef struct sb_swarm_plan {
-    uint32_t kinds;             /* bits 1 << SB_FAULT_x that may happen: what the scenario declares */
-    uint64_t victims;           /* bits 1 << node that may be killed, stopped, paused, skewed */
-    uint32_t down_at_once_max;  /* how many victims may be down or paused at once, per role */
+    uint32_t kinds;   /* bits 1 << SB_FAULT_x that may happen: what the scenario declares */
+    uint64_t victims; /* bits 1 << node that may be killed, stopped, paused, skewed */
+    uint32_t down_at_once_max; /* how many victims may be down or paused at once, per role */
     sb_duration down_min, down_max, calm_min, calm_max;
     const char *failpoint_glob; /* NULL: none */
 } sb_swarm_plan;
 void sb_swarm_start(sb_world *world, const sb_swarm_plan *plan);
 
-/* From now on every choice is 0 and no fault happens; what is blocked opens, what is paused goes on, what is down boots. */
+/* From now on every choice is 0 and no fault happens; what is blocked opens, what is paused goes
+ * on, what is down boots. */
 void sb_world_heal(sb_world *world);
 
-/* ---------------------------------------------------------------------------------------- verdicts */
+/* ---------------------------------------------------------------------------------------- verdicts
+ */
 
-/* The world ends here with a finding (printf).  `oracle` names who says so; it is part of the signature. */
+/* The world ends here with a finding (printf).  `oracle` names who says so; it is part of the
+ * signature. */
 void sb_finding(sb_world *world, sb_finding_kind kind, const char *oracle, const char *format, ...)
     __attribute__((noreturn, cold, format(printf, 4, 5)));
 
 /* The same as seen from inside an observer, about a node. */
-void sb_finding_at(sb_world *world, sb_finding_kind kind, sb_node node, const char *oracle, const char *format, ...)
-    __attribute__((noreturn, cold, format(printf, 5, 6)));
+void sb_finding_at(sb_world *world, sb_finding_kind kind, sb_node node, const char *oracle,
+                   const char *format, ...) __attribute__((noreturn, cold, format(printf, 5, 6)));
 
-/* Observers run inside the event they watch; they must not wait. */
-typedef void sb_report_observer(sb_world *world, sb_node node, uint32_t kind, const void *data, size_t size);
-typedef void sb_move_observer(sb_world *world, sb_node node, const sb_machine *machine, uint64_t id, uint32_t from,
-                              uint32_t to);
+/* Observers run inside the event they watch; they must not wait.  What they allocate is the
+ * director's. */
+typedef void sb_report_observer(sb_world *world, sb_node node, uint32_t kind, const void *data,
+                                size_t size);
+typedef void sb_move_observer(sb_world *world, sb_node node, const sb_machine *machine, uint64_t id,
+                              uint32_t from, uint32_t to);
 void sb_observe_reports(sb_world *world, sb_report_observer *observer);
 void sb_observe_moves(sb_world *world, sb_move_observer *observer);
 
-/* What a stuck proof and a finding look at.  progress: a hash of what counts as progress (law 9), ids and times made relative.
- * describe: the state in one line ("jobs 1:running tasks 1:running(2/6) ..."); phase: one word for the signature. */
+/* What a stuck proof and a finding look at.  progress: a hash of what counts as progress (law 9),
+ * ids and times made relative. describe: the state in one line ("jobs 1:running tasks
+ * 1:running(2/6) ..."); phase: one word for the signature. */
 typedef struct sb_witness {
     uint64_t (*progress)(sb_world *world);
     void (*describe)(sb_world *world, char *text, size_t size);
@@ -261,12 +277,14 @@ typedef struct sb_witness {
 } sb_witness;
 void sb_world_set_witness(sb_world *world, const sb_witness *witness);
 
-/* Wait, in a healed world, until done says so.  Proves, instead of timing out, that it never will: the world ends with `deadlock`
- * when nothing can happen any more, with `stuck-job` when the progress state stays the same over one full period of the
- * longest live timer. */
-void sb_await(sb_world *world, bool (*done)(sb_world *world, void *context), void *context, const char *what);
+/* Wait, in a healed world, until done says so.  Proves, instead of timing out, that it never will:
+ * the world ends with `deadlock` when nothing can happen any more, with `stuck-job` when the
+ * progress state stays the same over one full period of the longest live timer. */
+void sb_await(sb_world *world, bool (*done)(sb_world *world, void *context), void *context,
+              const char *what);
 
-/* ----------------------------------------------------------------------- a finding, after the world */
+/* ----------------------------------------------------------------------- a finding, after the
+ * world */
 
 #define SB_FRAME_MAX 48
 typedef struct sb_frame {
@@ -275,8 +293,8 @@ typedef struct sb_frame {
 
 typedef struct sb_finding_report {
     sb_finding_kind kind;
-    char oracle[64];  /* the oracle, or the assertion's expression, or the signal's name */
-    char text[512];   /* what was seen, in words */
+    char oracle[64]; /* the oracle, or the assertion's expression, or the signal's name */
+    char text[512];  /* what was seen, in words */
     sb_node node;
     uint32_t incarnation;
     char task[32];
@@ -294,18 +312,19 @@ typedef struct sb_finding_report {
 
 const sb_finding_report *sb_world_finding(const sb_world *world); /* NULL: none */
 
-/* The tasks that wait, for a report: in the order of their lanes.  Returns false when there are no more. */
+/* The tasks that wait, for a report: in the order of their lanes.  Returns false when there are no
+ * more. */
 typedef struct sb_waiting_task {
     sb_node node;
     uint32_t incarnation;
     uint16_t lane;
     const char *name;
-    const char *wait;   /* "reply", "channel", "mutex", "sleep", ... */
-    const char *object; /* the name of what it waits for; may be NULL */
-    sb_node peer;       /* of a call; 0: none */
+    const char *wait;        /* "reply", "channel", "mutex", "sleep", ... */
+    const char *object;      /* the name of what it waits for; may be NULL */
+    sb_node peer;            /* of a call; 0: none */
     sb_time since, deadline; /* SB_FOREVER: none */
-    sb_step cause;      /* the last event of the task */
-    uint16_t holder;    /* lane of the task that holds the mutex it waits for; 0: none */
+    sb_step cause;           /* the last event of the task */
+    uint16_t holder;         /* lane of the task that holds the mutex it waits for; 0: none */
     unsigned frame_count;
     sb_frame frames[SB_FRAME_MAX];
 } sb_waiting_task;

@@ -6,10 +6,11 @@
  *   W3  five nodes, 100 messages in flight, two million arrivals (deliveries a second)
  *   empty  worlds of five nodes, made and dropped                (worlds a second)
  *
- * The bare loop uses the same heap of keys, the same generator, the same digest of 48-byte records in batches, and
- * the same fiber switch, and allocates its messages; it draws loss and duplicates for every message and writes two
- * records for it. It has no framework: no nodes, scopes, strategies, streams by name or mailboxes. Both sides run in turn, five
- * times; the medians are printed. What the bare loop is made of is measured too, piece by piece, and the bare loop must
+ * The bare loop uses the same heap of keys, the same generator, the same digest of 48-byte records
+ * in batches, and the same fiber switch, and allocates its messages; it draws loss and duplicates
+ * for every message and writes two records for it. It has no framework: no nodes, scopes,
+ * strategies, streams by name or mailboxes. Both sides run in turn, five times; the medians are
+ * printed. What the bare loop is made of is measured too, piece by piece, and the bare loop must
  * cost at most 1.3 times their sum, lest it be slow on purpose.
  *
  * This file renders figures: it is one of the few that may use floating point.
@@ -25,7 +26,8 @@
 
 #define ROUNDS 5
 #define W1_SEED 7
-#define RATE 1u /* of a million: loss and duplicates are drawn for every message and hardly ever come */
+#define RATE                                                                                       \
+    1u /* of a million: loss and duplicates are drawn for every message and hardly ever come */
 
 typedef struct result {
     double bare, kernel;
@@ -50,7 +52,8 @@ static double median(double *values, size_t count)
     return values[count / 2];
 }
 
-/* ------------------------------------------------------------------------------------- the bare loop */
+/* ------------------------------------------------------------------------------------- the bare
+ * loop */
 
 #define BARE_STACK ((size_t)64 << 10)
 
@@ -185,7 +188,8 @@ static void bare_crowd(void)
 static void bare_fibers(unsigned count, void (*entry)(void))
 {
     for (unsigned i = 0; i < count; i++) {
-        bare.nodes[i].stack_pointer = sb_fiber_prepare(bare.stacks + (i + 1) * BARE_STACK - i * 448, entry);
+        bare.nodes[i].stack_pointer =
+            sb_fiber_prepare(bare.stacks + (i + 1) * BARE_STACK - i * 448, entry);
     }
 }
 
@@ -240,7 +244,8 @@ static void bare_sleeper(void)
 static void bare_w2(void)
 {
     for (unsigned i = 0; i < 1000; i++) {
-        bare.sleepers[i] = sb_fiber_prepare(bare.stacks + (i + 1) * BARE_STACK - i % 64 * 64, bare_sleeper);
+        bare.sleepers[i] =
+            sb_fiber_prepare(bare.stacks + (i + 1) * BARE_STACK - i % 64 * 64, bare_sleeper);
         bare_push(1 + i, i);
     }
     bare.goal = 2000000;
@@ -266,7 +271,8 @@ static void bare_empty(void)
     }
 }
 
-/* ---------------------------------------------------------------------------------- the same, simulated */
+/* ---------------------------------------------------------------------------------- the same,
+ * simulated */
 
 static uint64_t goal, done;
 
@@ -310,7 +316,8 @@ static int crowd(const sb_boot *boot)
 static void sleeper(void *argument)
 {
     (void)argument;
-    while (sb_sleep(SB_MILLISECOND + sb_random(99 * SB_MILLISECOND + 1), sb_shutdown_scope()) == SB_OK) {
+    while (sb_sleep(SB_MILLISECOND + sb_random(99 * SB_MILLISECOND + 1), sb_shutdown_scope()) ==
+           SB_OK) {
         done++;
     }
 }
@@ -337,8 +344,10 @@ typedef struct world_plan {
 static void director(sb_world *world, void *context)
 {
     const world_plan *const plan = context;
-    const sb_network network = {.latency_min = SB_MILLISECOND, .latency_max = 10 * SB_MILLISECOND,
-                                .loss = RATE, .duplicate = RATE};
+    const sb_network network = {.latency_min = SB_MILLISECOND,
+                                .latency_max = 10 * SB_MILLISECOND,
+                                .loss = RATE,
+                                .duplicate = RATE};
     sb_network_set(world, &network);
     for (unsigned i = 0; i < plan->nodes; i++) {
         sb_node_boot(world, sb_node_add(world, "node", "bench", plan->program, NULL, 0));
@@ -348,7 +357,8 @@ static void director(sb_world *world, void *context)
 
 static double run_plan(sb_universe *universe, const world_plan *plan, double *seconds_taken)
 {
-    const sb_world_options options = {.seed = plan->seed, .strategy = SB_STRATEGY_FIFO, .step_limit = 1u << 30};
+    const sb_world_options options = {
+        .seed = plan->seed, .strategy = SB_STRATEGY_FIFO, .step_limit = 1u << 30};
     goal = plan->goal;
     done = 0;
     sb_world *const world = sb_world_reset(universe, &options, director, (void *)(uintptr_t)plan);
@@ -387,7 +397,8 @@ static double run_empty(sb_universe *universe)
     return count / (seconds() - start);
 }
 
-/* --------------------------------------------------------------------------------------- the parts */
+/* --------------------------------------------------------------------------------------- the parts
+ */
 
 static double part_queue(unsigned pending)
 {
@@ -461,7 +472,8 @@ static double timed(void (*work)(void), uint64_t count)
     return (double)count / (seconds() - start);
 }
 
-/* ------------------------------------------------------------------------------------------ report */
+/* ------------------------------------------------------------------------------------------ report
+ */
 
 static void row(const char *name, const char *unit, result *rounds, double goal_ratio)
 {
@@ -471,8 +483,9 @@ static void row(const char *name, const char *unit, result *rounds, double goal_
         kernel_rates[i] = rounds[i].kernel;
         ratios[i] = rounds[i].kernel / rounds[i].bare;
     }
-    printf("%-6s bare %7.2f M %s  seedbed %7.2f M %s  ratio %.2f", name, median(bare_rates, ROUNDS) / 1e6, unit,
-           median(kernel_rates, ROUNDS) / 1e6, unit, median(ratios, ROUNDS));
+    printf("%-6s bare %7.2f M %s  seedbed %7.2f M %s  ratio %.2f", name,
+           median(bare_rates, ROUNDS) / 1e6, unit, median(kernel_rates, ROUNDS) / 1e6, unit,
+           median(ratios, ROUNDS));
     if (goal_ratio > 0) {
         printf("  (goal %.2f)", goal_ratio);
     }
@@ -482,8 +495,8 @@ static void row(const char *name, const char *unit, result *rounds, double goal_
 static void check_bare(const char *name, double rate, double parts)
 {
     const double cost = 1e9 / rate;
-    printf("bare %s: %.1f ns a turn, the sum of its parts %.1f ns, factor %.2f (at most 1.30)%s\n", name, cost, parts,
-           cost / parts, cost / parts <= 1.3 ? "" : "  TOO SLOW");
+    printf("bare %s: %.1f ns a turn, the sum of its parts %.1f ns, factor %.2f (at most 1.30)%s\n",
+           name, cost, parts, cost / parts, cost / parts <= 1.3 ? "" : "  TOO SLOW");
 }
 
 int main(void)
@@ -497,11 +510,13 @@ int main(void)
     bare.messages = calloc(512, sizeof(bare_message));
     bare.stacks = aligned_alloc(4096, 1000 * BARE_STACK);
     sb_universe *const universe = sb_universe_open(NULL);
-    if (universe == NULL || bare.stacks == NULL || bare.messages == NULL || bare.queue.keys == NULL) {
+    if (universe == NULL || bare.stacks == NULL || bare.messages == NULL ||
+        bare.queue.keys == NULL) {
         perror("bench");
         return 1;
     }
-    static const world_plan w1 = {"W1", pong, 2, 2, 2000000, W1_SEED}, w2 = {"W2", sleepers, 1, 1, 2000000, 1},
+    static const world_plan w1 = {"W1", pong, 2, 2, 2000000, W1_SEED},
+                            w2 = {"W2", sleepers, 1, 1, 2000000, 1},
                             w3 = {"W3", crowd, 5, 2, 2000000, 1};
     result rounds[4][ROUNDS];
     double parts[6][ROUNDS];
@@ -528,8 +543,8 @@ int main(void)
     row("W2", "wake-ups/s", rounds[1], 0.5);
     row("W3", "deliveries/s", rounds[2], 0.5);
     row("empty", "worlds/s", rounds[3], 0);
-    static const char *const names[] = {"queue of 1", "queue of 100", "draw", "record", "hash of 32 bytes",
-                                        "switch"};
+    static const char *const names[] = {"queue of 1", "queue of 100",     "draw",
+                                        "record",     "hash of 32 bytes", "switch"};
     double middle[6];
     printf("parts:");
     for (unsigned i = 0; i < 6; i++) {

@@ -1,11 +1,11 @@
 /*
  * Byte strings of the engine: a borrowed view, a growing buffer, and reading with a cursor.
  *
- * A `slice` borrows: whoever made it says how long it lives.  A `buffer` owns memory of this node's heap
- * and grows by doubling; buffer_release gives it back.  A `cursor` reads a slice from front to back and
- * remembers the first failure, so that a decoder checks once, at its end, with cursor_finished.
- * Encodings are little-endian and fixed-width unless the name says otherwise; keys have their own
- * codec (engine/base/codec.h).
+ * A `slice` borrows: whoever made it says how long it lives.  A `buffer` owns memory of this node's
+ * heap and grows by doubling; buffer_release gives it back.  A `cursor` reads a slice from front to
+ * back and remembers the first failure, so that a decoder checks once, at its end, with
+ * cursor_finished. Encodings are little-endian and fixed-width unless the name says otherwise; keys
+ * have their own codec (engine/base/codec.h).
  */
 #ifndef ENGINE_BASE_BYTES_H
 #define ENGINE_BASE_BYTES_H
@@ -28,7 +28,7 @@ typedef struct cursor {
 } cursor;
 
 slice slice_of(const void *data, size_t size);
-slice slice_of_string(const char *string); /* without its terminating zero */
+slice slice_of_string(const char *string);  /* without its terminating zero */
 int slice_compare(slice left, slice right); /* as unsigned bytes, the shorter first */
 bool slice_equal(slice left, slice right);
 slice slice_copy(slice from); /* in this node's heap; the caller frees .data */
@@ -50,7 +50,7 @@ uint8_t cursor_u8(cursor *from);
 uint16_t cursor_u16(cursor *from);
 uint32_t cursor_u32(cursor *from);
 uint64_t cursor_u64(cursor *from);
-slice cursor_slice(cursor *from); /* borrows from what the cursor reads */
+slice cursor_slice(cursor *from);         /* borrows from what the cursor reads */
 bool cursor_finished(const cursor *from); /* nothing failed and nothing is left */
 
 #endif

@@ -6,22 +6,27 @@
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 
-static const void *bytes_or_nothing(slice bytes) {
+static const void *bytes_or_nothing(slice bytes)
+{
     return bytes.data != NULL ? (const void *)bytes.data : "";
 }
 
-uint64_t checksum64(slice bytes) {
+uint64_t checksum64(slice bytes)
+{
     return XXH3_64bits(bytes_or_nothing(bytes), bytes.size);
 }
 
-uint32_t checksum32(slice bytes) {
+uint32_t checksum32(slice bytes)
+{
     return (uint32_t)checksum64(bytes);
 }
 
-uint64_t checksum64_of_part(slice bytes, uint64_t place) {
+uint64_t checksum64_of_part(slice bytes, uint64_t place)
+{
     return XXH3_64bits_withSeed(bytes_or_nothing(bytes), bytes.size, place);
 }
 
-uint32_t checksum32_of_part(slice bytes, uint64_t place) {
+uint32_t checksum32_of_part(slice bytes, uint64_t place)
+{
     return (uint32_t)checksum64_of_part(bytes, place);
 }

@@ -9,21 +9,25 @@
 #define MARKER_FULL 255u
 #define SIGN_BIT ((uint64_t)1 << 63)
 
-static void store_big_endian(unsigned char *at, uint64_t value) {
+static void store_big_endian(unsigned char *at, uint64_t value)
+{
     for (uint32_t i = 0; i < 8; i++) {
         at[i] = (unsigned char)(value >> (56 - 8 * i));
     }
 }
 
-void codec_add_u64(buffer *into, uint64_t value) {
+void codec_add_u64(buffer *into, uint64_t value)
+{
     store_big_endian(buffer_extend(into, 8), value);
 }
 
-void codec_add_i64(buffer *into, int64_t value) {
+void codec_add_i64(buffer *into, int64_t value)
+{
     codec_add_u64(into, (uint64_t)value ^ SIGN_BIT);
 }
 
-void codec_add_bytes(buffer *into, slice bytes) {
+void codec_add_bytes(buffer *into, slice bytes)
+{
     unsigned char *at = buffer_extend(into, codec_bytes_size(bytes.size));
     uint32_t left = bytes.size;
     const unsigned char *from = bytes.data;
@@ -41,7 +45,8 @@ void codec_add_bytes(buffer *into, slice bytes) {
     at[GROUP] = (unsigned char)(MARKER_FULL - (GROUP - left));
 }
 
-uint64_t codec_u64(cursor *from) {
+uint64_t codec_u64(cursor *from)
+{
     if (from->failed || from->end - from->at < 8) {
         from->failed = true;
         return 0;
@@ -54,12 +59,14 @@ uint64_t codec_u64(cursor *from) {
     return value;
 }
 
-int64_t codec_i64(cursor *from) {
+int64_t codec_i64(cursor *from)
+{
     return (int64_t)(codec_u64(from) ^ SIGN_BIT);
 }
 
 /* How many bytes of the group are content; GROUP + 1 for a group that no encoder makes. */
-static uint32_t group_content(const unsigned char *group) {
+static uint32_t group_content(const unsigned char *group)
+{
     const uint32_t padding = MARKER_FULL - group[GROUP];
     if (padding > GROUP) {
         return GROUP + 1;
@@ -72,7 +79,8 @@ static uint32_t group_content(const unsigned char *group) {
     return GROUP - padding;
 }
 
-void codec_bytes(cursor *from, buffer *into) {
+void codec_bytes(cursor *from, buffer *into)
+{
     uint32_t content = GROUP;
     while (!from->failed && content == GROUP) {
         if (from->end - from->at < (ptrdiff_t)(GROUP + 1)) {

@@ -14,7 +14,8 @@
 #define BACK_OFF_MIN (10 * SB_MILLISECOND)
 #define BACK_OFF_DOUBLINGS_MAX 6u
 
-sb_status file_read_whole(const char *path, buffer *into) {
+sb_status file_read_whole(const char *path, buffer *into)
+{
     sb_file *file = NULL;
     sb_status status = sb_file_open(path, 0, &file);
     if (status != SB_OK) {
@@ -29,7 +30,8 @@ sb_status file_read_whole(const char *path, buffer *into) {
     return status;
 }
 
-sb_status file_write_whole(const char *path, slice content) {
+sb_status file_write_whole(const char *path, slice content)
+{
     sb_file *file = NULL;
     sb_status status = sb_file_open(path, SB_FILE_CREATE | SB_FILE_TRUNCATE, &file);
     if (status != SB_OK) {
@@ -43,7 +45,8 @@ sb_status file_write_whole(const char *path, slice content) {
     return status;
 }
 
-sb_status durable_file_replace(const char *directory, const char *path, slice content) {
+sb_status durable_file_replace(const char *directory, const char *path, slice content)
+{
     char fresh[PATH_SIZE];
     const int length = snprintf(fresh, sizeof(fresh), "%s.new", path);
     sb_assert_op(length, <, (int)sizeof(fresh));
@@ -64,31 +67,36 @@ sb_status durable_file_replace(const char *directory, const char *path, slice co
     return status;
 }
 
-durable_read durable_file_read(const char *path, buffer *content) {
+bool durable_file_decode(slice bytes, slice *content)
+{
+    cursor at = cursor_of(bytes);
+    const uint64_t magic = cursor_u64(&at), size = cursor_u64(&at), checksum = cursor_u64(&at);
+    if (at.failed || magic != MAGIC || size != bytes.size - HEADER_SIZE) {
+        return false;
+    }
+    *content = slice_of(at.at, (size_t)size);
+    return checksum64(*content) == checksum;
+}
+
+durable_read durable_file_read(const char *path, buffer *content)
+{
     buffer bytes;
-    buffer_init(&bytes);
+    slice found;
     durable_read result = DURABLE_DAMAGED;
+    buffer_init(&bytes);
     const sb_status status = file_read_whole(path, &bytes);
     if (status != SB_OK) {
         result = status == SB_NOT_FOUND ? DURABLE_MISSING : DURABLE_IO_ERROR;
-        goto done;
-    }
-    cursor at = cursor_of(buffer_slice(&bytes));
-    const uint64_t magic = cursor_u64(&at), size = cursor_u64(&at), checksum = cursor_u64(&at);
-    if (at.failed || magic != MAGIC || size != bytes.size - HEADER_SIZE) {
-        goto done;
-    }
-    const slice found = slice_of(at.at, (size_t)size);
-    if (checksum64(found) == checksum) {
+    } else if (durable_file_decode(buffer_slice(&bytes), &found)) {
         buffer_add(content, found.data, found.size);
         result = DURABLE_READ;
     }
-done:
     buffer_release(&bytes);
     return result;
 }
 
-sb_status disk_back_off(uint32_t *tries, sb_scope *scope) {
+sb_status disk_back_off(uint32_t *tries, sb_scope *scope)
+{
     const uint32_t doublings = *tries < BACK_OFF_DOUBLINGS_MAX ? *tries : BACK_OFF_DOUBLINGS_MAX;
     (*tries)++;
     return sb_sleep(BACK_OFF_MIN << doublings, scope);

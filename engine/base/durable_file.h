@@ -1,10 +1,11 @@
 /*
- * A small file that is replaced as a whole: after a crash it holds either the old content or the new.
+ * A small file that is replaced as a whole: after a crash it holds either the old content or the
+ * new.
  *
  *   u64 magic, u64 content size, u64 checksum of the content, content
  *
- * Replacing writes <path>.new, syncs it, renames it over <path>, and syncs the directory.  When it returns
- * anything but SB_OK either content may be found later: replace it again before going on.
+ * Replacing writes <path>.new, syncs it, renames it over <path>, and syncs the directory.  When it
+ * returns anything but SB_OK either content may be found later: replace it again before going on.
  */
 #ifndef ENGINE_BASE_DURABLE_FILE_H
 #define ENGINE_BASE_DURABLE_FILE_H
@@ -23,13 +24,17 @@ typedef enum durable_read {
 
 durable_read durable_file_read(const char *path, buffer *content);
 
+/* The content of a file whose bytes are these; false when they are damaged. */
+bool durable_file_decode(slice bytes, slice *content);
+
 /* Reads a whole file, of any format, behind what is in the buffer. */
 sb_status file_read_whole(const char *path, buffer *into);
 
 /* Creates a file of any format, or replaces its content, and syncs it (not its directory). */
 sb_status file_write_whole(const char *path, slice content);
 
-/* Between two tries of something that a disk has refused: sleeps, longer each time.  How the scope ended, or SB_OK. */
+/* Between two tries of something that a disk has refused: sleeps, longer each time.  How the scope
+ * ended, or SB_OK. */
 sb_status disk_back_off(uint32_t *tries, sb_scope *scope);
 
 #endif

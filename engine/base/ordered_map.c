@@ -1,9 +1,9 @@
 /*
  * An ordered map from byte strings to pointers: see ordered_map.h.
  *
- * Inner node i of level h > 0 has `count` children and count - 1 separators; separator s is a copy of a key
- * with child s < separator <= child s + 1, made when the right child was split off.  An insert or a remove
- * goes down once, noting the way; a full node is split on the way back up.
+ * Inner node i of level h > 0 has `count` children and count - 1 separators; separator s is a copy
+ * of a key with child s < separator <= child s + 1, made when the right child was split off.  An
+ * insert or a remove goes down once, noting the way; a full node is split on the way back up.
  */
 #include "engine/base/ordered_map.h"
 
@@ -36,9 +36,10 @@ typedef struct descent {
     bool found;
 } descent;
 
-/* ------------------------------------------------------------------------------------- searching */
+/* ---------------------------------------------------------------------------------- searching */
 
-static uint32_t child_for(const ordered_map_node *node, slice key) {
+static uint32_t child_for(const ordered_map_node *node, slice key)
+{
     uint32_t low = 0, high = node->count - 1;
     while (low < high) {
         const uint32_t middle = (low + high) / 2;
@@ -51,7 +52,8 @@ static uint32_t child_for(const ordered_map_node *node, slice key) {
     return low;
 }
 
-static uint32_t leaf_slot_for(const ordered_map_leaf *leaf, slice key, bool *found) {
+static uint32_t leaf_slot_for(const ordered_map_leaf *leaf, slice key, bool *found)
+{
     uint32_t low = 0, high = leaf->count;
     while (low < high) {
         const uint32_t middle = (low + high) / 2;
@@ -70,7 +72,8 @@ static uint32_t leaf_slot_for(const ordered_map_leaf *leaf, slice key, bool *fou
     return low;
 }
 
-static ordered_map_leaf *leaf_for(const ordered_map *map, slice key, uint32_t *slot, bool *found) {
+static ordered_map_leaf *leaf_for(const ordered_map *map, slice key, uint32_t *slot, bool *found)
+{
     void *at = map->root;
     for (uint32_t level = map->height; level > 0; level--) {
         const ordered_map_node *node = at;
@@ -80,7 +83,8 @@ static ordered_map_leaf *leaf_for(const ordered_map *map, slice key, uint32_t *s
     return at;
 }
 
-static void descend(const ordered_map *map, slice key, descent *way) {
+static void descend(const ordered_map *map, slice key, descent *way)
+{
     void *at = map->root;
     for (uint32_t level = map->height; level > 0; level--) {
         ordered_map_node *node = at;
@@ -92,7 +96,8 @@ static void descend(const ordered_map *map, slice key, descent *way) {
     way->slot = leaf_slot_for(way->leaf, key, &way->found);
 }
 
-void *ordered_map_find(const ordered_map *map, slice key) {
+void *ordered_map_find(const ordered_map *map, slice key)
+{
     if (map->root == NULL) {
         return NULL;
     }
@@ -102,9 +107,10 @@ void *ordered_map_find(const ordered_map *map, slice key) {
     return found ? leaf->values[slot] : NULL;
 }
 
-/* ------------------------------------------------------------------------------------- inserting */
+/* ---------------------------------------------------------------------------------- inserting */
 
-static void leaf_insert_at(ordered_map_leaf *leaf, uint32_t slot, slice key, void *value) {
+static void leaf_insert_at(ordered_map_leaf *leaf, uint32_t slot, slice key, void *value)
+{
     sb_assert_op(leaf->count, <, LEAF_SLOTS);
     const size_t behind = leaf->count - slot;
     memmove(&leaf->keys[slot + 1], &leaf->keys[slot], behind * sizeof(leaf->keys[0]));
@@ -114,8 +120,10 @@ static void leaf_insert_at(ordered_map_leaf *leaf, uint32_t slot, slice key, voi
     leaf->count++;
 }
 
-/* The right half as a new leaf.  At the end of the last leaf nothing moves: rising keys fill leaves whole. */
-static ordered_map_leaf *leaf_split(ordered_map_leaf *leaf, uint32_t slot) {
+/* The right half as a new leaf.  At the end of the last leaf nothing moves: rising keys fill leaves
+ * whole. */
+static ordered_map_leaf *leaf_split(ordered_map_leaf *leaf, uint32_t slot)
+{
     const bool at_end = leaf->next == NULL && slot == leaf->count;
     const uint32_t stay = at_end ? leaf->count : leaf->count / 2;
     ordered_map_leaf *right = sb_alloc(sizeof(*right));
@@ -132,29 +140,35 @@ static ordered_map_leaf *leaf_split(ordered_map_leaf *leaf, uint32_t slot) {
     return right;
 }
 
-static void node_insert_at(ordered_map_node *node, uint32_t child, slice separator, void *right) {
+static void node_insert_at(ordered_map_node *node, uint32_t child, slice separator, void *right)
+{
     sb_assert_op(node->count, <, INNER_SLOTS);
     const size_t behind = node->count - child - 1;
-    memmove(&node->separators[child + 1], &node->separators[child], behind * sizeof(node->separators[0]));
-    memmove(&node->children[child + 2], &node->children[child + 1], behind * sizeof(node->children[0]));
+    memmove(&node->separators[child + 1], &node->separators[child],
+            behind * sizeof(node->separators[0]));
+    memmove(&node->children[child + 2], &node->children[child + 1],
+            behind * sizeof(node->children[0]));
     node->separators[child] = separator;
     node->children[child + 1] = right;
     node->count++;
 }
 
 /* Split a full node in two; the separator between them goes up. */
-static ordered_map_node *node_split(ordered_map_node *node, slice *separator) {
+static ordered_map_node *node_split(ordered_map_node *node, slice *separator)
+{
     const uint32_t stay = node->count / 2;
     ordered_map_node *right = sb_alloc(sizeof(*right));
     right->count = node->count - stay;
     memcpy(right->children, &node->children[stay], right->count * sizeof(right->children[0]));
-    memcpy(right->separators, &node->separators[stay], (right->count - 1) * sizeof(right->separators[0]));
+    memcpy(right->separators, &node->separators[stay],
+           (right->count - 1) * sizeof(right->separators[0]));
     *separator = node->separators[stay - 1];
     node->count = stay;
     return right;
 }
 
-static void grow_root(ordered_map *map, slice separator, void *right) {
+static void grow_root(ordered_map *map, slice separator, void *right)
+{
     sb_assert_op(map->height, <, HEIGHT_MAX);
     ordered_map_node *root = sb_alloc(sizeof(*root));
     root->count = 2;
@@ -166,7 +180,8 @@ static void grow_root(ordered_map *map, slice separator, void *right) {
 }
 
 /* Hang `right`, a new right neighbour of the child taken on level `level`, into the nodes above. */
-static void hang(ordered_map *map, descent *way, slice separator, void *right) {
+static void hang(ordered_map *map, descent *way, slice separator, void *right)
+{
     for (uint32_t level = 1; level <= map->height; level++) {
         ordered_map_node *node = way->nodes[level];
         uint32_t child = way->children[level];
@@ -187,7 +202,8 @@ static void hang(ordered_map *map, descent *way, slice separator, void *right) {
     grow_root(map, separator, right);
 }
 
-static void insert_first(ordered_map *map, slice key, void *value) {
+static void insert_first(ordered_map *map, slice key, void *value)
+{
     ordered_map_leaf *leaf = sb_alloc(sizeof(*leaf));
     leaf->next = leaf->previous = NULL;
     leaf->count = 0;
@@ -197,7 +213,8 @@ static void insert_first(ordered_map *map, slice key, void *value) {
     map->count = 1;
 }
 
-void *ordered_map_insert(ordered_map *map, slice key, void *value) {
+void *ordered_map_insert(ordered_map *map, slice key, void *value)
+{
     sb_assert(value != NULL);
     if (map->root == NULL) {
         insert_first(map, key, value);
@@ -223,14 +240,16 @@ void *ordered_map_insert(ordered_map *map, slice key, void *value) {
     return NULL;
 }
 
-/* -------------------------------------------------------------------------------------- removing */
+/* ----------------------------------------------------------------------------------- removing */
 
-static void free_separator(slice separator) {
+static void free_separator(slice separator)
+{
     sb_free((void *)separator.data);
 }
 
 /* Take child number `child` and one separator beside it out of the node. */
-static void node_remove_at(ordered_map_node *node, uint32_t child) {
+static void node_remove_at(ordered_map_node *node, uint32_t child)
+{
     const uint32_t separator = child > 0 ? child - 1 : 0;
     if (node->count > 1) {
         free_separator(node->separators[separator]);
@@ -243,7 +262,8 @@ static void node_remove_at(ordered_map_node *node, uint32_t child) {
 }
 
 /* A root with one child is no level; a root with none is no tree. */
-static void shrink_root(ordered_map *map) {
+static void shrink_root(ordered_map *map)
+{
     while (map->height > 0 && map->root->count == 1) {
         ordered_map_node *root = map->root;
         map->root = root->children[0];
@@ -252,7 +272,8 @@ static void shrink_root(ordered_map *map) {
     }
 }
 
-static void unlink_leaf(ordered_map *map, const descent *way) {
+static void unlink_leaf(ordered_map *map, const descent *way)
+{
     ordered_map_leaf *leaf = way->leaf;
     if (leaf->previous != NULL) {
         leaf->previous->next = leaf->next;
@@ -273,7 +294,8 @@ static void unlink_leaf(ordered_map *map, const descent *way) {
     ordered_map_init(map);
 }
 
-void *ordered_map_remove(ordered_map *map, slice key) {
+void *ordered_map_remove(ordered_map *map, slice key)
+{
     if (map->root == NULL) {
         return NULL;
     }
@@ -295,13 +317,15 @@ void *ordered_map_remove(ordered_map *map, slice key) {
     return value;
 }
 
-/* ------------------------------------------------------------------------------------- the whole */
+/* ---------------------------------------------------------------------------------- the whole */
 
-void ordered_map_init(ordered_map *map) {
+void ordered_map_init(ordered_map *map)
+{
     *map = (ordered_map){0};
 }
 
-static void release_below(void *at, uint32_t level) {
+static void release_below(void *at, uint32_t level)
+{
     if (level > 0) {
         ordered_map_node *node = at;
         for (uint32_t child = 0; child < node->count; child++) {
@@ -314,16 +338,18 @@ static void release_below(void *at, uint32_t level) {
     sb_free(at);
 }
 
-void ordered_map_release(ordered_map *map) {
+void ordered_map_release(ordered_map *map)
+{
     if (map->root != NULL) {
         release_below(map->root, map->height);
     }
     ordered_map_init(map);
 }
 
-/* --------------------------------------------------------------------------------------- cursors */
+/* ------------------------------------------------------------------------------------ cursors */
 
-static ordered_map_cursor cursor_at(ordered_map_leaf *leaf, uint32_t slot) {
+static ordered_map_cursor cursor_at(ordered_map_leaf *leaf, uint32_t slot)
+{
     if (leaf != NULL && slot == leaf->count) {
         leaf = leaf->next;
         slot = 0;
@@ -331,7 +357,8 @@ static ordered_map_cursor cursor_at(ordered_map_leaf *leaf, uint32_t slot) {
     return (ordered_map_cursor){.leaf = leaf, .slot = slot};
 }
 
-ordered_map_cursor ordered_map_first(const ordered_map *map) {
+ordered_map_cursor ordered_map_first(const ordered_map *map)
+{
     void *at = map->root;
     for (uint32_t level = map->height; level > 0; level--) {
         at = ((ordered_map_node *)at)->children[0];
@@ -339,7 +366,8 @@ ordered_map_cursor ordered_map_first(const ordered_map *map) {
     return cursor_at(at, 0);
 }
 
-ordered_map_cursor ordered_map_seek(const ordered_map *map, slice key) {
+ordered_map_cursor ordered_map_seek(const ordered_map *map, slice key)
+{
     if (map->root == NULL) {
         return cursor_at(NULL, 0);
     }
@@ -349,21 +377,25 @@ ordered_map_cursor ordered_map_seek(const ordered_map *map, slice key) {
     return cursor_at(leaf, slot);
 }
 
-bool ordered_map_valid(const ordered_map_cursor *at) {
+bool ordered_map_valid(const ordered_map_cursor *at)
+{
     return at->leaf != NULL;
 }
 
-void ordered_map_next(ordered_map_cursor *at) {
+void ordered_map_next(ordered_map_cursor *at)
+{
     sb_assert(at->leaf != NULL);
     *at = cursor_at(at->leaf, at->slot + 1);
 }
 
-slice ordered_map_key(const ordered_map_cursor *at) {
+slice ordered_map_key(const ordered_map_cursor *at)
+{
     sb_assert(at->leaf != NULL);
     return at->leaf->keys[at->slot];
 }
 
-void *ordered_map_value(const ordered_map_cursor *at) {
+void *ordered_map_value(const ordered_map_cursor *at)
+{
     sb_assert(at->leaf != NULL);
     return at->leaf->values[at->slot];
 }

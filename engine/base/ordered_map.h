@@ -5,10 +5,11 @@
  *                /       |       \
  *        [k1 k3 k5] → [k7 k9] → [k15 k20]     leaves hold key and value side by side, chained
  *
- * The map borrows: a key's bytes must live, unchanged, as long as the key is in the map (put them into the
- * thing that value points to), and values are the caller's to free.  Order depends on the keys alone.
- * Separators are copies, so that a removed key leaves nothing behind that points to it.  A node is unlinked
- * when it gets empty and not before; a map that has shrunk keeps sparse leaves, which costs memory only.
+ * The map borrows: a key's bytes must live, unchanged, as long as the key is in the map (put them
+ * into the thing that value points to), and values are the caller's to free.  Order depends on the
+ * keys alone.  Separators are copies, so that a removed key leaves nothing behind that points to
+ * it.  A node is unlinked when it gets empty and not before; a map that has shrunk keeps sparse leaves,
+ * which costs memory only.
  *
  * A cursor is good until the map changes.
  */
@@ -49,8 +50,8 @@ slice ordered_map_key(const ordered_map_cursor *at);
 void *ordered_map_value(const ordered_map_cursor *at);
 
 /*
- *   for (ordered_map_cursor at = ordered_map_first(&map); ordered_map_valid(&at); ordered_map_next(&at)) {
- *       thing *of = ordered_map_value(&at);
+ *   for (ordered_map_cursor at = ordered_map_first(&map); ordered_map_valid(&at);
+ * ordered_map_next(&at)) { thing *of = ordered_map_value(&at);
  */
 
 #endif

@@ -1,24 +1,27 @@
 /*
- * Rows that acknowledge a schema version.  The value: u64 session | u64 version | u64 checksum of both and
- * of the key.
+ * Rows that acknowledge a schema version.  The value: u64 session | u64 version | u64 checksum of
+ * both and of the key.
  */
 #include "engine/schema/acknowledgement.h"
 
 #include "engine/base/checksum.h"
 #include "engine/wire/keys.h"
 
-static uint64_t place_of(uint64_t job, sb_address server) {
+static uint64_t place_of(uint64_t job, sb_address server)
+{
     return job << 16 | server;
 }
 
-void acknowledgement_encode(const acknowledgement *from, buffer *into) {
+void acknowledgement_encode(const acknowledgement *from, buffer *into)
+{
     buffer_clear(into);
     buffer_add_u64(into, from->session);
     buffer_add_u64(into, from->version);
     buffer_add_u64(into, checksum64_of_part(buffer_slice(into), place_of(from->job, from->server)));
 }
 
-bool acknowledgement_decode(slice key, slice value, acknowledgement *into) {
+bool acknowledgement_decode(slice key, slice value, acknowledgement *into)
+{
     uint64_t numbers[2]; /* job, server */
     if (!key_meta_decode(key, "ack", numbers, 2) || numbers[1] > UINT16_MAX || value.size != 24) {
         return false;
@@ -33,7 +36,8 @@ bool acknowledgement_decode(slice key, slice value, acknowledgement *into) {
 }
 
 engine_status acknowledgements_read(cluster *of, timestamp at, uint64_t job, acknowledgement *into,
-                                    uint32_t room, uint32_t *count, sb_scope *scope) {
+                                    uint32_t room, uint32_t *count, sb_scope *scope)
+{
     buffer start, end;
     buffer_init(&start);
     buffer_init(&end);
@@ -45,7 +49,8 @@ engine_status acknowledgements_read(cluster *of, timestamp at, uint64_t job, ack
     *count = 0;
     if (status == ENGINE_OK) {
         for (uint32_t i = 0; i < found.count && status == ENGINE_OK; i++) {
-            if (!acknowledgement_decode(found.pairs[i].key, found.pairs[i].value, &into[(*count)++])) {
+            if (!acknowledgement_decode(found.pairs[i].key, found.pairs[i].value,
+                                        &into[(*count)++])) {
                 sb_log("an acknowledgement of job %llu is damaged", (unsigned long long)job);
                 status = ENGINE_FAILED;
             }
@@ -57,7 +62,9 @@ engine_status acknowledgements_read(cluster *of, timestamp at, uint64_t job, ack
     return status;
 }
 
-void acknowledgements_forget(transaction *in, uint64_t job, const sb_address *servers, uint32_t count) {
+void acknowledgements_forget(transaction *in, uint64_t job, const sb_address *servers,
+                             uint32_t count)
+{
     buffer key;
     buffer_init(&key);
     for (uint32_t i = 0; i < count; i++) {

@@ -9,7 +9,8 @@
 #define FIRST_VERSION 1u
 
 /* ENGINE_NOT_FOUND while there is none. */
-static engine_status look_for_schema(transaction *in, slice version_key, sb_scope *scope) {
+static engine_status look_for_schema(transaction *in, slice version_key, sb_scope *scope)
+{
     buffer value;
     buffer_init(&value);
     const engine_status status = transaction_read(in, version_key, &value, scope);
@@ -17,7 +18,8 @@ static engine_status look_for_schema(transaction *in, slice version_key, sb_scop
     return status;
 }
 
-static void write_schema(transaction *in, const table_definition *table, slice version_key) {
+static void write_schema(transaction *in, const table_definition *table, slice version_key)
+{
     table_definition first = *table;
     first.version = FIRST_VERSION;
     buffer key, value;
@@ -32,7 +34,8 @@ static void write_schema(transaction *in, const table_definition *table, slice v
     buffer_release(&value);
 }
 
-static engine_status try_bootstrap(cluster *of, const table_definition *table, sb_scope *scope) {
+static engine_status try_bootstrap(cluster *of, const table_definition *table, sb_scope *scope)
+{
     transaction *in;
     engine_status status = transaction_begin(of, FIRST_VERSION, &in, scope);
     if (status != ENGINE_OK) {
@@ -53,7 +56,8 @@ static engine_status try_bootstrap(cluster *of, const table_definition *table, s
     return status;
 }
 
-engine_status schema_bootstrap(cluster *of, const table_definition *table, sb_scope *scope) {
+engine_status schema_bootstrap(cluster *of, const table_definition *table, sb_scope *scope)
+{
     backoff wait;
     backoff_init(&wait);
     engine_status status = try_bootstrap(of, table, scope);

@@ -6,8 +6,8 @@
 
 #include "engine/schema/definitions.h"
 
-/* Write `m schema-version` = 1 and the table's row, unless there is a schema already.  Every server may
- * call it at its start; one of them does it.  ENGINE_OK: there is a schema now. */
+/* Write `m schema-version` = 1 and the table's row, unless there is a schema already.  Every server
+ * may call it at its start; one of them does it.  ENGINE_OK: there is a schema now. */
 engine_status schema_bootstrap(cluster *of, const table_definition *table, sb_scope *scope);
 
 #endif

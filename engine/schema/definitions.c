@@ -15,7 +15,7 @@
 
 #define TABLE_FORMAT 1u
 
-/* ------------------------------------------------------------------------------------------- states */
+/* ------------------------------------------------------------------------------------- states */
 
 static const char *const schema_state_texts[] = {
 #define SCHEMA_STATE(name, text) [SCHEMA_##name] = text,
@@ -37,12 +37,14 @@ static const sb_move schema_state_moves[] = {
 
 SB_MACHINE(schema_state_machine, "schema-state", schema_state_texts, schema_state_moves);
 
-const char *schema_state_text(schema_state state) {
+const char *schema_state_text(schema_state state)
+{
     sb_assert_op(state, <, SCHEMA_STATE_COUNT);
     return schema_state_texts[state];
 }
 
-bool schema_move_allowed(schema_state from, schema_state to) {
+bool schema_move_allowed(schema_state from, schema_state to)
+{
     for (uint32_t i = 0; i < schema_state_machine.move_count; i++) {
         if (schema_state_moves[i].from == from && schema_state_moves[i].to == to) {
             return true;
@@ -51,16 +53,18 @@ bool schema_move_allowed(schema_state from, schema_state to) {
     return false;
 }
 
-/* ------------------------------------------------------------------------------------------- values */
+/* ------------------------------------------------------------------------------------- values */
 
-static void add_column(table_definition *table, const char *name, column_type type) {
+static void add_column(table_definition *table, const char *name, column_type type)
+{
     column_definition *column = &table->columns[table->column_count++];
     sb_assert_op(strlen(name), <, sizeof(column->name));
     memcpy(column->name, name, strlen(name) + 1);
     column->type = type;
 }
 
-void table_define_sbtest(table_definition *table, table_id id) {
+void table_define_sbtest(table_definition *table, table_id id)
+{
     static const char name[] = "sbtest1";
     memset(table, 0, sizeof(*table));
     table->id = id;
@@ -72,7 +76,8 @@ void table_define_sbtest(table_definition *table, table_id id) {
     sb_assert_op(table->column_count, ==, SBTEST_COLUMN_COUNT);
 }
 
-const index_definition *table_index(const table_definition *table, index_id id) {
+const index_definition *table_index(const table_definition *table, index_id id)
+{
     for (uint32_t i = 0; i < table->index_count; i++) {
         if (table->indexes[i].id == id) {
             return &table->indexes[i];
@@ -81,7 +86,8 @@ const index_definition *table_index(const table_definition *table, index_id id) 
     return NULL;
 }
 
-const index_definition *table_index_named(const table_definition *table, const char *name) {
+const index_definition *table_index_named(const table_definition *table, const char *name)
+{
     for (uint32_t i = 0; i < table->index_count; i++) {
         if (strcmp(table->indexes[i].name, name) == 0) {
             return &table->indexes[i];
@@ -90,7 +96,8 @@ const index_definition *table_index_named(const table_definition *table, const c
     return NULL;
 }
 
-bool table_add_index(table_definition *table, const index_definition *index) {
+bool table_add_index(table_definition *table, const index_definition *index)
+{
     if (table->index_count == TABLE_INDEXES_MAX || table_index(table, index->id) != NULL ||
         table_index_named(table, index->name) != NULL) {
         return false;
@@ -99,7 +106,8 @@ bool table_add_index(table_definition *table, const index_definition *index) {
     return true;
 }
 
-bool table_set_index_state(table_definition *table, index_id id, schema_state state) {
+bool table_set_index_state(table_definition *table, index_id id, schema_state state)
+{
     for (uint32_t i = 0; i < table->index_count; i++) {
         if (table->indexes[i].id == id) {
             table->indexes[i].state = state;
@@ -109,7 +117,8 @@ bool table_set_index_state(table_definition *table, index_id id, schema_state st
     return false;
 }
 
-bool table_remove_index(table_definition *table, index_id id) {
+bool table_remove_index(table_definition *table, index_id id)
+{
     for (uint32_t i = 0; i < table->index_count; i++) {
         if (table->indexes[i].id == id) {
             table->index_count--;
@@ -121,15 +130,18 @@ bool table_remove_index(table_definition *table, index_id id) {
     return false;
 }
 
-/* -------------------------------------------------------------------------------------------- bytes */
+/* -------------------------------------------------------------------------------------- bytes */
 
-static void add_name(buffer *into, const char *name) {
+static void add_name(buffer *into, const char *name)
+{
     buffer_add_slice(into, slice_of_string(name));
 }
 
-static void take_name(cursor *from, char *name) {
+static void take_name(cursor *from, char *name)
+{
     const slice bytes = cursor_slice(from);
-    if (bytes.size == 0 || bytes.size >= NAME_SIZE_MAX || memchr(bytes.data, 0, bytes.size) != NULL) {
+    if (bytes.size == 0 || bytes.size >= NAME_SIZE_MAX ||
+        memchr(bytes.data, 0, bytes.size) != NULL) {
         from->failed = true;
         return;
     }
@@ -137,7 +149,8 @@ static void take_name(cursor *from, char *name) {
     name[bytes.size] = 0;
 }
 
-static void add_index_definition(buffer *into, const index_definition *index) {
+static void add_index_definition(buffer *into, const index_definition *index)
+{
     buffer_add_u64(into, index->id);
     add_name(into, index->name);
     buffer_add_u8(into, (uint8_t)index->state);
@@ -146,7 +159,9 @@ static void add_index_definition(buffer *into, const index_definition *index) {
     buffer_add(into, index->columns, index->column_count);
 }
 
-static void take_index_definition(cursor *from, const table_definition *table, index_definition *index) {
+static void take_index_definition(cursor *from, const table_definition *table,
+                                  index_definition *index)
+{
     index->id = cursor_u64(from);
     take_name(from, index->name);
     const uint8_t state = cursor_u8(from);
@@ -165,7 +180,8 @@ static void take_index_definition(cursor *from, const table_definition *table, i
     }
 }
 
-void table_encode(const table_definition *table, buffer *into) {
+void table_encode(const table_definition *table, buffer *into)
+{
     buffer_clear(into);
     buffer_add_u8(into, TABLE_FORMAT);
     buffer_add_u64(into, table->id);
@@ -183,7 +199,8 @@ void table_encode(const table_definition *table, buffer *into) {
     buffer_add_u64(into, checksum64(buffer_slice(into)));
 }
 
-static void take_columns(cursor *from, table_definition *table) {
+static void take_columns(cursor *from, table_definition *table)
+{
     const uint8_t count = cursor_u8(from);
     if (count == 0 || count > TABLE_COLUMNS_MAX) {
         from->failed = true;
@@ -198,7 +215,8 @@ static void take_columns(cursor *from, table_definition *table) {
     }
 }
 
-static void take_indexes(cursor *from, table_definition *table) {
+static void take_indexes(cursor *from, table_definition *table)
+{
     const uint8_t count = cursor_u8(from);
     if (count > TABLE_INDEXES_MAX) {
         from->failed = true;
@@ -212,7 +230,8 @@ static void take_indexes(cursor *from, table_definition *table) {
     }
 }
 
-bool table_decode(slice from, table_definition *table) {
+bool table_decode(slice from, table_definition *table)
+{
     const uint32_t sum_size = 8;
     if (from.size < sum_size) {
         return false;
@@ -233,12 +252,14 @@ bool table_decode(slice from, table_definition *table) {
     return cursor_finished(&at) && table->id != 0;
 }
 
-void schema_version_encode(schema_version version, buffer *into) {
+void schema_version_encode(schema_version version, buffer *into)
+{
     buffer_clear(into);
     buffer_add_u64(into, version);
 }
 
-bool schema_version_decode(slice from, schema_version *version) {
+bool schema_version_decode(slice from, schema_version *version)
+{
     cursor at = cursor_of(from);
     *version = cursor_u64(&at);
     return cursor_finished(&at) && *version != 0;

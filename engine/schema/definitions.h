@@ -1,13 +1,13 @@
 /*
  * What a table is: its columns, its indexes, and how far each index is on its way to being public.
  *
- * A table_definition is a plain value of fixed size, so a snapshot of the schema is an array of them
- * and copying one is a memcpy.  It is kept in the `m table` row, with a checksum.  An index that is not
- * in its table's definition is in state none.
+ * A table_definition is a plain value of fixed size, so a snapshot of the schema is an array of
+ * them and copying one is a memcpy.  It is kept in the `m table` row, with a checksum.  An index
+ * that is not in its table's definition is in state none.
  *
- * Schema states follow Google's F1 (Rae et al., "Online, Asynchronous Schema Change in F1", 2013): two
- * servers whose states are adjacent may write at the same time without hurting the index, servers
- * further apart may not.
+ * Schema states follow Google's F1 (Rae et al., "Online, Asynchronous Schema Change in F1", 2013):
+ * two servers whose states are adjacent may write at the same time without hurting the index,
+ * servers further apart may not.
  *
  *     state                   deletes kept   inserts kept   read by queries
  *     none
@@ -80,14 +80,15 @@ void table_define_sbtest(table_definition *table, table_id id);
 const index_definition *table_index(const table_definition *table, index_id id);
 const index_definition *table_index_named(const table_definition *table, const char *name);
 
-/* Add an index (state delete-only or later), change its state, or take it away.  Add is false when the
- * table has no room, or has an index of that id or name already; the others are false when there is no such
- * index.  Nothing is changed then. */
+/* Add an index (state delete-only or later), change its state, or take it away.  Add is false when
+ * the table has no room, or has an index of that id or name already; the others are false when
+ * there is no such index.  Nothing is changed then. */
 bool table_add_index(table_definition *table, const index_definition *index);
 bool table_set_index_state(table_definition *table, index_id id, schema_state state);
 bool table_remove_index(table_definition *table, index_id id);
 
-/* The value of the `m table` row; encoding clears `into` first.  Decode is false on damage or on a definition that cannot be. */
+/* The value of the `m table` row; encoding clears `into` first.  Decode is false on damage or on a
+ * definition that cannot be. */
 void table_encode(const table_definition *table, buffer *into);
 bool table_decode(slice from, table_definition *table);
 

@@ -11,24 +11,29 @@
 #define ROW_FORMAT 1u
 #define PLAIN_ENTRY_VALUE '0'
 
-row_handle row_handle_of(const row *of) {
+row_handle row_handle_of(const row *of)
+{
     return of->columns[0].integer;
 }
 
-void row_key(const table_definition *table, row_handle handle, buffer *into) {
+void row_key(const table_definition *table, row_handle handle, buffer *into)
+{
     key_row(into, table->id, handle);
 }
 
-bool row_key_decode(slice key, table_id *table, row_handle *handle) {
+bool row_key_decode(slice key, table_id *table, row_handle *handle)
+{
     return key_row_decode(key, table, handle);
 }
 
-void row_range(table_id table, buffer *start, buffer *end) {
+void row_range(table_id table, buffer *start, buffer *end)
+{
     key_row_prefix(start, table);
     key_prefix_end(end, buffer_slice(start));
 }
 
-void row_encode(const table_definition *table, const row *from, buffer *into) {
+void row_encode(const table_definition *table, const row *from, buffer *into)
+{
     buffer_clear(into);
     buffer_add_u8(into, ROW_FORMAT);
     buffer_add_u8(into, (uint8_t)(table->column_count - 1));
@@ -43,7 +48,8 @@ void row_encode(const table_definition *table, const row *from, buffer *into) {
     }
 }
 
-bool row_decode(const table_definition *table, row_handle handle, slice value, row *into) {
+bool row_decode(const table_definition *table, row_handle handle, slice value, row *into)
+{
     cursor at = cursor_of(value);
     if (cursor_u8(&at) != ROW_FORMAT || cursor_u8(&at) != table->column_count - 1) {
         return false;
@@ -62,9 +68,10 @@ bool row_decode(const table_definition *table, row_handle handle, slice value, r
     return cursor_finished(&at);
 }
 
-/* ------------------------------------------------------------------------------------ index entries */
+/* ------------------------------------------------------------------------------ index entries */
 
-static void add_datum(buffer *into, column_type type, const datum *value) {
+static void add_datum(buffer *into, column_type type, const datum *value)
+{
     if (type == COLUMN_INTEGER) {
         codec_add_i64(into, value->integer);
     } else {
@@ -73,7 +80,8 @@ static void add_datum(buffer *into, column_type type, const datum *value) {
 }
 
 /* Read past one memory-comparable value. */
-static void skip_datum(cursor *at, column_type type, buffer *scratch) {
+static void skip_datum(cursor *at, column_type type, buffer *scratch)
+{
     if (type == COLUMN_INTEGER) {
         codec_i64(at);
     } else {
@@ -83,7 +91,8 @@ static void skip_datum(cursor *at, column_type type, buffer *scratch) {
 }
 
 void index_entry_key(const table_definition *table, const index_definition *index, const row *of,
-                     buffer *key) {
+                     buffer *key)
+{
     key_index_prefix(key, table->id, index->id);
     for (uint32_t i = 0; i < index->column_count; i++) {
         const uint8_t column = index->columns[i];
@@ -94,8 +103,9 @@ void index_entry_key(const table_definition *table, const index_definition *inde
     }
 }
 
-void index_entry(const table_definition *table, const index_definition *index, const row *of, buffer *key,
-                 buffer *value) {
+void index_entry(const table_definition *table, const index_definition *index, const row *of,
+                 buffer *key, buffer *value)
+{
     index_entry_key(table, index, of, key);
     buffer_clear(value);
     if (index->unique) {
@@ -105,13 +115,15 @@ void index_entry(const table_definition *table, const index_definition *index, c
     }
 }
 
-void index_range(table_id table, index_id index, buffer *start, buffer *end) {
+void index_range(table_id table, index_id index, buffer *start, buffer *end)
+{
     key_index_prefix(start, table, index);
     key_prefix_end(end, buffer_slice(start));
 }
 
-void index_values_range(const table_definition *table, const index_definition *index, const datum *values,
-                        buffer *start, buffer *end) {
+void index_values_range(const table_definition *table, const index_definition *index,
+                        const datum *values, buffer *start, buffer *end)
+{
     key_index_prefix(start, table->id, index->id);
     for (uint32_t i = 0; i < index->column_count; i++) {
         add_datum(start, table->columns[index->columns[i]].type, &values[i]);
@@ -120,7 +132,8 @@ void index_values_range(const table_definition *table, const index_definition *i
 }
 
 bool index_entry_handle(const table_definition *table, const index_definition *index, slice key,
-                        slice value, row_handle *handle) {
+                        slice value, row_handle *handle)
+{
     table_id of_table;
     index_id of_index;
     cursor at;

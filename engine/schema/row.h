@@ -5,11 +5,11 @@
  *
  *     u8 format (1) | u8 number of columns after the handle | for each: u8 type, then i64 or u32 size + bytes
  *
- * An index entry lies under `t table i index values [handle]`, the values memory-comparable.
- * Of a plain index the handle ends the key and the value is one byte, '0', so that no layer can take it
+ * An index entry lies under `t table i index values [handle]`, the values memory-comparable.  Of a
+ * plain index the handle ends the key and the value is one byte, '0', so that no layer can take it
  * for a deletion; of a unique index the key ends with the values and the value is the handle (u64,
- * little-endian).  Both are functions of the row alone, so that a backfill and a transaction that meet at one
- * row write the same bytes.
+ * little-endian).  Both are functions of the row alone, so that a backfill and a transaction that
+ * meet at one row write the same bytes.
  */
 #ifndef ENGINE_SCHEMA_ROW_H
 #define ENGINE_SCHEMA_ROW_H
@@ -36,21 +36,22 @@ bool row_key_decode(slice key, table_id *table, row_handle *handle);
 /* All rows of the table: [start, end). */
 void row_range(table_id table, buffer *start, buffer *end);
 
-/* The value is added to `into`, which is cleared first.  Decode borrows from `value`; false on bytes that are
- * no row of this table. */
+/* The value is added to `into`, which is cleared first.  Decode borrows from `value`; false on
+ * bytes that are no row of this table. */
 void row_encode(const table_definition *table, const row *from, buffer *into);
 bool row_decode(const table_definition *table, row_handle handle, slice value, row *into);
 
 /* Key and value of the entry that this row has in this index; both buffers are cleared first. */
-void index_entry(const table_definition *table, const index_definition *index, const row *of, buffer *key,
-                 buffer *value);
+void index_entry(const table_definition *table, const index_definition *index, const row *of,
+                 buffer *key, buffer *value);
 void index_entry_key(const table_definition *table, const index_definition *index, const row *of,
                      buffer *key);
 
-/* All entries of an index: [start, end).  All entries of an index with these values in its columns. */
+/* All entries of an index: [start, end).  All entries of an index with these values in its
+ * columns. */
 void index_range(table_id table, index_id index, buffer *start, buffer *end);
-void index_values_range(const table_definition *table, const index_definition *index, const datum *values,
-                        buffer *start, buffer *end);
+void index_values_range(const table_definition *table, const index_definition *index,
+                        const datum *values, buffer *start, buffer *end);
 
 /* The handle an entry points to; false on bytes that are no entry of this index. */
 bool index_entry_handle(const table_definition *table, const index_definition *index, slice key,

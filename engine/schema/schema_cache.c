@@ -4,8 +4,8 @@
  *     current ──→ snapshot v12, session 7, pinned by 3        new transactions pin this one
  *     older ────→ snapshot v11, session 7, pinned by 1 ──→ …  kept until their pins are gone
  *
- * Only the poller loads and acknowledges.  It holds no pointer to a snapshot across a call that may let
- * another task run, because schema_cache_reset may take `current` away at any such moment.
+ * Only the poller loads and acknowledges.  It holds no pointer to a snapshot across a call that may
+ * let another task run, because schema_cache_reset may take `current` away at any such moment.
  */
 #include "engine/schema/schema_cache.h"
 
@@ -33,20 +33,22 @@ struct schema_cache {
     schema_version acknowledged_version;
 };
 
-/* ------------------------------------------------------------------------------------ opening, closing */
+/* --------------------------------------------------------------------------- opening, closing */
 
-schema_cache *schema_cache_open(cluster *of, const schema_settings *settings) {
+schema_cache *schema_cache_open(cluster *of, const schema_settings *settings)
+{
     schema_cache *cache = sb_alloc_zero(sizeof(*cache));
     cache->cluster = of;
-    cache->poll_interval = settings != NULL && settings->poll_interval > 0 ? settings->poll_interval
-                                                                           : POLL_INTERVAL;
+    cache->poll_interval =
+        settings != NULL && settings->poll_interval > 0 ? settings->poll_interval : POLL_INTERVAL;
     sb_condition_init(&cache->changed, "schema");
     sb_condition_init(&cache->poll_now, "schema poll");
     return cache;
 }
 
 /* Take `current` away; it is freed with its last pin. */
-static void retire_current(schema_cache *cache) {
+static void retire_current(schema_cache *cache)
+{
     schema_snapshot *old = cache->current;
     cache->current = NULL;
     if (old == NULL) {
@@ -60,7 +62,8 @@ static void retire_current(schema_cache *cache) {
     cache->older = old;
 }
 
-void schema_cache_close(schema_cache *cache) {
+void schema_cache_close(schema_cache *cache)
+{
     retire_current(cache);
     sb_assert(cache->older == NULL);
     sb_condition_release(&cache->changed);
@@ -68,20 +71,23 @@ void schema_cache_close(schema_cache *cache) {
     sb_free(cache);
 }
 
-void schema_cache_reset(schema_cache *cache) {
+void schema_cache_reset(schema_cache *cache)
+{
     retire_current(cache);
     sb_condition_broadcast(&cache->changed);
     schema_cache_wake(cache);
 }
 
-void schema_cache_wake(schema_cache *cache) {
+void schema_cache_wake(schema_cache *cache)
+{
     cache->wake = true;
     sb_condition_broadcast(&cache->poll_now);
 }
 
-/* --------------------------------------------------------------------------------------------- pinning */
+/* ------------------------------------------------------------------------------------ pinning */
 
-const table_definition *schema_table(const schema_snapshot *of, table_id id) {
+const table_definition *schema_table(const schema_snapshot *of, table_id id)
+{
     for (uint32_t i = 0; i < of->table_count; i++) {
         if (of->tables[i].id == id) {
             return &of->tables[i];
@@ -90,7 +96,8 @@ const table_definition *schema_table(const schema_snapshot *of, table_id id) {
     return NULL;
 }
 
-const table_definition *schema_table_named(const schema_snapshot *of, const char *name) {
+const table_definition *schema_table_named(const schema_snapshot *of, const char *name)
+{
     for (uint32_t i = 0; i < of->table_count; i++) {
         if (strcmp(of->tables[i].name, name) == 0) {
             return &of->tables[i];
@@ -100,12 +107,14 @@ const table_definition *schema_table_named(const schema_snapshot *of, const char
 }
 
 /* Loaded under this session, which storage has not refused. */
-static bool session_is_loaded(const schema_cache *cache, session_id session) {
+static bool session_is_loaded(const schema_cache *cache, session_id session)
+{
     return cache->current != NULL && cache->current->session == session &&
            cluster_session(cache->cluster) == session && !cluster_fenced(cache->cluster);
 }
 
-const schema_snapshot *schema_acquire(schema_cache *cache) {
+const schema_snapshot *schema_acquire(schema_cache *cache)
+{
     if (!session_is_loaded(cache, cluster_session(cache->cluster))) {
         return NULL;
     }
@@ -113,7 +122,8 @@ const schema_snapshot *schema_acquire(schema_cache *cache) {
     return cache->current;
 }
 
-void schema_release(schema_cache *cache, const schema_snapshot *snapshot) {
+void schema_release(schema_cache *cache, const schema_snapshot *snapshot)
+{
     schema_snapshot *own = (schema_snapshot *)snapshot;
     sb_assert_op(own->users, >, 0);
     if (--own->users > 0 || own == cache->current) {
@@ -130,7 +140,8 @@ void schema_release(schema_cache *cache, const schema_snapshot *snapshot) {
 }
 
 engine_status schema_begin(schema_cache *cache, const schema_snapshot **pinned, transaction **begun,
-                           sb_scope *scope) {
+                           sb_scope *scope)
+{
     const schema_snapshot *snapshot = schema_acquire(cache);
     if (snapshot == NULL) {
         return ENGINE_FENCED;
@@ -146,7 +157,8 @@ engine_status schema_begin(schema_cache *cache, const schema_snapshot **pinned, 
     return ENGINE_OK;
 }
 
-engine_status schema_cache_wait_loaded(schema_cache *cache, sb_scope *scope) {
+engine_status schema_cache_wait_loaded(schema_cache *cache, sb_scope *scope)
+{
     engine_status status = engine_scope_status(scope);
     while (status == ENGINE_OK && !session_is_loaded(cache, cluster_session(cache->cluster))) {
         sb_condition_wait(&cache->changed, NULL, scope);
@@ -155,11 +167,13 @@ engine_status schema_cache_wait_loaded(schema_cache *cache, sb_scope *scope) {
     return status;
 }
 
-schema_version schema_cache_version(const schema_cache *cache) {
+schema_version schema_cache_version(const schema_cache *cache)
+{
     return cache->current != NULL ? cache->current->version : 0;
 }
 
-schema_version schema_cache_oldest(const schema_cache *cache) {
+schema_version schema_cache_oldest(const schema_cache *cache)
+{
     schema_version oldest = schema_cache_version(cache);
     for (const schema_snapshot *one = cache->older; one != NULL; one = one->older) {
         oldest = oldest == 0 || one->version < oldest ? one->version : oldest;
@@ -167,9 +181,11 @@ schema_version schema_cache_oldest(const schema_cache *cache) {
     return oldest;
 }
 
-/* --------------------------------------------------------------------------------------------- loading */
+/* ------------------------------------------------------------------------------------ loading */
 
-static engine_status read_version(cluster *of, timestamp at, schema_version *version, sb_scope *scope) {
+static engine_status read_version(cluster *of, timestamp at, schema_version *version,
+                                  sb_scope *scope)
+{
     buffer key, value;
     buffer_init(&key);
     buffer_init(&value);
@@ -184,7 +200,8 @@ static engine_status read_version(cluster *of, timestamp at, schema_version *ver
 }
 
 static engine_status scan_meta(cluster *of, timestamp at, const char *word, uint32_t limit,
-                               pair_list *found, sb_scope *scope) {
+                               pair_list *found, sb_scope *scope)
+{
     buffer start, end;
     buffer_init(&start);
     buffer_init(&end);
@@ -197,7 +214,9 @@ static engine_status scan_meta(cluster *of, timestamp at, const char *word, uint
     return status;
 }
 
-static schema_snapshot *make_snapshot(schema_version version, session_id session, const pair_list *rows) {
+static schema_snapshot *make_snapshot(schema_version version, session_id session,
+                                      const pair_list *rows)
+{
     schema_snapshot *made = sb_alloc(sizeof(*made) + rows->count * sizeof(made->tables[0]));
     *made = (schema_snapshot){.version = version, .session = session, .table_count = rows->count};
     for (uint32_t i = 0; i < rows->count; i++) {
@@ -210,7 +229,8 @@ static schema_snapshot *make_snapshot(schema_version version, session_id session
 }
 
 /* Switch new transactions to these definitions. */
-static void install(schema_cache *cache, schema_snapshot *made) {
+static void install(schema_cache *cache, schema_snapshot *made)
+{
     sb_assert(cache->current == NULL || cache->current->version <= made->version);
     retire_current(cache);
     cache->current = made;
@@ -218,7 +238,8 @@ static void install(schema_cache *cache, schema_snapshot *made) {
 }
 
 /* Everything at one timestamp, so that version and definitions belong together. */
-static engine_status load(schema_cache *cache, session_id session, sb_scope *scope) {
+static engine_status load(schema_cache *cache, session_id session, sb_scope *scope)
+{
     cluster *of = cache->cluster;
     timestamp at;
     schema_version version = 0;
@@ -247,11 +268,12 @@ static engine_status load(schema_cache *cache, session_id session, sb_scope *sco
     return status;
 }
 
-/* ------------------------------------------------------------------------------------- acknowledging */
+/* ------------------------------------------------------------------------------ acknowledging */
 
 /* Put the row of every live job into the transaction; *count is how many. */
 static engine_status put_acknowledgements(transaction *in, cluster *of, session_id session,
-                                          schema_version version, uint32_t *count, sb_scope *scope) {
+                                          schema_version version, uint32_t *count, sb_scope *scope)
+{
     pair_list jobs;
     const engine_status status =
         scan_meta(of, transaction_start(in), "job", JOBS_MAX, &jobs, scope);
@@ -278,8 +300,9 @@ static engine_status put_acknowledgements(transaction *in, cluster *of, session_
     return ENGINE_OK;
 }
 
-static engine_status try_acknowledge(schema_cache *cache, session_id session, schema_version version,
-                                     sb_scope *scope) {
+static engine_status try_acknowledge(schema_cache *cache, session_id session,
+                                     schema_version version, sb_scope *scope)
+{
     if (cluster_session(cache->cluster) != session) {
         return ENGINE_FENCED;
     }
@@ -307,7 +330,8 @@ static engine_status try_acknowledge(schema_cache *cache, session_id session, sc
 
 /* Again and again, also after an unknown outcome: the owner waits for the row, not for us. */
 static engine_status acknowledge(schema_cache *cache, session_id session, schema_version version,
-                                 sb_scope *scope) {
+                                 sb_scope *scope)
+{
     backoff wait;
     backoff_init(&wait);
     engine_status status = try_acknowledge(cache, session, version, scope);
@@ -325,9 +349,10 @@ static engine_status acknowledge(schema_cache *cache, session_id session, schema
     return status;
 }
 
-/* Until nobody uses an older schema, of this session or of one before: a session that was replaced may not be
- * fenced yet, so its transactions could still commit. */
-static engine_status drain_older(schema_cache *cache, session_id session, sb_scope *scope) {
+/* Until nobody uses an older schema, of this session or of one before: a session that was replaced
+ * may not be fenced yet, so its transactions could still commit. */
+static engine_status drain_older(schema_cache *cache, session_id session, sb_scope *scope)
+{
     engine_status status = engine_scope_status(scope);
     while (status == ENGINE_OK && cache->older != NULL) {
         SOMETIMES(true, "schema-waits-for-older-transactions");
@@ -337,10 +362,11 @@ static engine_status drain_older(schema_cache *cache, session_id session, sb_sco
     return status;
 }
 
-/* --------------------------------------------------------------------------------------------- polling */
+/* ------------------------------------------------------------------------------------ polling */
 
 /* One look.  What fails is tried again by the next. */
-static engine_status poll_once(schema_cache *cache, sb_scope *scope) {
+static engine_status poll_once(schema_cache *cache, sb_scope *scope)
+{
     const session_id session = cluster_session(cache->cluster);
     engine_status status = ENGINE_OK;
     if (session == 0 || cluster_fenced(cache->cluster)) {
@@ -351,7 +377,8 @@ static engine_status poll_once(schema_cache *cache, sb_scope *scope) {
     } else {
         schema_version newest = 0;
         status = read_version(cache->cluster, TIMESTAMP_MAX, &newest, scope);
-        if (status == ENGINE_OK && (!session_is_loaded(cache, session) || newest > cache->current->version)) {
+        if (status == ENGINE_OK &&
+            (!session_is_loaded(cache, session) || newest > cache->current->version)) {
             status = load(cache, session, scope);
         }
     }
@@ -366,7 +393,8 @@ static engine_status poll_once(schema_cache *cache, sb_scope *scope) {
     return status == ENGINE_OK ? acknowledge(cache, session, version, scope) : status;
 }
 
-void schema_cache_run(schema_cache *cache, sb_scope *scope) {
+void schema_cache_run(schema_cache *cache, sb_scope *scope)
+{
     while (sb_scope_status(scope) == SB_OK) {
         cache->wake = false;
         sb_scope pass;

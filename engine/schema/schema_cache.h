@@ -1,21 +1,24 @@
 /*
  * The schema as one server sees it, and how the owner learns that the server has caught up.
  *
- * The cache holds the definitions at one schema version, together with the session under which they were
- * loaded.  A transaction pins them at its begin (schema_begin) and unpins them at its end; so the cache
- * knows which older versions are still in use.  A poller task reads `m schema-version` at intervals; on
- * a new version it loads all definitions at one timestamp, switches new transactions to them, waits
- * until nobody uses an older version, and then writes the row `m ack job server` for every live job (TiDB's metadata
- * lock; issue 43755 is what happens when an acknowledgement that failed is not sent again).
+ * The cache holds the definitions at one schema version, together with the session under which they
+ * were loaded.  A transaction pins them at its begin (schema_begin) and unpins them at its end; so
+ * the cache knows which older versions are still in use.  A poller task reads `m schema-version` at
+ * intervals; on a new version it loads all definitions at one timestamp, switches new transactions
+ * to them, waits until nobody uses an older version, and then writes the row `m ack job server` for
+ * every live job (TiDB's metadata lock; issue 43755 is what happens when an acknowledgement that
+ * failed is not sent again).
  *
  * Why the owner may trust an acknowledgement: it carries (version, session), is written under that
- * session, and after it no transaction of this session begins or prewrites below that version.  A server takes its
- * session from placement first and loads the schema afterwards, so a server that the owner could not yet see when it listed the
- * live ones has loaded the owner's new version already.
+ * session, and after it no transaction of this session begins or prewrites below that version.  A
+ * server takes its session from placement first and loads the schema afterwards, so a server that
+ * the owner could not yet see when it listed the live ones has loaded the owner's new version
+ * already.
  *
- * When the session is lost (cluster_on_fenced): schema_begin refuses at once.  The server gets a new
- * session, calls cluster_set_session, then schema_cache_reset; the poller loads anew and acknowledges as the
- * new session.  Transactions begun before keep their old session, so storage refuses them.
+ * When the session is lost (cluster_on_fenced): schema_begin refuses at once.  The server gets a
+ * new session, calls cluster_set_session, then schema_cache_reset; the poller loads anew and
+ * acknowledges as the new session.  Transactions begun before keep their old session, so storage
+ * refuses them.
  */
 #ifndef ENGINE_SCHEMA_SCHEMA_CACHE_H
 #define ENGINE_SCHEMA_SCHEMA_CACHE_H
@@ -29,12 +32,13 @@ typedef struct schema_snapshot {
     schema_version version;
     session_id session; /* under which it was loaded */
     uint32_t table_count;
-    uint32_t users;                 /* pins; private */
-    struct schema_snapshot *older;  /* still pinned; private */
+    uint32_t users;                /* pins; private */
+    struct schema_snapshot *older; /* still pinned; private */
     table_definition tables[];
 } schema_snapshot;
 
-const table_definition *schema_table(const schema_snapshot *of, table_id id); /* NULL: no such table */
+const table_definition *schema_table(const schema_snapshot *of,
+                                     table_id id); /* NULL: no such table */
 const table_definition *schema_table_named(const schema_snapshot *of, const char *name);
 
 typedef struct schema_settings {
@@ -43,8 +47,8 @@ typedef struct schema_settings {
 
 schema_cache *schema_cache_open(cluster *of, const schema_settings *settings);
 
-/* The poller: loads, switches, waits, acknowledges, until the scope ends.  Run it in a task of its own.
- * The argument of the task is the caller's; this is an ordinary function. */
+/* The poller: loads, switches, waits, acknowledges, until the scope ends.  Run it in a task of its
+ * own.  The argument of the task is the caller's; this is an ordinary function. */
 void schema_cache_run(schema_cache *cache, sb_scope *scope);
 
 /* Free it.  schema_cache_run has returned and nothing is pinned. */
@@ -64,8 +68,8 @@ engine_status schema_cache_wait_loaded(schema_cache *cache, sb_scope *scope);
 const schema_snapshot *schema_acquire(schema_cache *cache);
 void schema_release(schema_cache *cache, const schema_snapshot *snapshot);
 
-/* A transaction bound to a pinned schema: release both, the transaction first.  ENGINE_FENCED: there is no
- * schema under a session that storage would accept, now. */
+/* A transaction bound to a pinned schema: release both, the transaction first.  ENGINE_FENCED:
+ * there is no schema under a session that storage would accept, now. */
 engine_status schema_begin(schema_cache *cache, const schema_snapshot **pinned, transaction **begun,
                            sb_scope *scope);
 

@@ -3,35 +3,38 @@
  *
  * Double writes and the backfill in one index
  * -------------------------------------------
- * In write-reorganization transactions write the index while the backfill puts entries into it, computed
- * from the rows at a snapshot S and ingested as versions of S: beneath everything newer.  No transaction
- * takes notice of the backfill, nor it of them.  It is right for every row r, because:
+ * In write-reorganization transactions write the index while the backfill puts entries into it,
+ * computed from the rows at a snapshot S and ingested as versions of S: beneath everything newer.
+ * No transaction takes notice of the backfill, nor it of them.  It is right for every row r,
+ * because:
  *
- * 1. S is taken after every live server has acknowledged write-reorganization, so every transaction that
- *    began with an older schema has ended or can never commit: its session is fenced.  (Its locks may be left,
- *    and the commit of one whose outcome its server never learnt may still arrive.  Its commit timestamp, if any,
- *    was drawn before its server let go of the old schema, so it is less than S.)
- * 2. The reader at S waits for, or resolves, every lock that could commit at or before S.  So it sees exactly the version of
- *    r that is the last one at S: call it r(S).
+ * 1. S is taken after every live server has acknowledged write-reorganization, so every transaction
+ *    that began with an older schema has ended or can never commit: its session is fenced.  (Its
+ *    locks may be left, and the commit of one whose outcome its server never learnt may still
+ *    arrive.  Its commit timestamp, if any, was drawn before its server let go of the old schema,
+ *    so it is less than S.)
+ * 2. The reader at S waits for, or resolves, every lock that could commit at or before S.  So it
+ *    sees exactly the version of r that is the last one at S: call it r(S).
  * 3. A commit C < S that wrote r is part of the past of r(S).  Entries that it wrote or deleted are
- *    versions of C; the entry of r(S), ingested at S, lies above them.  An entry of an older state of r was deleted by
- *    the transaction that ended that state, if the index was at delete-only or later by then, and was otherwise never
- *    written.
- * 4. A commit C > S that changes r is made by a transaction at write-only or later.  It deletes the entry of r(S) when it
- *    changes that entry: a tombstone at C, whether or not the backfill has put the entry there by now.  The entry that is
- *    ingested at S, before or after, lies beneath the tombstone and is never seen at or after C.  It
- *    writes the new entry at C, above anything of S.
- * 5. An entry whose key does not change is left alone: it is the entry of r(S), which the backfill puts there, or
- *    one that a transaction after S has put there.
+ *    versions of C; the entry of r(S), ingested at S, lies above them.  An entry of an older state
+ *    of r was deleted by the transaction that ended that state, if the index was at delete-only or
+ *    later by then, and was otherwise never written.
+ * 4. A commit C > S that changes r is made by a transaction at write-only or later.  It deletes the
+ *    entry of r(S) when it changes that entry: a tombstone at C, whether or not the backfill has
+ *    put the entry there by now.  The entry that is ingested at S, before or after, lies beneath
+ *    the tombstone and is never seen at or after C.  It writes the new entry at C, above anything
+ *    of S.
+ * 5. An entry whose key does not change is left alone: it is the entry of r(S), which the backfill
+ *    puts there, or one that a transaction after S has put there.
  * 6. r inserted after S is not in the snapshot; its entry is written by the insert.
  *
  * Storage keeps tombstones for this.  Ingesting twice writes the same versions again, so a lost
- * reply costs nothing.  When the index is given up instead, storage deletes its range for ever, so that late
- * prewrites and ingests find no place.
+ * reply costs nothing.  When the index is given up instead, storage deletes its range for ever, so
+ * that late prewrites and ingests find no place.
  *
- * Why adjacent states may write side by side is F1's argument: a server at delete-only never
- * leaves an entry without a row (it deletes what others wrote), and rows that it leaves without an entry are all
- * older than S.
+ * Why adjacent states may write side by side is F1's argument: a server at delete-only never leaves
+ * an entry without a row (it deletes what others wrote), and rows that it leaves without an entry
+ * are all older than S.
  */
 #include "engine/schema/table.h"
 
@@ -41,7 +44,8 @@ typedef struct scratch {
     buffer old_entry, new_entry, entry_value;
 } scratch;
 
-static void scratch_release(scratch *of) {
+static void scratch_release(scratch *of)
+{
     buffer_release(&of->row_key);
     buffer_release(&of->row_value);
     buffer_release(&of->stored);
@@ -50,11 +54,14 @@ static void scratch_release(scratch *of) {
     buffer_release(&of->entry_value);
 }
 
-/* ------------------------------------------------------------------------------------------ entries */
+/* ------------------------------------------------------------------------------------ entries */
 
-/* ENGINE_DUPLICATE when a unique index has the new row's entry already, and it is not the old row's. */
-static engine_status check_unique(transaction *in, const table_definition *table, const row *old_row,
-                                  const row *new_row, scratch *use, sb_scope *scope) {
+/* ENGINE_DUPLICATE when a unique index has the new row's entry already, and it is not the old
+ * row's. */
+static engine_status check_unique(transaction *in, const table_definition *table,
+                                  const row *old_row, const row *new_row, scratch *use,
+                                  sb_scope *scope)
+{
     for (uint32_t i = 0; i < table->index_count; i++) {
         const index_definition *index = &table->indexes[i];
         if (!index->unique || index->state < SCHEMA_WRITE_ONLY) {
@@ -76,9 +83,11 @@ static engine_status check_unique(transaction *in, const table_definition *table
     return ENGINE_OK;
 }
 
-/* Buffer what a change of the row does to every index.  old_row NULL: insert; new_row NULL: delete. */
+/* Buffer what a change of the row does to every index.  old_row NULL: insert; new_row NULL:
+ * delete. */
 static void change_entries(transaction *in, const table_definition *table, const row *old_row,
-                           const row *new_row, scratch *use) {
+                           const row *new_row, scratch *use)
+{
     for (uint32_t i = 0; i < table->index_count; i++) {
         const index_definition *index = &table->indexes[i];
         if (index->state == SCHEMA_NONE) {
@@ -101,29 +110,35 @@ static void change_entries(transaction *in, const table_definition *table, const
     }
 }
 
-/* --------------------------------------------------------------------------------------------- rows */
+/* --------------------------------------------------------------------------------------- rows */
 
 /* The row as the transaction sees it; its bytes are in `bytes`, its key stays in `key`. */
 static engine_status read_row(transaction *in, const table_definition *table, row_handle handle,
-                              buffer *key, buffer *bytes, row *found, sb_scope *scope) {
+                              buffer *key, buffer *bytes, row *found, sb_scope *scope)
+{
     row_key(table, handle, key);
     const engine_status status = transaction_read(in, buffer_slice(key), bytes, scope);
     if (status == ENGINE_OK && !row_decode(table, handle, buffer_slice(bytes), found)) {
-        sb_log("row %lld of table %llu is damaged", (long long)handle, (unsigned long long)table->id);
+        sb_log("row %lld of table %llu is damaged", (long long)handle,
+               (unsigned long long)table->id);
         return ENGINE_FAILED;
     }
     return status;
 }
 
-/* The row's own key goes first: it becomes the primary, which must not lie in an index (an index may be
- * given up, and its range deleted, while the transaction's fate still has to be asked for). */
-static void put_row(transaction *in, const table_definition *table, const row *new_row, scratch *use) {
+/* The row's own key goes first: it becomes the primary, which must not lie in an index (an index
+ * may be given up, and its range deleted, while the transaction's fate still has to be asked
+ * for). */
+static void put_row(transaction *in, const table_definition *table, const row *new_row,
+                    scratch *use)
+{
     row_encode(table, new_row, &use->row_value);
     transaction_put(in, buffer_slice(&use->row_key), buffer_slice(&use->row_value));
 }
 
 engine_status table_insert(transaction *in, const table_definition *table, const row *new_row,
-                           sb_scope *scope) {
+                           sb_scope *scope)
+{
     scratch use = {0};
     row_key(table, row_handle_of(new_row), &use.row_key);
     engine_status status = transaction_read(in, buffer_slice(&use.row_key), &use.stored, scope);
@@ -141,7 +156,8 @@ engine_status table_insert(transaction *in, const table_definition *table, const
 }
 
 engine_status table_update(transaction *in, const table_definition *table, const row *new_row,
-                           uint32_t columns, sb_scope *scope) {
+                           uint32_t columns, sb_scope *scope)
+{
     scratch use = {0};
     row old_row, merged;
     engine_status status =
@@ -164,7 +180,8 @@ engine_status table_update(transaction *in, const table_definition *table, const
 }
 
 engine_status table_delete(transaction *in, const table_definition *table, row_handle handle,
-                           sb_scope *scope) {
+                           sb_scope *scope)
+{
     scratch use = {0};
     row old_row;
     const engine_status status =
@@ -177,8 +194,9 @@ engine_status table_delete(transaction *in, const table_definition *table, row_h
     return status;
 }
 
-engine_status table_read(transaction *in, const table_definition *table, row_handle handle, row *found,
-                         buffer *bytes, sb_scope *scope) {
+engine_status table_read(transaction *in, const table_definition *table, row_handle handle,
+                         row *found, buffer *bytes, sb_scope *scope)
+{
     buffer key;
     buffer_init(&key);
     const engine_status status = read_row(in, table, handle, &key, bytes, found, scope);
@@ -186,11 +204,12 @@ engine_status table_read(transaction *in, const table_definition *table, row_han
     return status;
 }
 
-/* ----------------------------------------------------------------------------------------- by index */
+/* ----------------------------------------------------------------------------------- by index */
 
 engine_status table_read_index(transaction *in, const table_definition *table,
                                const index_definition *index, const datum *values, uint32_t limit,
-                               row_handle *handles, uint32_t *count, sb_scope *scope) {
+                               row_handle *handles, uint32_t *count, sb_scope *scope)
+{
     sb_assert(index->state == SCHEMA_PUBLIC);
     buffer start, end;
     buffer_init(&start);

@@ -8,10 +8,11 @@
  *     delete-only             deleted        –
  *     write-only and later    deleted        written
  *
- * (an entry whose key does not change is left alone).  Why the backfill may put its entries straight
- * into the same index while transactions write it, is told in table.c.
+ * (an entry whose key does not change is left alone).  Why the backfill may put its entries
+ * straight into the same index while transactions write it, is told in table.c.
  *
- * Trouble comes back as the status of the read that met it; then nothing of this call has been buffered.
+ * Trouble comes back as the status of the read that met it; then nothing of this call has been
+ * buffered.
  */
 #ifndef ENGINE_SCHEMA_TABLE_H
 #define ENGINE_SCHEMA_TABLE_H
@@ -22,19 +23,20 @@
 engine_status table_insert(transaction *in, const table_definition *table, const row *new_row,
                            sb_scope *scope);
 
-/* Replace the row of that handle.  A column beyond the handle that is not in `columns` (a bit set by
- * position) keeps its old value.  ENGINE_NOT_FOUND: no such row. */
+/* Replace the row of that handle.  A column beyond the handle that is not in `columns` (a bit set
+ * by position) keeps its old value.  ENGINE_NOT_FOUND: no such row. */
 engine_status table_update(transaction *in, const table_definition *table, const row *new_row,
                            uint32_t columns, sb_scope *scope);
 engine_status table_delete(transaction *in, const table_definition *table, row_handle handle,
                            sb_scope *scope);
 
 /* ENGINE_NOT_FOUND: no such row.  *found borrows from *bytes, which the caller has initialised. */
-engine_status table_read(transaction *in, const table_definition *table, row_handle handle, row *found,
-                         buffer *bytes, sb_scope *scope);
+engine_status table_read(transaction *in, const table_definition *table, row_handle handle,
+                         row *found, buffer *bytes, sb_scope *scope);
 
-/* Handles of the rows whose indexed columns have these values, in the order of the index, at most `limit`; the
- * index must be public.  The transaction's own writes are seen.  `handles` has room for `limit`. */
+/* Handles of the rows whose indexed columns have these values, in the order of the index, at most
+ * `limit`; the index must be public.  The transaction's own writes are seen.  `handles` has room
+ * for `limit`. */
 engine_status table_read_index(transaction *in, const table_definition *table,
                                const index_definition *index, const datum *values, uint32_t limit,
                                row_handle *handles, uint32_t *count, sb_scope *scope);

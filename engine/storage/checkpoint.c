@@ -12,22 +12,26 @@
 #define ENTRY_KEY 0x01u
 #define BLOCK_SIZE ((uint32_t)16 << 10)
 
-void checkpoint_path(char path[CHECKPOINT_PATH_SIZE], uint64_t generation) {
+void checkpoint_path(char path[CHECKPOINT_PATH_SIZE], uint64_t generation)
+{
     (void)snprintf(path, CHECKPOINT_PATH_SIZE, "checkpoint-%llu", (unsigned long long)generation);
 }
 
-void log_path(char path[CHECKPOINT_PATH_SIZE], uint64_t generation) {
+void log_path(char path[CHECKPOINT_PATH_SIZE], uint64_t generation)
+{
     (void)snprintf(path, CHECKPOINT_PATH_SIZE, "log-%llu", (unsigned long long)generation);
 }
 
-void manifest_encode(const manifest *of, buffer *into) {
+void manifest_encode(const manifest *of, buffer *into)
+{
     buffer_add_u32(into, MANIFEST_FORMAT);
     buffer_add_u64(into, of->generation);
     buffer_add_u64(into, of->sequence);
     buffer_add_u64(into, of->digest);
 }
 
-bool manifest_decode(manifest *into, slice bytes) {
+bool manifest_decode(manifest *into, slice bytes)
+{
     cursor from = cursor_of(bytes);
     const uint32_t format = cursor_u32(&from);
     into->generation = cursor_u64(&from);
@@ -36,9 +40,10 @@ bool manifest_decode(manifest *into, slice bytes) {
     return cursor_finished(&from) && format == MANIFEST_FORMAT && into->generation > 0;
 }
 
-/* ------------------------------------------------------------------------------------------ head */
+/* --------------------------------------------------------------------------------------- head */
 
-static void head_encode(const store_state *state, buffer *into) {
+static void head_encode(const store_state *state, buffer *into)
+{
     buffer_add_u64(into, state->applied);
     buffer_add_u64(into, state->deletion);
     buffer_add_u32(into, state->region_count);
@@ -61,7 +66,8 @@ static void head_encode(const store_state *state, buffer *into) {
     }
 }
 
-static void regions_decode(store_state *state, cursor *from) {
+static void regions_decode(store_state *state, cursor *from)
+{
     const uint32_t count = cursor_u32(from);
     for (uint32_t i = 0; i < count && !from->failed; i++) {
         region_description served = {.id = cursor_u64(from)};
@@ -75,7 +81,8 @@ static void regions_decode(store_state *state, cursor *from) {
 }
 
 /* Fences and ranges come back the way they came: as records. */
-static void apply_again(store_state *state, buffer *record, log_sequence sequence, cursor *from) {
+static void apply_again(store_state *state, buffer *record, log_sequence sequence, cursor *from)
+{
     state->applied = sequence - 1;
     if (!store_state_apply(state, sequence, buffer_slice(record))) {
         from->failed = true;
@@ -83,7 +90,8 @@ static void apply_again(store_state *state, buffer *record, log_sequence sequenc
     buffer_clear(record);
 }
 
-static bool head_decode(store_state *state, slice bytes, const manifest *of) {
+static bool head_decode(store_state *state, slice bytes, const manifest *of)
+{
     buffer record;
     buffer_init(&record);
     cursor from = cursor_of(bytes);
@@ -107,9 +115,10 @@ static bool head_decode(store_state *state, slice bytes, const manifest *of) {
     return cursor_finished(&from) && sequence == of->sequence;
 }
 
-/* ------------------------------------------------------------------------------------- the whole */
+/* ---------------------------------------------------------------------------------- the whole */
 
-uint64_t checkpoint_encode(const store_state *state, buffer *into) {
+uint64_t checkpoint_encode(const store_state *state, buffer *into)
+{
     sorted_builder builder;
     buffer key, value;
     buffer_init(&key);
@@ -136,7 +145,9 @@ uint64_t checkpoint_encode(const store_state *state, buffer *into) {
     return summary.digest;
 }
 
-static bool load_pair(store_state *state, const manifest *of, slice key, slice value, uint64_t number) {
+static bool load_pair(store_state *state, const manifest *of, slice key, slice value,
+                      uint64_t number)
+{
     if (number == 0) {
         return key.size == 1 && key.data[0] == HEAD_KEY && head_decode(state, value, of);
     }
@@ -144,11 +155,13 @@ static bool load_pair(store_state *state, const manifest *of, slice key, slice v
            mvcc_load_entry(&state->data, slice_of(key.data + 1, key.size - 1), value, of->sequence);
 }
 
-bool checkpoint_decode(store_state *state, slice bytes, const manifest *of, uint64_t *offset) {
+bool checkpoint_decode(store_state *state, slice bytes, const manifest *of, uint64_t *offset)
+{
     sorted_reader reader;
     slice key, value;
     sorted_status status = sorted_reader_open_memory(&reader, bytes);
-    bool good = status == SORTED_OK && reader.summary.digest == of->digest && reader.summary.pair_count > 0;
+    bool good =
+        status == SORTED_OK && reader.summary.digest == of->digest && reader.summary.pair_count > 0;
     for (uint64_t number = 0; good && status == SORTED_OK; number++) {
         status = sorted_reader_next(&reader, &key, &value);
         if (status == SORTED_OK) {

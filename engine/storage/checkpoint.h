@@ -3,15 +3,18 @@
  *
  *   0x00              the head: u64 sequence it contains, u64 sequence of the last deletion,
  *                     regions (u64 id, u64 epoch, slice start, slice end),
- *                     fences (u16 server, u64 least session), deleted ranges (slice start, slice end),
- *                     each list with its u32 count in front
+ *                     fences (u16 server, u64 least session),
+ *                     deleted ranges (slice start, slice end);
+ *                     each list has its u32 count in front
  *   0x01 user key     an entry as mvcc.h encodes it
  *
- * and the manifest, the durable file (base/durable_file.h) that says which checkpoint and which log count:
+ * and the manifest, the durable file (base/durable_file.h) that says which checkpoint and which log
+ * count:
  *
  *   u32 format, u64 generation, u64 sequence, u64 digest of the checkpoint
  *
- * Generation g lives in checkpoint-g and log-g; the log's records go on behind the checkpoint's sequence.
+ * Generation g lives in checkpoint-g and log-g; the log's records go on behind the checkpoint's
+ * sequence.
  */
 #ifndef ENGINE_STORAGE_CHECKPOINT_H
 #define ENGINE_STORAGE_CHECKPOINT_H

@@ -1,13 +1,14 @@
 /*
  * What the commands of a store have in common: private to engine/storage.
  *
- * A command gets a `command` with the request's body and an empty reply.  It encodes its reply before anything
- * may switch, and notes with command_depends_on every sequence that the reply tells of.
+ * A command gets a `command` with the request's body and an empty reply.  It encodes its reply
+ * before anything may switch, and notes with command_depends_on every sequence that the reply tells
+ * of.
  */
 #ifndef ENGINE_STORAGE_COMMAND_H
 #define ENGINE_STORAGE_COMMAND_H
 
-#include "engine/storage/service.h"
+#include "engine/storage/storage_service.h"
 
 typedef struct command {
     storage_service *service;
@@ -29,24 +30,27 @@ void command_upload(command *of);
 void command_ingest(command *of);
 void command_delete_range(command *of);
 
-static inline void command_depends_on(command *of, log_sequence sequence) {
+static inline void command_depends_on(command *of, log_sequence sequence)
+{
     if (sequence > of->after) {
         of->after = sequence;
     }
 }
 
-/* The entry of a key, or NULL; the reply depends on it, and where there is none on the last deletion. */
+/* The entry of a key, or NULL; the reply depends on it, and where there is none on the last
+ * deletion. */
 entry *command_find(command *of, slice key);
 
-/* Whether the region is here in that epoch.  The one place that knows what an epoch is compared with. */
+/* Whether the region is here in that epoch.  The one place that knows what an epoch is compared
+ * with. */
 reply_status command_region(const command *of, const region_context *context, const region **found);
 
 /* Whether the key is sound and lies in the region. */
 reply_status command_key(const region *within, slice key);
 reply_status command_keys(const region *within, packed_keys keys);
 
-/* Cut [*start, *end) to the region; OUTSIDE_REGION when it does not begin there or ends behind it.  An empty end
- * becomes the region's. */
+/* Cut [*start, *end) to the region; OUTSIDE_REGION when it does not begin there or ends behind it.
+ * An empty end becomes the region's. */
 reply_status command_range(const region *within, slice start, slice *end);
 
 /* The lock as a reply tells of it; borrows from the entry. */

@@ -1,16 +1,18 @@
 /*
  * Bulk work: uploaded files become versions, and ranges are given up.
  *
- * Ingest bypasses transactions.  Its versions carry the timestamp of the snapshot they were made from, so
- * whatever a transaction has committed since lies above them, deletes included.  The content goes through the
- * log like everything else, in one record: all or nothing, and once the answer is sent for good.
+ * Ingest bypasses transactions.  Its versions carry the timestamp of the snapshot they were made
+ * from, so whatever a transaction has committed since lies above them, deletes included.  The
+ * content goes through the log like everything else, in one record: all or nothing, and once the
+ * answer is sent for good.
  */
 #include "engine/storage/command.h"
 #include "engine/storage/sorted_file.h"
 
-/* ---------------------------------------------------------------------------------------- upload */
+/* ------------------------------------------------------------------------------------- upload */
 
-void command_upload(command *of) {
+void command_upload(command *of)
+{
     upload_request request;
     upload_reply reply = {0};
     reply.head.status = upload_request_decode(&request, of->body)
@@ -19,10 +21,11 @@ void command_upload(command *of) {
     upload_reply_encode(&reply, of->reply);
 }
 
-/* ---------------------------------------------------------------------------------------- ingest */
+/* ------------------------------------------------------------------------------------- ingest */
 
 /* May the range be ingested into now?  Asked before the file is read, and again after. */
-static reply_status check_ingest(command *of, const ingest_request *request, slice *end) {
+static reply_status check_ingest(command *of, const ingest_request *request, slice *end)
+{
     const region *within = NULL;
     const store_state *state = &of->service->store->state;
     reply_status status = command_region(of, &request->region, &within);
@@ -42,8 +45,9 @@ static reply_status check_ingest(command *of, const ingest_request *request, sli
 }
 
 /* Add the pairs of the range that are not there yet to the record.  *count: all of the range. */
-static reply_status add_pairs(command *of, const ingest_request *request, slice end, sorted_reader *reader,
-                              buffer *record, uint64_t *count, bool *fresh) {
+static reply_status add_pairs(command *of, const ingest_request *request, slice end,
+                              sorted_reader *reader, buffer *record, uint64_t *count, bool *fresh)
+{
     slice key, value;
     sorted_status status = sorted_reader_seek(reader, request->start);
     while (status == SORTED_OK) {
@@ -65,7 +69,8 @@ static reply_status add_pairs(command *of, const ingest_request *request, slice 
 }
 
 static reply_status apply_file(command *of, const ingest_request *request, slice end, slice file,
-                               uint64_t *count) {
+                               uint64_t *count)
+{
     store *at = of->service->store;
     sorted_reader reader;
     bool fresh = false;
@@ -88,7 +93,8 @@ static reply_status apply_file(command *of, const ingest_request *request, slice
     return status;
 }
 
-static reply_status ingest(command *of, const ingest_request *request, uint64_t *count) {
+static reply_status ingest(command *of, const ingest_request *request, uint64_t *count)
+{
     buffer file;
     slice end;
     buffer_init(&file);
@@ -106,20 +112,23 @@ static reply_status ingest(command *of, const ingest_request *request, uint64_t 
     return status;
 }
 
-void command_ingest(command *of) {
+void command_ingest(command *of)
+{
     ingest_request request;
     ingest_reply reply = {0};
     const bool good = ingest_request_decode(&request, of->body);
     reply.head.status = good ? ingest(of, &request, &reply.pair_count) : REPLY_BAD_REQUEST;
     ingest_reply_encode(&reply, of->reply);
-    if (reply.head.status == REPLY_OK && request.remove && store_wait(of->service->store, of->after)) {
+    if (reply.head.status == REPLY_OK && request.remove &&
+        store_wait(of->service->store, of->after)) {
         uploads_remove(&of->service->uploads, request.name);
     }
 }
 
-/* ---------------------------------------------------------------------------------- delete range */
+/* ------------------------------------------------------------------------------- delete range */
 
-static uint64_t count_keys(const store_state *state, slice start, slice end) {
+static uint64_t count_keys(const store_state *state, slice start, slice end)
+{
     uint64_t count = 0;
     ordered_map_cursor at = ordered_map_seek(&state->data.entries, start);
     while (ordered_map_valid(&at) && key_in_range(ordered_map_key(&at), start, end)) {
@@ -129,7 +138,8 @@ static uint64_t count_keys(const store_state *state, slice start, slice end) {
     return count;
 }
 
-static reply_status delete_range(command *of, const delete_range_request *request, uint64_t *count) {
+static reply_status delete_range(command *of, const delete_range_request *request, uint64_t *count)
+{
     store *at = of->service->store;
     const region *within = NULL;
     slice end = request->end;
@@ -150,7 +160,8 @@ static reply_status delete_range(command *of, const delete_range_request *reques
     return REPLY_OK;
 }
 
-void command_delete_range(command *of) {
+void command_delete_range(command *of)
+{
     delete_range_request request;
     delete_range_reply reply = {0};
     reply.head.status = delete_range_request_decode(&request, of->body)

@@ -5,13 +5,15 @@
 
 #include <string.h>
 
-/* ----------------------------------------------------------------------------- making and freeing */
+/* ------------------------------------------------------------------------- making and freeing */
 
-void mvcc_init(mvcc *store) {
+void mvcc_init(mvcc *store)
+{
     ordered_map_init(&store->entries);
 }
 
-static void free_versions(version *first) {
+static void free_versions(version *first)
+{
     while (first != NULL) {
         version *older = first->older;
         sb_free(first);
@@ -19,14 +21,16 @@ static void free_versions(version *first) {
     }
 }
 
-static void free_entry(entry *of) {
+static void free_entry(entry *of)
+{
     sb_free(of->lock);
     free_versions(of->values);
     free_versions(of->marks);
     sb_free(of);
 }
 
-void mvcc_release(mvcc *store) {
+void mvcc_release(mvcc *store)
+{
     for (ordered_map_cursor at = ordered_map_first(&store->entries); ordered_map_valid(&at);
          ordered_map_next(&at)) {
         free_entry(ordered_map_value(&at));
@@ -34,7 +38,8 @@ void mvcc_release(mvcc *store) {
     ordered_map_release(&store->entries);
 }
 
-static version *make_version(version_kind kind, timestamp start, slice value, slice primary) {
+static version *make_version(version_kind kind, timestamp start, slice value, slice primary)
+{
     sb_assert_op(primary.size, <=, UINT16_MAX);
     version *made = sb_alloc(sizeof(*made) + value.size + primary.size);
     *made = (version){.start = start,
@@ -50,7 +55,8 @@ static version *make_version(version_kind kind, timestamp start, slice value, sl
     return made;
 }
 
-static entry *find_or_add(mvcc *store, slice key) {
+static entry *find_or_add(mvcc *store, slice key)
+{
     entry *found = mvcc_find(store, key);
     if (found != NULL) {
         return found;
@@ -63,8 +69,10 @@ static entry *find_or_add(mvcc *store, slice key) {
 }
 
 /* Into its list, which is sorted by commit, newest first. */
-static void link_version(entry *into, version *one) {
-    version **link = one->kind == VERSION_PUT || one->kind == VERSION_DELETE ? &into->values : &into->marks;
+static void link_version(entry *into, version *one)
+{
+    version **link =
+        one->kind == VERSION_PUT || one->kind == VERSION_DELETE ? &into->values : &into->marks;
     while (*link != NULL && (*link)->commit > one->commit) {
         link = &(*link)->older;
     }
@@ -72,30 +80,36 @@ static void link_version(entry *into, version *one) {
     *link = one;
 }
 
-slice entry_key(const entry *of) {
+slice entry_key(const entry *of)
+{
     return (slice){.data = of->key, .size = of->key_size};
 }
 
-slice version_value(const version *of) {
+slice version_value(const version *of)
+{
     return (slice){.data = of->bytes, .size = of->value_size};
 }
 
-slice version_primary(const version *of) {
+slice version_primary(const version *of)
+{
     return (slice){.data = of->bytes + of->value_size, .size = of->primary_size};
 }
 
-/* ------------------------------------------------------------------------------------- questions */
+/* ---------------------------------------------------------------------------------- questions */
 
-entry *mvcc_find(const mvcc *store, slice key) {
+entry *mvcc_find(const mvcc *store, slice key)
+{
     return ordered_map_find(&store->entries, key);
 }
 
-const version *entry_lock_before(const entry *of, timestamp at) {
+const version *entry_lock_before(const entry *of, timestamp at)
+{
     const version *lock = of->lock;
     return lock != NULL && lock->kind != VERSION_LOCK && lock->start <= at ? lock : NULL;
 }
 
-const version *entry_read(const entry *of, timestamp at) {
+const version *entry_read(const entry *of, timestamp at)
+{
     const version *found = of->values;
     while (found != NULL && found->commit > at) {
         found = found->older;
@@ -104,7 +118,8 @@ const version *entry_read(const entry *of, timestamp at) {
 }
 
 /* A record of a transaction stands at or after its start, so the walk ends there. */
-static const version *record_in(const version *newest, timestamp start) {
+static const version *record_in(const version *newest, timestamp start)
+{
     while (newest != NULL && newest->commit >= start) {
         if (newest->start == start) {
             return newest;
@@ -114,12 +129,14 @@ static const version *record_in(const version *newest, timestamp start) {
     return NULL;
 }
 
-const version *entry_record(const entry *of, timestamp start) {
+const version *entry_record(const entry *of, timestamp start)
+{
     const version *found = record_in(of->values, start);
     return found != NULL ? found : record_in(of->marks, start);
 }
 
-timestamp entry_commit_after(const entry *of, timestamp start) {
+timestamp entry_commit_after(const entry *of, timestamp start)
+{
     timestamp newest = of->values != NULL ? of->values->commit : 0;
     const version *mark = of->marks;
     while (mark != NULL && mark->kind == VERSION_ROLLBACK && mark->commit > start) {
@@ -131,18 +148,21 @@ timestamp entry_commit_after(const entry *of, timestamp start) {
     return newest > start ? newest : 0;
 }
 
-const version *entry_own_lock(const entry *of, timestamp start) {
+const version *entry_own_lock(const entry *of, timestamp start)
+{
     return of->lock != NULL && of->lock->start == start ? of->lock : NULL;
 }
 
-bool entry_has_ingested(const entry *of, timestamp at) {
+bool entry_has_ingested(const entry *of, timestamp at)
+{
     const version *found = entry_read(of, at);
     return found != NULL && found->commit == at && found->start == at;
 }
 
-/* --------------------------------------------------------------------------------------- changes */
+/* ------------------------------------------------------------------------------------ changes */
 
-static version_kind kind_of_mutation(mutation_kind kind) {
+static version_kind kind_of_mutation(mutation_kind kind)
+{
     switch (kind) {
     case MUTATION_PUT:
         return VERSION_PUT;
@@ -153,8 +173,9 @@ static version_kind kind_of_mutation(mutation_kind kind) {
     }
 }
 
-void mvcc_prewrite(mvcc *store, timestamp start, uint32_t ttl_ms, slice primary, const mutation *one,
-                   log_sequence sequence) {
+void mvcc_prewrite(mvcc *store, timestamp start, uint32_t ttl_ms, slice primary,
+                   const mutation *one, log_sequence sequence)
+{
     entry *into = find_or_add(store, one->key);
     if (into->lock != NULL || entry_record(into, start) != NULL) {
         sb_assert(into->lock == NULL || into->lock->start == start);
@@ -166,7 +187,8 @@ void mvcc_prewrite(mvcc *store, timestamp start, uint32_t ttl_ms, slice primary,
     into->sequence = sequence;
 }
 
-void mvcc_commit(mvcc *store, slice key, timestamp start, timestamp commit, log_sequence sequence) {
+void mvcc_commit(mvcc *store, slice key, timestamp start, timestamp commit, log_sequence sequence)
+{
     entry *into = mvcc_find(store, key);
     if (into == NULL || entry_own_lock(into, start) == NULL) {
         return;
@@ -179,7 +201,8 @@ void mvcc_commit(mvcc *store, slice key, timestamp start, timestamp commit, log_
     into->sequence = sequence;
 }
 
-void mvcc_rollback(mvcc *store, slice key, timestamp start, log_sequence sequence) {
+void mvcc_rollback(mvcc *store, slice key, timestamp start, log_sequence sequence)
+{
     entry *into = find_or_add(store, key);
     if (entry_own_lock(into, start) != NULL) {
         sb_free(into->lock);
@@ -194,7 +217,8 @@ void mvcc_rollback(mvcc *store, slice key, timestamp start, log_sequence sequenc
     }
 }
 
-void mvcc_ingest(mvcc *store, slice key, slice value, timestamp at, log_sequence sequence) {
+void mvcc_ingest(mvcc *store, slice key, slice value, timestamp at, log_sequence sequence)
+{
     entry *into = find_or_add(store, key);
     if (entry_has_ingested(into, at)) {
         return;
@@ -205,11 +229,13 @@ void mvcc_ingest(mvcc *store, slice key, slice value, timestamp at, log_sequence
     into->sequence = sequence;
 }
 
-uint64_t mvcc_delete_range(mvcc *store, slice start, slice end) {
+uint64_t mvcc_delete_range(mvcc *store, slice start, slice end)
+{
     uint64_t removed = 0;
     for (;;) {
         const ordered_map_cursor at = ordered_map_seek(&store->entries, start);
-        if (!ordered_map_valid(&at) || (end.size > 0 && slice_compare(ordered_map_key(&at), end) >= 0)) {
+        if (!ordered_map_valid(&at) ||
+            (end.size > 0 && slice_compare(ordered_map_key(&at), end) >= 0)) {
             return removed;
         }
         entry *victim = ordered_map_value(&at);
@@ -219,9 +245,10 @@ uint64_t mvcc_delete_range(mvcc *store, slice start, slice end) {
     }
 }
 
-/* ------------------------------------------------------------------------------- for a checkpoint */
+/* --------------------------------------------------------------------------- for a checkpoint */
 
-static void version_encode(const version *of, buffer *into) {
+static void version_encode(const version *of, buffer *into)
+{
     buffer_add_u8(into, of->kind);
     buffer_add_u64(into, of->start);
     buffer_add_u64(into, of->commit);
@@ -230,7 +257,8 @@ static void version_encode(const version *of, buffer *into) {
     buffer_add_slice(into, version_primary(of));
 }
 
-static uint32_t count_versions(const version *newest) {
+static uint32_t count_versions(const version *newest)
+{
     uint32_t count = 0;
     for (; newest != NULL; newest = newest->older) {
         count++;
@@ -238,7 +266,8 @@ static uint32_t count_versions(const version *newest) {
     return count;
 }
 
-void entry_encode(const entry *of, buffer *into) {
+void entry_encode(const entry *of, buffer *into)
+{
     buffer_add_u8(into, of->lock != NULL ? 1 : 0);
     buffer_add_u32(into, count_versions(of->values));
     buffer_add_u32(into, count_versions(of->marks));
@@ -253,7 +282,8 @@ void entry_encode(const entry *of, buffer *into) {
     }
 }
 
-static version *version_decode(cursor *from) {
+static version *version_decode(cursor *from)
+{
     const uint8_t kind = cursor_u8(from);
     const timestamp start = cursor_u64(from), commit = cursor_u64(from);
     const uint32_t ttl_ms = cursor_u32(from);
@@ -270,7 +300,8 @@ static version *version_decode(cursor *from) {
 }
 
 /* `count` versions, newest first, behind each other. */
-static void versions_decode(cursor *from, version **link, uint32_t count) {
+static void versions_decode(cursor *from, version **link, uint32_t count)
+{
     for (uint32_t i = 0; i < count && !from->failed; i++) {
         version *made = version_decode(from);
         if (made != NULL) {
@@ -280,7 +311,8 @@ static void versions_decode(cursor *from, version **link, uint32_t count) {
     }
 }
 
-bool mvcc_load_entry(mvcc *store, slice key, slice encoded, log_sequence sequence) {
+bool mvcc_load_entry(mvcc *store, slice key, slice encoded, log_sequence sequence)
+{
     cursor from = cursor_of(encoded);
     const uint8_t has_lock = cursor_u8(&from);
     const uint32_t value_count = cursor_u32(&from), mark_count = cursor_u32(&from);

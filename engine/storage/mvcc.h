@@ -5,15 +5,18 @@
  *              ── values  puts and deletes, newest commit first
  *              ── marks   commits that only locked, and rollbacks, newest first
  *
- * A prewrite makes the version and hangs it in as the lock; the commit only moves it into its list.  Marks are
- * apart so that a read does not walk over them: `m owner` is locked by every transaction of an owner and
- * written by few.  A mark of a rollback stands at the start of its transaction and refuses a late prewrite.
+ * A prewrite makes the version and hangs it in as the lock; the commit only moves it into its list.
+ * Marks are apart so that a read does not walk over them: `m owner` is locked by every transaction
+ * of an owner and written by few.  A mark of a rollback stands at the start of its transaction and
+ * refuses a late prewrite.
  *
- * Nothing here waits, logs or fails: these are the questions a command asks before it is logged, and the
- * changes made after.  Every change is idempotent, so that a record may be applied to a state that has it.
+ * Nothing here waits, logs or fails: these are the questions a command asks before it is logged,
+ * and the changes made after.  Every change is idempotent, so that a record may be applied to a
+ * state that has it.
  *
  * Source: D. Peng, F. Dabek, "Large-scale Incremental Processing Using Distributed Transactions and
- * Notifications", OSDI 2010, section 2.2; the rollback records and the idempotence rules are TiKV's.
+ * Notifications", OSDI 2010, section 2.2; the rollback records and the idempotence rules are
+ * TiKV's.
  */
 #ifndef ENGINE_STORAGE_MVCC_H
 #define ENGINE_STORAGE_MVCC_H
@@ -61,7 +64,7 @@ slice entry_key(const entry *of);
 slice version_value(const version *of);
 slice version_primary(const version *of);
 
-/* ------------------------------------------------------------------------------------- questions */
+/* ---------------------------------------------------------------------------------- questions */
 
 entry *mvcc_find(const mvcc *store, slice key); /* NULL: never touched */
 
@@ -71,7 +74,8 @@ const version *entry_lock_before(const entry *of, timestamp at);
 /* The newest put or delete committed at or before `at`, or NULL. */
 const version *entry_read(const entry *of, timestamp at);
 
-/* What became of the transaction that began at start on this key: its commit or its rollback, or NULL. */
+/* What became of the transaction that began at start on this key: its commit or its rollback, or
+ * NULL. */
 const version *entry_record(const entry *of, timestamp start);
 
 /* The newest commit of any kind but rollback after start, or 0. */
@@ -82,19 +86,20 @@ const version *entry_own_lock(const entry *of, timestamp start);
 
 bool entry_has_ingested(const entry *of, timestamp at);
 
-/* --------------------------------------------------------------------------------------- changes */
+/* ------------------------------------------------------------------------------------ changes */
 
-void mvcc_prewrite(mvcc *store, timestamp start, uint32_t ttl_ms, slice primary, const mutation *one,
-                   log_sequence sequence);
+void mvcc_prewrite(mvcc *store, timestamp start, uint32_t ttl_ms, slice primary,
+                   const mutation *one, log_sequence sequence);
 void mvcc_commit(mvcc *store, slice key, timestamp start, timestamp commit, log_sequence sequence);
 void mvcc_rollback(mvcc *store, slice key, timestamp start, log_sequence sequence);
 void mvcc_ingest(mvcc *store, slice key, slice value, timestamp at, log_sequence sequence);
 uint64_t mvcc_delete_range(mvcc *store, slice start, slice end); /* end empty: no end */
 
-/* ------------------------------------------------------------------------------- for a checkpoint */
+/* --------------------------------------------------------------------------- for a checkpoint */
 
-/* Lock, values and marks of one entry, versions newest first within their list.  Format: u8 flag whether there is a
- * lock, u32 values, u32 marks, then each version: u8 kind, u64 start, u64 commit, u32 ttl, slice value, slice primary. */
+/* Lock, values and marks of one entry, versions newest first within their list.  Format: u8 flag
+ * whether there is a lock, u32 values, u32 marks, then each version: u8 kind, u64 start, u64
+ * commit, u32 ttl, slice value, slice primary. */
 void entry_encode(const entry *of, buffer *into);
 
 /* False on malformed bytes, or when there is such an entry already. */

@@ -1,12 +1,13 @@
 /*
  * Reads: a key, or a range of keys, as of a timestamp.
  *
- * A lock that could still commit at or before the timestamp stops a read, and is handed to the reader, who asks
- * for its fate (Peng and Dabek, section 2.2, Get).
+ * A lock that could still commit at or before the timestamp stops a read, and is handed to the
+ * reader, who asks for its fate (Peng and Dabek, section 2.2, Get).
  */
 #include "engine/storage/command.h"
 
-static reply_status get(command *of, const get_request *request, get_reply *reply) {
+static reply_status get(command *of, const get_request *request, get_reply *reply)
+{
     const region *within = NULL;
     reply_status status = command_region(of, &request->region, &within);
     if (status == REPLY_OK) {
@@ -32,18 +33,21 @@ static reply_status get(command *of, const get_request *request, get_reply *repl
     return REPLY_OK;
 }
 
-void command_get(command *of) {
+void command_get(command *of)
+{
     get_request request;
     get_reply reply = {0};
-    reply.head.status = get_request_decode(&request, of->body) ? get(of, &request, &reply) : REPLY_BAD_REQUEST;
+    reply.head.status =
+        get_request_decode(&request, of->body) ? get(of, &request, &reply) : REPLY_BAD_REQUEST;
     get_reply_encode(&reply, of->reply);
 }
 
-/* ------------------------------------------------------------------------------------------ scan */
+/* --------------------------------------------------------------------------------------- scan */
 
 /* The pairs of [start, end) into the list, until the limit: then reply->next is where to go on. */
-static reply_status scan_entries(command *of, const scan_request *request, slice end, packing *pairs,
-                                 scan_reply *reply) {
+static reply_status scan_entries(command *of, const scan_request *request, slice end,
+                                 packing *pairs, scan_reply *reply)
+{
     const store_state *state = &of->service->store->state;
     command_depends_on(of, state->deletion);
     ordered_map_cursor at = ordered_map_seek(&state->data.entries, request->start);
@@ -71,26 +75,30 @@ static reply_status scan_entries(command *of, const scan_request *request, slice
     return REPLY_OK;
 }
 
-static reply_status scan(command *of, const scan_request *request, packing *pairs, scan_reply *reply) {
+static reply_status scan(command *of, const scan_request *request, packing *pairs,
+                         scan_reply *reply)
+{
     const region *within = NULL;
     slice end = request->end;
     reply_status status = command_region(of, &request->region, &within);
     if (status == REPLY_OK) {
         status = command_range(within, request->start, &end);
     }
-    if (status == REPLY_OK && (request->at == 0 || request->limit == 0 || request->limit > SCAN_LIMIT_MAX)) {
+    if (status == REPLY_OK &&
+        (request->at == 0 || request->limit == 0 || request->limit > SCAN_LIMIT_MAX)) {
         status = REPLY_BAD_REQUEST;
     }
     return status == REPLY_OK ? scan_entries(of, request, end, pairs, reply) : status;
 }
 
-void command_scan(command *of) {
+void command_scan(command *of)
+{
     scan_request request;
     scan_reply reply = {0};
     packing pairs;
     packing_init(&pairs);
-    reply.head.status =
-        scan_request_decode(&request, of->body) ? scan(of, &request, &pairs, &reply) : REPLY_BAD_REQUEST;
+    reply.head.status = scan_request_decode(&request, of->body) ? scan(of, &request, &pairs, &reply)
+                                                                : REPLY_BAD_REQUEST;
     if (reply.head.status == REPLY_OK) {
         reply.pairs = packing_list(&pairs);
     }

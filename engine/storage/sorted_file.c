@@ -10,24 +10,28 @@
 #define MAGIC 0x656c696664746f73u /* "sotdfile" */
 #define VERSION 1u
 #define CHECKSUM_SIZE 8u
-#define WRITE_SIZE ((uint32_t)64 << 10)  /* the writer hands on what it has when it has this much */
+#define WRITE_SIZE ((uint32_t)64 << 10)  /* the writer hands on what it has when it has this much  \
+                                          */
 #define WINDOW_SIZE ((uint32_t)64 << 10) /* the reader reads about this much ahead */
 #define INDEX_ENTRY_SIZE_MIN 29u
 
-/* --------------------------------------------------------------------------------------- builder */
+/* -------------------------------------------------------------------------------------- builder */
 
-void sorted_builder_init(sorted_builder *builder, uint32_t block_size) {
+void sorted_builder_init(sorted_builder *builder, uint32_t block_size)
+{
     sb_assert_op(block_size, >, 0);
     *builder = (sorted_builder){.block_size = block_size};
 }
 
-void sorted_builder_release(sorted_builder *builder) {
+void sorted_builder_release(sorted_builder *builder)
+{
     buffer_release(&builder->out);
     buffer_release(&builder->index);
     buffer_release(&builder->last_key);
 }
 
-static void close_block(sorted_builder *builder) {
+static void close_block(sorted_builder *builder)
+{
     buffer *out = &builder->out;
     const slice content = {out->data + builder->block_start, out->size - builder->block_start};
     const uint64_t checksum = checksum64(content);
@@ -44,7 +48,8 @@ static void close_block(sorted_builder *builder) {
     builder->block_pairs = 0;
 }
 
-void sorted_builder_add(sorted_builder *builder, slice key, slice value) {
+void sorted_builder_add(sorted_builder *builder, slice key, slice value)
+{
     sb_assert_op(key.size, >, 0);
     sb_assert(slice_compare(buffer_slice(&builder->last_key), key) < 0);
     buffer_clear(&builder->last_key);
@@ -63,13 +68,15 @@ void sorted_builder_add(sorted_builder *builder, slice key, slice value) {
     }
 }
 
-sorted_summary sorted_builder_finish(sorted_builder *builder) {
+sorted_summary sorted_builder_finish(sorted_builder *builder)
+{
     buffer *out = &builder->out;
     if (builder->block_pairs > 0) {
         close_block(builder);
     }
     const uint64_t index_offset = builder->flushed + out->size;
-    const uint64_t digest = checksum64_of_part(buffer_slice(&builder->index), builder->pair_count) | 1;
+    const uint64_t digest =
+        checksum64_of_part(buffer_slice(&builder->index), builder->pair_count) | 1;
     buffer_add(out, builder->index.data, builder->index.size);
     const uint32_t footer = out->size;
     const sorted_summary summary = {
@@ -85,14 +92,16 @@ sorted_summary sorted_builder_finish(sorted_builder *builder) {
     buffer_add_u64(out, builder->index.size);
     buffer_add_u64(out, digest);
     buffer_add_u64(out, summary.file_size);
-    buffer_add_u64(out, checksum64(slice_of(out->data + footer, SORTED_FOOTER_SIZE - CHECKSUM_SIZE)));
+    buffer_add_u64(out,
+                   checksum64(slice_of(out->data + footer, SORTED_FOOTER_SIZE - CHECKSUM_SIZE)));
     sb_assert_op(out->size - footer, ==, SORTED_FOOTER_SIZE);
     return summary;
 }
 
-/* ---------------------------------------------------------------------------------------- writer */
+/* --------------------------------------------------------------------------------------- writer */
 
-sb_status sorted_writer_open(sorted_writer *writer, const char *path, uint32_t block_size) {
+sb_status sorted_writer_open(sorted_writer *writer, const char *path, uint32_t block_size)
+{
     writer->file = NULL;
     sorted_builder_init(&writer->builder, block_size);
     writer->status = sb_file_open(path, SB_FILE_CREATE | SB_FILE_TRUNCATE, &writer->file);
@@ -103,7 +112,8 @@ sb_status sorted_writer_open(sorted_writer *writer, const char *path, uint32_t b
 }
 
 /* Hand the closed blocks on to the file; the open block moves to the front. */
-static void flush(sorted_writer *writer, uint32_t size) {
+static void flush(sorted_writer *writer, uint32_t size)
+{
     sorted_builder *builder = &writer->builder;
     writer->status = sb_file_write(writer->file, builder->flushed, builder->out.data, size);
     if (writer->status == SB_OK) {
@@ -114,7 +124,8 @@ static void flush(sorted_writer *writer, uint32_t size) {
     }
 }
 
-sb_status sorted_writer_add(sorted_writer *writer, slice key, slice value) {
+sb_status sorted_writer_add(sorted_writer *writer, slice key, slice value)
+{
     if (writer->status != SB_OK) {
         return writer->status;
     }
@@ -125,7 +136,8 @@ sb_status sorted_writer_add(sorted_writer *writer, slice key, slice value) {
     return writer->status;
 }
 
-sb_status sorted_writer_finish(sorted_writer *writer, sorted_summary *summary) {
+sb_status sorted_writer_finish(sorted_writer *writer, sorted_summary *summary)
+{
     if (writer->status != SB_OK) {
         return writer->status;
     }
@@ -138,7 +150,8 @@ sb_status sorted_writer_finish(sorted_writer *writer, sorted_summary *summary) {
     return writer->status;
 }
 
-void sorted_writer_release(sorted_writer *writer) {
+void sorted_writer_release(sorted_writer *writer)
+{
     if (writer->file != NULL) {
         sb_file_close(writer->file);
         writer->file = NULL;
@@ -146,15 +159,17 @@ void sorted_writer_release(sorted_writer *writer) {
     sorted_builder_release(&writer->builder);
 }
 
-/* ------------------------------------------------------------------------------- opening a reader */
+/* ----------------------------------------------------------------------------- opening a reader */
 
-static sorted_status damaged_at(sorted_reader *reader, uint64_t offset) {
+static sorted_status damaged_at(sorted_reader *reader, uint64_t offset)
+{
     reader->damaged_offset = offset;
     return SORTED_DAMAGED;
 }
 
 /* size bytes at offset, all of them: a file that ends before is damaged. */
-static sorted_status read_whole(sorted_reader *reader, uint64_t offset, void *into, size_t size) {
+static sorted_status read_whole(sorted_reader *reader, uint64_t offset, void *into, size_t size)
+{
     size_t read_size = 0;
     reader->io = sb_file_read(reader->file, offset, into, size, &read_size);
     if (reader->io != SB_OK) {
@@ -168,7 +183,8 @@ typedef struct footer {
     uint64_t index_offset, index_size;
 } footer;
 
-static bool footer_decode(slice bytes, uint64_t file_size, sorted_summary *summary, footer *found) {
+static bool footer_decode(slice bytes, uint64_t file_size, sorted_summary *summary, footer *found)
+{
     cursor at = cursor_of(bytes);
     bool good = cursor_u64(&at) == MAGIC;
     good = cursor_u32(&at) == VERSION && good;
@@ -178,7 +194,9 @@ static bool footer_decode(slice bytes, uint64_t file_size, sorted_summary *summa
     found->index_size = cursor_u64(&at);
     summary->digest = cursor_u64(&at);
     summary->file_size = cursor_u64(&at);
-    good = cursor_u64(&at) == checksum64(slice_of(bytes.data, SORTED_FOOTER_SIZE - CHECKSUM_SIZE)) && good;
+    good =
+        cursor_u64(&at) == checksum64(slice_of(bytes.data, SORTED_FOOTER_SIZE - CHECKSUM_SIZE)) &&
+        good;
     sb_assert(cursor_finished(&at));
     return good && summary->file_size == file_size && found->index_offset <= file_size &&
            found->index_size == file_size - SORTED_FOOTER_SIZE - found->index_offset &&
@@ -192,7 +210,8 @@ typedef struct block_entry {
     slice first_key;
 } block_entry;
 
-static bool index_next(cursor *at, block_entry *entry) {
+static bool index_next(cursor *at, block_entry *entry)
+{
     if (at->failed || at->at == at->end) {
         return false;
     }
@@ -204,8 +223,10 @@ static bool index_next(cursor *at, block_entry *entry) {
     return !at->failed;
 }
 
-/* The index is sound when its checksum is right and its blocks lie one after the other from 0 to the index. */
-static bool index_is_sound(slice index, const sorted_summary *summary, const footer *of) {
+/* The index is sound when its checksum is right and its blocks lie one after the other from 0 to
+ * the index. */
+static bool index_is_sound(slice index, const sorted_summary *summary, const footer *of)
+{
     if ((checksum64_of_part(index, summary->pair_count) | 1) != summary->digest) {
         return false;
     }
@@ -226,7 +247,8 @@ static bool index_is_sound(slice index, const sorted_summary *summary, const foo
            blocks == of->block_count;
 }
 
-static sorted_status finish_open(sorted_reader *reader, const footer *of) {
+static sorted_status finish_open(sorted_reader *reader, const footer *of)
+{
     if (!index_is_sound(reader->index, &reader->summary, of)) {
         return damaged_at(reader, of->index_offset);
     }
@@ -234,7 +256,8 @@ static sorted_status finish_open(sorted_reader *reader, const footer *of) {
     return SORTED_OK;
 }
 
-sorted_status sorted_reader_open_memory(sorted_reader *reader, slice bytes) {
+sorted_status sorted_reader_open_memory(sorted_reader *reader, slice bytes)
+{
     *reader = (sorted_reader){.memory = bytes};
     if (bytes.size < SORTED_FOOTER_SIZE) {
         return damaged_at(reader, 0);
@@ -249,7 +272,8 @@ sorted_status sorted_reader_open_memory(sorted_reader *reader, slice bytes) {
     return finish_open(reader, &of);
 }
 
-sorted_status sorted_reader_open(sorted_reader *reader, const char *path) {
+sorted_status sorted_reader_open(sorted_reader *reader, const char *path)
+{
     *reader = (sorted_reader){0};
     reader->io = sb_file_open(path, 0, &reader->file);
     if (reader->io != SB_OK) {
@@ -278,7 +302,8 @@ sorted_status sorted_reader_open(sorted_reader *reader, const char *path) {
     return finish_open(reader, &of);
 }
 
-void sorted_reader_release(sorted_reader *reader) {
+void sorted_reader_release(sorted_reader *reader)
+{
     if (reader->file != NULL) {
         sb_file_close(reader->file);
         reader->file = NULL;
@@ -288,10 +313,11 @@ void sorted_reader_release(sorted_reader *reader) {
     buffer_release(&reader->last_key);
 }
 
-/* --------------------------------------------------------------------------------------- reading */
+/* -------------------------------------------------------------------------------------- reading */
 
 /* Fill the window with the block and as many of those behind it as fit. */
-static sorted_status read_window(sorted_reader *reader, const block_entry *entry) {
+static sorted_status read_window(sorted_reader *reader, const block_entry *entry)
+{
     uint64_t end = entry->offset + entry->size;
     cursor at = reader->index_at;
     block_entry next;
@@ -309,7 +335,8 @@ static sorted_status read_window(sorted_reader *reader, const block_entry *entry
 }
 
 /* Make the bytes of a block reachable, from memory or through the window. */
-static sorted_status fetch(sorted_reader *reader, const block_entry *entry, slice *bytes) {
+static sorted_status fetch(sorted_reader *reader, const block_entry *entry, slice *bytes)
+{
     if (reader->file == NULL) {
         *bytes = slice_of(reader->memory.data + entry->offset, entry->size);
         return SORTED_OK;
@@ -326,7 +353,8 @@ static sorted_status fetch(sorted_reader *reader, const block_entry *entry, slic
 }
 
 /* Open the block whose entry index_at stands at.  SORTED_END when there is none. */
-static sorted_status next_block(sorted_reader *reader) {
+static sorted_status next_block(sorted_reader *reader)
+{
     block_entry entry;
     cursor behind = reader->index_at;
     if (!index_next(&behind, &entry)) {
@@ -348,7 +376,8 @@ static sorted_status next_block(sorted_reader *reader) {
     return SORTED_OK;
 }
 
-static slice take_bytes(cursor *from, uint32_t size) {
+static slice take_bytes(cursor *from, uint32_t size)
+{
     if ((size_t)(from->end - from->at) < size) {
         from->failed = true;
         return (slice){0};
@@ -358,7 +387,8 @@ static slice take_bytes(cursor *from, uint32_t size) {
     return taken;
 }
 
-static sorted_status next_pair(sorted_reader *reader, slice *key, slice *value) {
+static sorted_status next_pair(sorted_reader *reader, slice *key, slice *value)
+{
     while (reader->block_pairs_left == 0) {
         const sorted_status status = next_block(reader);
         if (status != SORTED_OK) {
@@ -379,12 +409,14 @@ static sorted_status next_pair(sorted_reader *reader, slice *key, slice *value) 
     return SORTED_OK;
 }
 
-static void remember_key(sorted_reader *reader, slice key) {
+static void remember_key(sorted_reader *reader, slice key)
+{
     buffer_clear(&reader->last_key);
     buffer_add(&reader->last_key, key.data, key.size);
 }
 
-sorted_status sorted_reader_next(sorted_reader *reader, slice *key, slice *value) {
+sorted_status sorted_reader_next(sorted_reader *reader, slice *key, slice *value)
+{
     const sorted_status status = next_pair(reader, key, value);
     if (status == SORTED_OK) {
         remember_key(reader, *key);
@@ -393,7 +425,8 @@ sorted_status sorted_reader_next(sorted_reader *reader, slice *key, slice *value
 }
 
 /* Stand before the last block that begins at or before the key, or before the first block. */
-static void seek_block(sorted_reader *reader, slice key) {
+static void seek_block(sorted_reader *reader, slice key)
+{
     cursor at = cursor_of(reader->index);
     cursor before = at;
     block_entry entry;
@@ -406,7 +439,8 @@ static void seek_block(sorted_reader *reader, slice key) {
     buffer_clear(&reader->last_key);
 }
 
-sorted_status sorted_reader_seek(sorted_reader *reader, slice key) {
+sorted_status sorted_reader_seek(sorted_reader *reader, slice key)
+{
     slice found, value;
     seek_block(reader, key);
     for (;;) {

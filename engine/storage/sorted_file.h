@@ -1,18 +1,18 @@
 /*
- * Sorted files: pairs in key order, in checksummed blocks, written once.  Checkpoints of a store, sorted runs of
- * a backfill, and the files a backfill uploads to be ingested all have this shape.
+ * Sorted files: pairs in key order, in checksummed blocks, written once.  Checkpoints of a store,
+ * sorted runs of a backfill, and the files a backfill uploads to be ingested all have this shape.
  *
  *   block …    pairs: u32 key size, u32 value size, key, value; then u64 checksum of all that
- *   index      for each block: u64 offset, u32 size (with checksum), u32 pairs, u64 checksum, u32 size and
- *              bytes of its first key
- *   footer     64 bytes: u64 magic, u32 version, u32 blocks, u64 pairs, u64 index offset, u64 index size,
- *              u64 checksum of the index, u64 file size, u64 checksum of the footer up to here
+ *   index      for each block: u64 offset, u32 size (with checksum), u32 pairs, u64 checksum,
+ *              u32 size and bytes of its first key
+ *   footer     64 bytes: u64 magic, u32 format, u32 blocks, u64 pairs, u64 index offset,
+ *              u64 index size, u64 digest, u64 file size, u64 checksum of the footer up to here
  *
- * Everything is little-endian.  The checksum of the index covers those of the blocks, so it stands for the
- * whole content: it is the file's *digest*, and two files with the same digest hold the same pairs.
+ * Everything is little-endian.  The digest is a checksum of the index, which holds those of the
+ * blocks, so it stands for the whole content: two files with the same digest hold the same pairs.
  *
- * Three ways to use it: build into memory (sorted_builder), write to a file through a bounded buffer
- * (sorted_writer), read from memory or from a file a few blocks at a time (sorted_reader).
+ * Three ways to use it: build into memory (sorted_builder), write to a file through a bounded
+ * buffer (sorted_writer), read from memory or from a file a few blocks at a time (sorted_reader).
  */
 #ifndef ENGINE_STORAGE_SORTED_FILE_H
 #define ENGINE_STORAGE_SORTED_FILE_H
@@ -28,16 +28,16 @@ typedef struct sorted_summary {
     uint64_t pair_count;
 } sorted_summary;
 
-/* --------------------------------------------------------------------------------------- builder
+/* ----------------------------------------------------------------------------------------- builder
  *
- * Appends the file's bytes to `out` as blocks fill.  The owner may take bytes away from the front of `out`
- * at any time (sorted_writer does): offsets are counted here.
+ * Appends the file's bytes to `out` as blocks fill.  The owner may take bytes away from the front
+ * of `out` at any time (sorted_writer does): offsets are counted here.
  */
 typedef struct sorted_builder {
     buffer out;
     buffer index;
     buffer last_key;
-    uint32_t block_size; /* a block is closed when it reaches this */
+    uint32_t block_size;  /* a block is closed when it reaches this */
     uint32_t block_start; /* in out, of the open block */
     uint32_t block_pairs;
     uint32_t block_first_key_size; /* of the open block; the bytes stand in it */
@@ -53,10 +53,10 @@ void sorted_builder_release(sorted_builder *builder);
 void sorted_builder_add(sorted_builder *builder, slice key, slice value);
 sorted_summary sorted_builder_finish(sorted_builder *builder);
 
-/* ---------------------------------------------------------------------------------------- writer
+/* ------------------------------------------------------------------------------------------ writer
  *
- *   open → add … → finish → release, or open → add … → release, which leaves a file without a footer: remove it.
- * After a failure every further call fails the same way.
+ *   open → add … → finish → release, or open → add … → release, which leaves a file without a
+ * footer: remove it. After a failure every further call fails the same way.
  */
 typedef struct sorted_writer {
     sorted_builder builder;
@@ -72,14 +72,14 @@ sb_status sorted_writer_add(sorted_writer *writer, slice key, slice value);
 sb_status sorted_writer_finish(sorted_writer *writer, sorted_summary *summary);
 void sorted_writer_release(sorted_writer *writer); /* closes the file */
 
-/* ---------------------------------------------------------------------------------------- reader
+/* ------------------------------------------------------------------------------------------ reader
  *
- * SORTED_DAMAGED is for bytes that no writer made: too short, a wrong checksum, keys out of order.  Every
- * block is checked before a pair of it is handed out.
+ * SORTED_DAMAGED is for bytes that no writer made: too short, a wrong checksum, keys out of order.
+ * Every block is checked before a pair of it is handed out.
  */
 typedef enum sorted_status {
     SORTED_OK,
-    SORTED_END,     /* no further pair */
+    SORTED_END, /* no further pair */
     SORTED_DAMAGED,
     SORTED_IO_ERROR /* reader.io says which */
 } sorted_status;
@@ -90,10 +90,10 @@ typedef struct sorted_reader {
     buffer footer_bytes; /* the index, when from a file */
     slice index;
     sorted_summary summary;
-    cursor index_at;  /* behind the entry of the block at hand */
+    cursor index_at; /* behind the entry of the block at hand */
     uint64_t window_offset;
-    buffer window;    /* some blocks in a row, when from a file */
-    cursor block;     /* what is left of the block at hand */
+    buffer window; /* some blocks in a row, when from a file */
+    cursor block;  /* what is left of the block at hand */
     uint32_t block_pairs_left;
     buffer last_key;
     sb_status io;
@@ -101,7 +101,8 @@ typedef struct sorted_reader {
 } sorted_reader;
 
 /* Release it whatever these return.  From memory: the bytes outlive the reader. */
-sorted_status sorted_reader_open(sorted_reader *reader, const char *path); /* missing: SORTED_IO_ERROR */
+sorted_status sorted_reader_open(sorted_reader *reader,
+                                 const char *path); /* missing: SORTED_IO_ERROR */
 sorted_status sorted_reader_open_memory(sorted_reader *reader, slice bytes);
 void sorted_reader_release(sorted_reader *reader);
 

@@ -3,19 +3,22 @@
  */
 #include "engine/storage/state.h"
 
-/* ----------------------------------------------------------------------------- making and freeing */
+/* --------------------------------------------------------------------------- making and freeing */
 
-void store_state_init(store_state *state) {
+void store_state_init(store_state *state)
+{
     *state = (store_state){0};
     mvcc_init(&state->data);
 }
 
-static void free_bounds(slice start, slice end) {
+static void free_bounds(slice start, slice end)
+{
     sb_free((void *)start.data);
     sb_free((void *)end.data);
 }
 
-void store_state_release(store_state *state) {
+void store_state_release(store_state *state)
+{
     mvcc_release(&state->data);
     for (uint32_t i = 0; i < state->region_count; i++) {
         free_bounds(state->regions[i].start, state->regions[i].end);
@@ -30,7 +33,8 @@ void store_state_release(store_state *state) {
 }
 
 /* Room for one more element of a list that grows by doubling from 4. */
-static void *with_room(void *list, uint32_t count, size_t element_size) {
+static void *with_room(void *list, uint32_t count, size_t element_size)
+{
     if (count == 0) {
         return sb_alloc(4 * element_size);
     }
@@ -38,9 +42,10 @@ static void *with_room(void *list, uint32_t count, size_t element_size) {
     return full ? sb_realloc(list, 2 * (size_t)count * element_size) : list;
 }
 
-/* --------------------------------------------------------------------------------------- regions */
+/* -------------------------------------------------------------------------------------- regions */
 
-void store_state_add_region(store_state *state, const region_description *served) {
+void store_state_add_region(store_state *state, const region_description *served)
+{
     sb_assert(store_state_region(state, served->id) == NULL);
     state->regions = with_room(state->regions, state->region_count, sizeof(*state->regions));
     state->regions[state->region_count++] = (region){.id = served->id,
@@ -49,7 +54,8 @@ void store_state_add_region(store_state *state, const region_description *served
                                                      .end = slice_copy(served->end)};
 }
 
-const region *store_state_region(const store_state *state, region_id id) {
+const region *store_state_region(const store_state *state, region_id id)
+{
     for (uint32_t i = 0; i < state->region_count; i++) {
         if (state->regions[i].id == id) {
             return &state->regions[i];
@@ -58,9 +64,10 @@ const region *store_state_region(const store_state *state, region_id id) {
     return NULL;
 }
 
-/* ---------------------------------------------------------------------------------------- fences */
+/* --------------------------------------------------------------------------------------- fences */
 
-const fence *store_state_fence(const store_state *state, sb_address server) {
+const fence *store_state_fence(const store_state *state, sb_address server)
+{
     for (uint32_t i = 0; i < state->fence_count; i++) {
         if (state->fences[i].server == server) {
             return &state->fences[i];
@@ -69,7 +76,9 @@ const fence *store_state_fence(const store_state *state, sb_address server) {
     return NULL;
 }
 
-static void raise_fence(store_state *state, sb_address server, session_id session, log_sequence sequence) {
+static void raise_fence(store_state *state, sb_address server, session_id session,
+                        log_sequence sequence)
+{
     for (uint32_t i = 0; i < state->fence_count; i++) {
         fence *known = &state->fences[i];
         if (known->server == server) {
@@ -81,12 +90,14 @@ static void raise_fence(store_state *state, sb_address server, session_id sessio
         }
     }
     state->fences = with_room(state->fences, state->fence_count, sizeof(*state->fences));
-    state->fences[state->fence_count++] = (fence){.least = session, .sequence = sequence, .server = server};
+    state->fences[state->fence_count++] =
+        (fence){.least = session, .sequence = sequence, .server = server};
 }
 
-/* -------------------------------------------------------------------------------- deleted ranges */
+/* ------------------------------------------------------------------------------- deleted ranges */
 
-bool store_state_is_deleted(const store_state *state, slice key) {
+bool store_state_is_deleted(const store_state *state, slice key)
+{
     for (uint32_t i = 0; i < state->deleted_count; i++) {
         if (key_in_range(key, state->deleted[i].start, state->deleted[i].end)) {
             return true;
@@ -95,7 +106,8 @@ bool store_state_is_deleted(const store_state *state, slice key) {
     return false;
 }
 
-bool store_state_deleted_overlaps(const store_state *state, slice start, slice end) {
+bool store_state_deleted_overlaps(const store_state *state, slice start, slice end)
+{
     for (uint32_t i = 0; i < state->deleted_count; i++) {
         const key_range *gone = &state->deleted[i];
         const bool before = gone->end.size > 0 && slice_compare(gone->end, start) <= 0;
@@ -107,11 +119,13 @@ bool store_state_deleted_overlaps(const store_state *state, slice start, slice e
     return false;
 }
 
-bool store_state_deleted_covers(const store_state *state, slice start, slice end) {
+bool store_state_deleted_covers(const store_state *state, slice start, slice end)
+{
     for (uint32_t i = 0; i < state->deleted_count; i++) {
         const key_range *gone = &state->deleted[i];
         const bool starts = slice_compare(gone->start, start) <= 0;
-        const bool ends = gone->end.size == 0 || (end.size > 0 && slice_compare(end, gone->end) <= 0);
+        const bool ends =
+            gone->end.size == 0 || (end.size > 0 && slice_compare(end, gone->end) <= 0);
         if (starts && ends) {
             return true;
         }
@@ -119,7 +133,8 @@ bool store_state_deleted_covers(const store_state *state, slice start, slice end
     return false;
 }
 
-static void delete_range(store_state *state, slice start, slice end, log_sequence sequence) {
+static void delete_range(store_state *state, slice start, slice end, log_sequence sequence)
+{
     (void)mvcc_delete_range(&state->data, start, end);
     state->deletion = sequence;
     if (store_state_deleted_covers(state, start, end)) {
@@ -130,9 +145,10 @@ static void delete_range(store_state *state, slice start, slice end, log_sequenc
         (key_range){.start = slice_copy(start), .end = slice_copy(end)};
 }
 
-/* -------------------------------------------------------------------------------------- applying */
+/* ------------------------------------------------------------------------------------- applying */
 
-static void apply_prewrite(store_state *state, log_sequence sequence, cursor *from) {
+static void apply_prewrite(store_state *state, log_sequence sequence, cursor *from)
+{
     const timestamp start = cursor_u64(from);
     const uint32_t ttl_ms = cursor_u32(from);
     const slice primary = cursor_slice(from);
@@ -142,7 +158,8 @@ static void apply_prewrite(store_state *state, log_sequence sequence, cursor *fr
     }
 }
 
-static void apply_commit(store_state *state, log_sequence sequence, cursor *from) {
+static void apply_commit(store_state *state, log_sequence sequence, cursor *from)
+{
     const timestamp start = cursor_u64(from), commit = cursor_u64(from);
     slice key;
     while (unpack_key(from, &key)) {
@@ -150,7 +167,8 @@ static void apply_commit(store_state *state, log_sequence sequence, cursor *from
     }
 }
 
-static void apply_rollback(store_state *state, log_sequence sequence, cursor *from) {
+static void apply_rollback(store_state *state, log_sequence sequence, cursor *from)
+{
     const timestamp start = cursor_u64(from);
     slice key;
     while (unpack_key(from, &key)) {
@@ -158,7 +176,8 @@ static void apply_rollback(store_state *state, log_sequence sequence, cursor *fr
     }
 }
 
-static void apply_fence(store_state *state, log_sequence sequence, cursor *from) {
+static void apply_fence(store_state *state, log_sequence sequence, cursor *from)
+{
     const sb_address server = cursor_u16(from);
     const session_id session = cursor_u64(from);
     if (!from->failed) {
@@ -166,7 +185,8 @@ static void apply_fence(store_state *state, log_sequence sequence, cursor *from)
     }
 }
 
-static void apply_ingest(store_state *state, log_sequence sequence, cursor *from) {
+static void apply_ingest(store_state *state, log_sequence sequence, cursor *from)
+{
     const timestamp at = cursor_u64(from);
     slice key, value;
     while (unpack_pair(from, &key, &value)) {
@@ -174,14 +194,16 @@ static void apply_ingest(store_state *state, log_sequence sequence, cursor *from
     }
 }
 
-static void apply_delete_range(store_state *state, log_sequence sequence, cursor *from) {
+static void apply_delete_range(store_state *state, log_sequence sequence, cursor *from)
+{
     const slice start = cursor_slice(from), end = cursor_slice(from);
     if (!from->failed) {
         delete_range(state, start, end, sequence);
     }
 }
 
-bool store_state_apply(store_state *state, log_sequence sequence, slice record) {
+bool store_state_apply(store_state *state, log_sequence sequence, slice record)
+{
     sb_assert_op(sequence, ==, state->applied + 1);
     cursor from = cursor_of(record);
     switch (cursor_u8(&from)) {
@@ -210,10 +232,11 @@ bool store_state_apply(store_state *state, log_sequence sequence, slice record) 
     return cursor_finished(&from);
 }
 
-/* -------------------------------------------------------------------------------- writing records */
+/* ------------------------------------------------------------------------------ writing records */
 
 void record_prewrite(buffer *into, timestamp start, uint32_t ttl_ms, slice primary,
-                     packed_mutations mutations) {
+                     packed_mutations mutations)
+{
     buffer_add_u8(into, RECORD_PREWRITE);
     buffer_add_u64(into, start);
     buffer_add_u32(into, ttl_ms);
@@ -221,38 +244,45 @@ void record_prewrite(buffer *into, timestamp start, uint32_t ttl_ms, slice prima
     buffer_add(into, mutations.bytes.data, mutations.bytes.size);
 }
 
-void record_commit(buffer *into, timestamp start, timestamp commit) {
+void record_commit(buffer *into, timestamp start, timestamp commit)
+{
     buffer_add_u8(into, RECORD_COMMIT);
     buffer_add_u64(into, start);
     buffer_add_u64(into, commit);
 }
 
-void record_rollback(buffer *into, timestamp start) {
+void record_rollback(buffer *into, timestamp start)
+{
     buffer_add_u8(into, RECORD_ROLLBACK);
     buffer_add_u64(into, start);
 }
 
-void record_add_key(buffer *into, slice key) {
+void record_add_key(buffer *into, slice key)
+{
     buffer_add_slice(into, key);
 }
 
-void record_fence(buffer *into, sb_address server, session_id session) {
+void record_fence(buffer *into, sb_address server, session_id session)
+{
     buffer_add_u8(into, RECORD_FENCE);
     buffer_add_u16(into, server);
     buffer_add_u64(into, session);
 }
 
-void record_ingest(buffer *into, timestamp at) {
+void record_ingest(buffer *into, timestamp at)
+{
     buffer_add_u8(into, RECORD_INGEST);
     buffer_add_u64(into, at);
 }
 
-void record_add_pair(buffer *into, slice key, slice value) {
+void record_add_pair(buffer *into, slice key, slice value)
+{
     buffer_add_slice(into, key);
     buffer_add_slice(into, value);
 }
 
-void record_delete_range(buffer *into, slice start, slice end) {
+void record_delete_range(buffer *into, slice start, slice end)
+{
     buffer_add_u8(into, RECORD_DELETE_RANGE);
     buffer_add_slice(into, start);
     buffer_add_slice(into, end);

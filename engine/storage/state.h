@@ -1,19 +1,18 @@
 /*
  * Everything a store knows, and the records that change it.
  *
- * A command that changes the state is written down as a record; the record is then applied.  There is no other
- * way to change it: the live store and the recovering store run the same code on the same bytes, so what
- * is recovered is what was.
+ * A command that changes the state is written down as a record; the record is then applied.  There
+ * is no other way to change it: the live store and the recovering store run the same code on the
+ * same bytes, so what is recovered is what was.
  *
  *   u8 kind, then
- *   PREWRITE      u64 start, u32 ttl in ms, slice primary, mutations (u8 kind, slice key, slice value) to the end
- *   COMMIT        u64 start, u64 commit, slice keys to the end
- *   ROLLBACK      u64 start, slice keys to the end
+ *   PREWRITE      u64 start, u32 ttl in ms, slice primary, then to the record's end
+ *                 mutations: u8 kind, slice key, slice value
+ *   COMMIT        u64 start, u64 commit, then to the record's end slice keys
+ *   ROLLBACK      u64 start, then to the record's end slice keys
  *   FENCE         u16 server, u64 session
- *   INGEST        u64 at, pairs (slice key, slice value) to the end
+ *   INGEST        u64 at, then to the record's end pairs: slice key, slice value
  *   DELETE_RANGE  slice start, slice end
- *
- * where "to the end" means: of the record.
  */
 #ifndef ENGINE_STORAGE_STATE_H
 #define ENGINE_STORAGE_STATE_H
@@ -70,7 +69,8 @@ const region *store_state_region(const store_state *state, region_id id);
 /* NULL: every session is accepted. */
 const fence *store_state_fence(const store_state *state, sb_address server);
 
-/* Whether the key, or any key of the range, was given up by DELETE_RANGE; or all keys of the range. */
+/* Whether the key, or any key of the range, was given up by DELETE_RANGE; or all keys of the range.
+ */
 bool store_state_is_deleted(const store_state *state, slice key);
 bool store_state_deleted_overlaps(const store_state *state, slice start, slice end);
 bool store_state_deleted_covers(const store_state *state, slice start, slice end);
@@ -78,9 +78,10 @@ bool store_state_deleted_covers(const store_state *state, slice start, slice end
 /* False on a record that no store has written: damage. */
 bool store_state_apply(store_state *state, log_sequence sequence, slice record);
 
-/* -------------------------------------------------------------------------------- writing records */
+/* ------------------------------------------------------------------------------ writing records */
 
-void record_prewrite(buffer *into, timestamp start, uint32_t ttl_ms, slice primary, packed_mutations mutations);
+void record_prewrite(buffer *into, timestamp start, uint32_t ttl_ms, slice primary,
+                     packed_mutations mutations);
 void record_commit(buffer *into, timestamp start, timestamp commit); /* then record_add_key */
 void record_rollback(buffer *into, timestamp start);                 /* then record_add_key */
 void record_add_key(buffer *into, slice key);

@@ -7,29 +7,30 @@
 
 #include "engine/base/durable_file.h"
 
-#define MANIFEST "manifest"
-#define MANIFEST_FRESH "manifest.new"
 #define CHECKPOINT_PREFIX "checkpoint-"
 #define LOG_PREFIX "log-"
 
-static store_opened damaged(const char *path, uint64_t offset, const char *what) {
+static store_opened damaged(const char *path, uint64_t offset, const char *what)
+{
     sb_log("store: %s is damaged at offset %llu: %s", path, (unsigned long long)offset, what);
     return STORE_DAMAGED;
 }
 
-/* ------------------------------------------------------------------------------------ first boot */
+/* ----------------------------------------------------------------------------------- first boot */
 
-static sb_status write_manifest(const manifest *of) {
+static sb_status write_manifest(const manifest *of)
+{
     buffer bytes;
     buffer_init(&bytes);
     manifest_encode(of, &bytes);
-    const sb_status status = durable_file_replace("", MANIFEST, buffer_slice(&bytes));
+    const sb_status status = durable_file_replace("", STORE_MANIFEST, buffer_slice(&bytes));
     buffer_release(&bytes);
     return status;
 }
 
 /* The two files of a generation, durable, but counting only once the manifest says so. */
-static sb_status write_generation(const manifest *of, slice checkpoint) {
+static sb_status write_generation(const manifest *of, slice checkpoint)
+{
     char path[CHECKPOINT_PATH_SIZE];
     checkpoint_path(path, of->generation);
     sb_status status = file_write_whole(path, checkpoint);
@@ -40,7 +41,8 @@ static sb_status write_generation(const manifest *of, slice checkpoint) {
     return status == SB_OK ? sb_directory_sync("") : status;
 }
 
-static sb_status create(packed_regions born_with) {
+static sb_status create(packed_regions born_with)
+{
     store_state state;
     buffer checkpoint;
     region_description one;
@@ -61,15 +63,29 @@ static sb_status create(packed_regions born_with) {
     return status;
 }
 
-/* -------------------------------------------------------------------------------------- recovery */
+/* ------------------------------------------------------------------------------------- recovery */
 
-static bool replay(void *context, log_sequence sequence, slice record) {
-    store *of = context;
-    return store_state_apply(&of->state, sequence, record);
+static bool replay(void *context, log_sequence sequence, slice record)
+{
+    return store_state_apply(context, sequence, record);
+}
+
+bool store_manifest_decode(slice file, manifest *found)
+{
+    slice content;
+    return durable_file_decode(file, &content) && manifest_decode(found, content);
+}
+
+bool store_state_load(store_state *state, const manifest *of, slice checkpoint, slice log)
+{
+    uint64_t offset = 0;
+    return checkpoint_decode(state, checkpoint, of, &offset) &&
+           write_log_read(log, of->generation, of->sequence, replay, state, &offset);
 }
 
 /* One try at something that may have to be tried again: SB_IO_ERROR in *io asks for it. */
-static store_opened load_checkpoint(store *of, sb_status *io) {
+static store_opened load_checkpoint(store *of, sb_status *io)
+{
     char path[CHECKPOINT_PATH_SIZE];
     buffer bytes;
     store_opened result = STORE_OPENED;
@@ -89,11 +105,13 @@ static store_opened load_checkpoint(store *of, sb_status *io) {
     return result;
 }
 
-static store_opened load_log(store *of, sb_status *io) {
+static store_opened load_log(store *of, sb_status *io)
+{
     char path[CHECKPOINT_PATH_SIZE];
     uint64_t offset = 0;
     log_path(path, of->manifest.generation);
-    switch (write_log_open(&of->log, path, of->manifest.generation, of->manifest.sequence, replay, of, &offset)) {
+    switch (write_log_open(&of->log, path, of->manifest.generation, of->manifest.sequence, replay,
+                           &of->state, &offset)) {
     case WRITE_LOG_DAMAGED:
         return damaged(path, offset, "not what was synced");
     case WRITE_LOG_IO_ERROR:
@@ -110,7 +128,8 @@ typedef struct listing {
     bool later;   /* files of a generation that only a manifest can have made */
 } listing;
 
-static void list_path(void *context, const char *path, uint64_t size) {
+static void list_path(void *context, const char *path, uint64_t size)
+{
     listing *found = context;
     (void)size;
     buffer_add(&found->paths, path, strlen(path) + 1);
@@ -123,35 +142,38 @@ static void list_path(void *context, const char *path, uint64_t size) {
     found->later |= is_checkpoint && strcmp(path, first_checkpoint) != 0;
 }
 
-/* Remove what no manifest names and what was uploaded to an earlier incarnation.  Failures leave litter, which the
- * next boot removes. */
-static void sweep(const store *of, const listing *found) {
+/* Remove what no manifest names and what was uploaded to an earlier incarnation.  Failures leave
+ * litter, which the next boot removes. */
+static void sweep(const store *of, const listing *found)
+{
     char log[CHECKPOINT_PATH_SIZE], checkpoint[CHECKPOINT_PATH_SIZE];
     log_path(log, of->manifest.generation);
     checkpoint_path(checkpoint, of->manifest.generation);
     for (uint32_t at = 0; at < found->paths.size;) {
         const char *path = (const char *)found->paths.data + at;
         at += (uint32_t)strlen(path) + 1;
-        if (strcmp(path, log) != 0 && strcmp(path, checkpoint) != 0 && strcmp(path, MANIFEST) != 0) {
+        if (strcmp(path, log) != 0 && strcmp(path, checkpoint) != 0 &&
+            strcmp(path, STORE_MANIFEST) != 0) {
             (void)sb_remove(path);
         }
     }
 }
 
-static store_opened load(store *of, packed_regions born_with, const listing *found, sb_status *io) {
+static store_opened load(store *of, packed_regions born_with, const listing *found, sb_status *io)
+{
     buffer bytes;
     store_opened result = STORE_OPENED;
     buffer_init(&bytes);
-    switch (durable_file_read(MANIFEST, &bytes)) {
+    switch (durable_file_read(STORE_MANIFEST, &bytes)) {
     case DURABLE_IO_ERROR:
         *io = SB_IO_ERROR;
         break;
     case DURABLE_DAMAGED:
-        result = damaged(MANIFEST, 0, "not what was synced");
+        result = damaged(STORE_MANIFEST, 0, "not what was synced");
         break;
     case DURABLE_MISSING:
         if (found->later) {
-            result = damaged(MANIFEST, 0, "missing beside files that it has named");
+            result = damaged(STORE_MANIFEST, 0, "missing beside files that it has named");
         } else {
             *io = create(born_with);
             *io = *io == SB_OK ? SB_EMPTY : *io; /* made: now load it */
@@ -159,7 +181,7 @@ static store_opened load(store *of, packed_regions born_with, const listing *fou
         break;
     default:
         if (!manifest_decode(&of->manifest, buffer_slice(&bytes))) {
-            result = damaged(MANIFEST, 0, "not a manifest");
+            result = damaged(STORE_MANIFEST, 0, "not a manifest");
             break;
         }
         result = load_checkpoint(of, io);
@@ -171,14 +193,16 @@ static store_opened load(store *of, packed_regions born_with, const listing *fou
     return result;
 }
 
-static void forget(store *of) {
+static void forget(store *of)
+{
     write_log_release(&of->log);
     store_state_release(&of->state);
     write_log_init(&of->log);
     store_state_init(&of->state);
 }
 
-static store_opened try_open(store *of, packed_regions born_with, sb_status *io) {
+static store_opened try_open(store *of, packed_regions born_with, sb_status *io)
+{
     listing found = {0};
     store_opened result = STORE_OPENED;
     *io = sb_directory_list("", list_path, &found);
@@ -193,7 +217,8 @@ static store_opened try_open(store *of, packed_regions born_with, sb_status *io)
     return result;
 }
 
-store_opened store_open(store *of, packed_regions born_with, uint64_t checkpoint_log_size) {
+store_opened store_open(store *of, packed_regions born_with, uint64_t checkpoint_log_size)
+{
     uint32_t tries = 0;
     *of = (store){.checkpoint_log_size = checkpoint_log_size};
     store_state_init(&of->state);
@@ -212,16 +237,18 @@ store_opened store_open(store *of, packed_regions born_with, uint64_t checkpoint
     }
 }
 
-void store_close(store *of) {
+void store_close(store *of)
+{
     (void)sb_wait_group_wait(&of->tasks, NULL);
     sb_wait_group_release(&of->tasks);
     write_log_release(&of->log);
     store_state_release(&of->state);
 }
 
-/* ------------------------------------------------------------------------------------ checkpoints */
+/* ---------------------------------------------------------------------------------- checkpoints */
 
-static void remove_generation(uint64_t generation) {
+static void remove_generation(uint64_t generation)
+{
     char path[CHECKPOINT_PATH_SIZE];
     log_path(path, generation);
     (void)sb_remove(path);
@@ -230,7 +257,8 @@ static void remove_generation(uint64_t generation) {
 }
 
 /* The manifest may count from the first try on, whatever that returned, so there is no way back. */
-static bool replace_manifest(store *of, const manifest *next) {
+static bool replace_manifest(store *of, const manifest *next)
+{
     uint32_t tries = 0;
     while (write_manifest(next) != SB_OK) {
         if (disk_back_off(&tries, sb_shutdown_scope()) != SB_OK) {
@@ -242,7 +270,8 @@ static bool replace_manifest(store *of, const manifest *next) {
 }
 
 /* By the owner of the log.  False: the log goes on as it is. */
-static bool replace_log(store *of) {
+static bool replace_log(store *of)
+{
     const write_log_mark mark = write_log_mark_now(&of->log);
     const uint64_t old = of->manifest.generation;
     char path[CHECKPOINT_PATH_SIZE];
@@ -252,24 +281,27 @@ static bool replace_log(store *of) {
     manifest next = {.generation = old + 1, .sequence = mark.sequence};
     next.digest = checkpoint_encode(&of->state, &checkpoint);
     log_path(path, next.generation);
-    if (write_generation(&next, buffer_slice(&checkpoint)) != SB_OK || sb_file_open(path, 0, &file) != SB_OK) {
+    if (write_generation(&next, buffer_slice(&checkpoint)) != SB_OK ||
+        sb_file_open(path, 0, &file) != SB_OK) {
         buffer_release(&checkpoint);
         remove_generation(next.generation);
         return false;
     }
-    of->checkpoint_at = checkpoint.size > of->checkpoint_log_size ? checkpoint.size : of->checkpoint_log_size;
+    of->checkpoint_at =
+        checkpoint.size > of->checkpoint_log_size ? checkpoint.size : of->checkpoint_log_size;
     buffer_release(&checkpoint);
     if (!replace_manifest(of, &next)) {
         sb_file_close(file);
         return false;
     }
     of->manifest = next;
-    write_log_switch(&of->log, path, file, next.generation, mark);
+    write_log_switch(&of->log, file, next.generation, mark);
     remove_generation(old);
     return true;
 }
 
-static void checkpoint_task(void *argument) {
+static void checkpoint_task(void *argument)
+{
     store *of = argument;
     if (write_log_own(&of->log)) {
         const bool replaced = replace_log(of);
@@ -282,19 +314,23 @@ static void checkpoint_task(void *argument) {
     of->checkpointing = false;
 }
 
-/* -------------------------------------------------------------------------------------- commands */
+/* ------------------------------------------------------------------------------------- commands */
 
-buffer *store_record(store *of) {
+buffer *store_record(store *of)
+{
     return write_log_begin(&of->log);
 }
 
-log_sequence store_apply(store *of) {
-    const bool applied = store_state_apply(&of->state, of->log.appended + 1, write_log_record(&of->log));
+log_sequence store_apply(store *of)
+{
+    const bool applied =
+        store_state_apply(&of->state, of->log.appended + 1, write_log_record(&of->log));
     sb_assert(applied);
     return write_log_end(&of->log);
 }
 
-bool store_wait(store *of, log_sequence sequence) {
+bool store_wait(store *of, log_sequence sequence)
+{
     if (sequence <= of->log.durable) {
         return true;
     }

@@ -1,8 +1,8 @@
 /*
  * Files that workers have sent and that wait to be ingested: see uploads.h.
  *
- * A file is used by one request at a time.  One that comes meanwhile, most likely the same request again, is
- * told to come later.
+ * A file is used by one request at a time.  One that comes meanwhile, most likely the same request
+ * again, is told to come later.
  */
 #include "engine/storage/uploads.h"
 
@@ -20,11 +20,13 @@ typedef struct upload {
     char path[sizeof(FOLDER) + UPLOAD_NAME_MAX]; /* with the name behind the folder */
 } upload;
 
-static slice upload_name(const upload *of) {
+static slice upload_name(const upload *of)
+{
     return slice_of(of->path + strlen(FOLDER), of->name_size);
 }
 
-static bool name_is_good(slice name) {
+static bool name_is_good(slice name)
+{
     if (name.size == 0 || name.size > UPLOAD_NAME_MAX) {
         return false;
     }
@@ -37,14 +39,16 @@ static bool name_is_good(slice name) {
     return true;
 }
 
-void uploads_init(uploads *of) {
+void uploads_init(uploads *of)
+{
     *of = (uploads){0};
     ordered_map_init(&of->files);
     sb_scope_init(&of->scope, NULL, "uploads");
     sb_wait_group_init(&of->tasks, "removal of stale uploads");
 }
 
-void uploads_release(uploads *of) {
+void uploads_release(uploads *of)
+{
     sb_scope_cancel(&of->scope);
     (void)sb_wait_group_wait(&of->tasks, NULL);
     for (ordered_map_cursor at = ordered_map_first(&of->files); ordered_map_valid(&at);
@@ -56,9 +60,10 @@ void uploads_release(uploads *of) {
     sb_scope_release(&of->scope);
 }
 
-/* --------------------------------------------------------------------------------------- removal */
+/* -------------------------------------------------------------------------------------- removal */
 
-static void remove_file(uploads *of, upload *victim) {
+static void remove_file(uploads *of, upload *victim)
+{
     char path[sizeof(victim->path)];
     memcpy(path, victim->path, sizeof(path));
     (void)ordered_map_remove(&of->files, upload_name(victim));
@@ -67,7 +72,8 @@ static void remove_file(uploads *of, upload *victim) {
 }
 
 /* The file that was touched longest ago, or NULL. */
-static upload *oldest(const uploads *of) {
+static upload *oldest(const uploads *of)
+{
     upload *found = NULL;
     for (ordered_map_cursor at = ordered_map_first(&of->files); ordered_map_valid(&at);
          ordered_map_next(&at)) {
@@ -79,7 +85,8 @@ static upload *oldest(const uploads *of) {
     return found;
 }
 
-static void remove_stale(void *argument) {
+static void remove_stale(void *argument)
+{
     uploads *of = argument;
     while (sb_scope_status(&of->scope) == SB_OK) {
         const sb_time now = sb_monotonic_time();
@@ -99,13 +106,15 @@ static void remove_stale(void *argument) {
     of->removing = false;
 }
 
-/* ------------------------------------------------------------------------------------------- use */
+/* ------------------------------------------------------------------------------------------ use */
 
-static upload *find(const uploads *of, slice name) {
+static upload *find(const uploads *of, slice name)
+{
     return ordered_map_find(&of->files, name);
 }
 
-static upload *add(uploads *of, slice name, sb_time now) {
+static upload *add(uploads *of, slice name, sb_time now)
+{
     upload *added = sb_alloc_zero(sizeof(*added));
     memcpy(added->path, FOLDER, strlen(FOLDER));
     memcpy(added->path + strlen(FOLDER), name.data, name.size);
@@ -115,7 +124,8 @@ static upload *add(uploads *of, slice name, sb_time now) {
     return added;
 }
 
-static sb_status write_piece(upload *into, const upload_request *piece) {
+static sb_status write_piece(upload *into, const upload_request *piece)
+{
     sb_file *file = NULL;
     const uint64_t end = piece->offset + piece->bytes.size;
     sb_status status = sb_file_open(into->path, SB_FILE_CREATE, &file);
@@ -133,7 +143,8 @@ static sb_status write_piece(upload *into, const upload_request *piece) {
     return status;
 }
 
-static reply_status reply_of_disk(sb_status status) {
+static reply_status reply_of_disk(sb_status status)
+{
     switch (status) {
     case SB_OK:
         return REPLY_OK;
@@ -146,7 +157,8 @@ static reply_status reply_of_disk(sb_status status) {
     }
 }
 
-reply_status uploads_write(uploads *of, const upload_request *piece, uint64_t *size) {
+reply_status uploads_write(uploads *of, const upload_request *piece, uint64_t *size)
+{
     *size = 0;
     if (!name_is_good(piece->name) || piece->bytes.size > UPLOAD_PIECE_MAX ||
         piece->offset > UPLOAD_SIZE_MAX) {
@@ -177,7 +189,8 @@ reply_status uploads_write(uploads *of, const upload_request *piece, uint64_t *s
     return status;
 }
 
-reply_status uploads_read(uploads *of, slice name, buffer *into) {
+reply_status uploads_read(uploads *of, slice name, buffer *into)
+{
     if (!name_is_good(name)) {
         return REPLY_BAD_REQUEST;
     }
@@ -194,7 +207,8 @@ reply_status uploads_read(uploads *of, slice name, buffer *into) {
     return status;
 }
 
-void uploads_remove(uploads *of, slice name) {
+void uploads_remove(uploads *of, slice name)
+{
     upload *victim = find(of, name);
     if (victim != NULL && !victim->in_use) {
         remove_file(of, victim);

@@ -1,10 +1,10 @@
 /*
  * Files that workers have sent and that wait to be ingested.
  *
- * They lie under ingest/ and are letters, not memory: ingest puts their content into the log, so they need no
- * sync, do not survive a restart (the store sweeps the folder when it boots), and may be removed at any
- * time; whoever finds his file gone sends it again.  What nobody has touched for UPLOAD_LIFE is removed by a
- * task that lives as long as there are files.
+ * They lie under ingest/ and are letters, not memory: ingest puts their content into the log, so
+ * they need no sync, do not survive a restart (the store sweeps the folder when it boots), and may
+ * be removed at any time; whoever finds its file gone sends it again.  What nobody has touched for
+ * UPLOAD_LIFE is removed by a task that lives as long as there are files.
  */
 #ifndef ENGINE_STORAGE_UPLOADS_H
 #define ENGINE_STORAGE_UPLOADS_H

@@ -3,24 +3,25 @@
  */
 #include "engine/storage/write_log.h"
 
-#include <stdio.h>
 #include <string.h>
 
 #include "engine/base/checksum.h"
 #include "engine/base/durable_file.h"
 
 #define FILE_MAGIC 0x31676f6c64656573u /* "seedlog1" */
-#define FILE_HEADER_SIZE 32u /* magic, generation, base, checksum */
-#define BATCH_MAGIC 0x48435442u /* "BTCH" */
+#define FILE_HEADER_SIZE 32u           /* magic, generation, base, checksum */
+#define BATCH_MAGIC 0x48435442u        /* "BTCH" */
 #define BATCH_HEADER_SIZE 40u
 #define BATCH_CHECKED_SIZE 28u /* of the header, before its checksum */
 
-void write_log_init(write_log *log) {
+void write_log_init(write_log *log)
+{
     *log = (write_log){.batch_number = 1};
     sb_condition_init(&log->progress, "log to be synced");
 }
 
-void write_log_release(write_log *log) {
+void write_log_release(write_log *log)
+{
     sb_assert(!log->owned);
     if (log->file != NULL) {
         sb_file_close(log->file);
@@ -31,7 +32,8 @@ void write_log_release(write_log *log) {
     sb_condition_release(&log->progress);
 }
 
-static void add_file_header(buffer *into, uint64_t generation, log_sequence base) {
+static void add_file_header(buffer *into, uint64_t generation, log_sequence base)
+{
     const uint32_t start = into->size;
     buffer_add_u64(into, FILE_MAGIC);
     buffer_add_u64(into, generation);
@@ -39,7 +41,8 @@ static void add_file_header(buffer *into, uint64_t generation, log_sequence base
     buffer_add_u64(into, checksum64(slice_of(into->data + start, FILE_HEADER_SIZE - 8)));
 }
 
-sb_status write_log_create(const char *path, uint64_t generation, log_sequence base) {
+sb_status write_log_create(const char *path, uint64_t generation, log_sequence base)
+{
     buffer header;
     buffer_init(&header);
     add_file_header(&header, generation, base);
@@ -48,7 +51,7 @@ sb_status write_log_create(const char *path, uint64_t generation, log_sequence b
     return status;
 }
 
-/* --------------------------------------------------------------------------------------- opening */
+/* -------------------------------------------------------------------------------------- opening */
 
 typedef struct batch_header {
     uint32_t payload_size;
@@ -58,7 +61,8 @@ typedef struct batch_header {
     uint64_t payload_checksum;
 } batch_header;
 
-static bool batch_header_decode(cursor *at, uint64_t generation, batch_header *header) {
+static bool batch_header_decode(cursor *at, uint64_t generation, batch_header *header)
+{
     const unsigned char *start = at->at;
     const bool is_batch = cursor_u32(at) == BATCH_MAGIC;
     header->payload_size = cursor_u32(at);
@@ -72,7 +76,8 @@ static bool batch_header_decode(cursor *at, uint64_t generation, batch_header *h
 }
 
 /* The next batch in its place: *payload, and the cursor behind it. */
-static bool take_batch(cursor *at, const write_log *log, batch_header *header, slice *payload) {
+static bool take_batch(cursor *at, const write_log *log, batch_header *header, slice *payload)
+{
     if (!batch_header_decode(at, log->generation, header) || header->number != log->batch_number ||
         header->first != log->appended + 1 || (size_t)(at->end - at->at) < header->payload_size) {
         return false;
@@ -83,20 +88,23 @@ static bool take_batch(cursor *at, const write_log *log, batch_header *header, s
 }
 
 /* Whether a batch with a number above the one that is expected stands anywhere in these bytes. */
-static bool later_batch_exists(slice bytes, const write_log *log) {
+static bool later_batch_exists(slice bytes, const write_log *log)
+{
     for (uint32_t offset = 0; offset + BATCH_HEADER_SIZE <= bytes.size; offset++) {
         batch_header header;
         cursor at = cursor_of(slice_of(bytes.data + offset, bytes.size - offset));
         if (bytes.data[offset] == (BATCH_MAGIC & 0xff) &&
-            batch_header_decode(&at, log->generation, &header) && header.number > log->batch_number) {
+            batch_header_decode(&at, log->generation, &header) &&
+            header.number > log->batch_number) {
             return true;
         }
     }
     return false;
 }
 
-static bool replay_batch(write_log *log, const batch_header *header, slice payload, write_log_visit *visit,
-                         void *context) {
+static bool replay_batch(write_log *log, const batch_header *header, slice payload,
+                         write_log_visit *visit, void *context)
+{
     cursor at = cursor_of(payload);
     for (uint32_t i = 0; i < header->record_count; i++) {
         const slice record = cursor_slice(&at);
@@ -110,9 +118,10 @@ static bool replay_batch(write_log *log, const batch_header *header, slice paylo
     return header->record_count > 0 && cursor_finished(&at);
 }
 
-/* Hand out every batch.  *size: where the sound part of the log ends. */
-static write_log_opened replay(write_log *log, slice bytes, write_log_visit *visit, void *context,
-                               uint64_t *size) {
+/* Hand out every batch behind the file header.  *size: where the sound part of the log ends. */
+static bool replay(write_log *log, slice bytes, write_log_visit *visit, void *context,
+                   uint64_t *size)
+{
     cursor at = cursor_of(bytes);
     at.at += FILE_HEADER_SIZE;
     for (;;) {
@@ -120,22 +129,55 @@ static write_log_opened replay(write_log *log, slice bytes, write_log_visit *vis
         slice payload;
         *size = (uint64_t)(at.at - bytes.data);
         if (at.at == at.end) {
-            return WRITE_LOG_OPENED;
+            return true;
         }
         if (!take_batch(&at, log, &header, &payload)) {
             const slice rest = slice_of(bytes.data + *size, bytes.size - (size_t)*size);
             const bool torn = !later_batch_exists(rest, log);
             SOMETIMES(torn, "the log of a store ends in a torn batch");
-            return torn ? WRITE_LOG_OPENED : WRITE_LOG_DAMAGED;
+            return torn;
         }
         if (!replay_batch(log, &header, payload, visit, context)) {
-            return WRITE_LOG_DAMAGED;
+            return false;
         }
     }
 }
 
+static bool file_header_is(slice bytes, uint64_t generation, log_sequence base)
+{
+    buffer header;
+    buffer_init(&header);
+    add_file_header(&header, generation, base);
+    const bool same =
+        bytes.size >= FILE_HEADER_SIZE && memcmp(bytes.data, header.data, FILE_HEADER_SIZE) == 0;
+    buffer_release(&header);
+    return same;
+}
+
+/* Into a log that has no file yet: everything but the file is set. */
+static bool replay_file(write_log *log, slice bytes, uint64_t generation, log_sequence base,
+                        write_log_visit *visit, void *context, uint64_t *offset)
+{
+    *offset = 0;
+    log->generation = generation;
+    log->appended = log->durable = base;
+    log->batch_number = 1;
+    const bool sound =
+        file_header_is(bytes, generation, base) && replay(log, bytes, visit, context, offset);
+    log->size = *offset;
+    return sound;
+}
+
+bool write_log_read(slice bytes, uint64_t generation, log_sequence base, write_log_visit *visit,
+                    void *context, uint64_t *offset)
+{
+    write_log log = {0};
+    return replay_file(&log, bytes, generation, base, visit, context, offset);
+}
+
 /* Cut a torn tail off, durably, so that nothing of it can be found behind the next batch. */
-static sb_status cut_tail(write_log *log, uint64_t file_size) {
+static sb_status cut_tail(write_log *log, uint64_t file_size)
+{
     if (log->size == file_size) {
         return SB_OK;
     }
@@ -143,57 +185,50 @@ static sb_status cut_tail(write_log *log, uint64_t file_size) {
     return status == SB_OK ? sb_file_sync(log->file) : status;
 }
 
-write_log_opened write_log_open(write_log *log, const char *path, uint64_t generation, log_sequence base,
-                                write_log_visit *visit, void *context, uint64_t *offset) {
-    buffer bytes, header;
+write_log_opened write_log_open(write_log *log, const char *path, uint64_t generation,
+                                log_sequence base, write_log_visit *visit, void *context,
+                                uint64_t *offset)
+{
+    buffer bytes;
     write_log_opened result = WRITE_LOG_IO_ERROR;
-    buffer_init(&bytes);
-    buffer_init(&header);
     *offset = 0;
+    buffer_init(&bytes);
     const sb_status status = file_read_whole(path, &bytes);
-    if (status != SB_OK) {
-        result = status == SB_NOT_FOUND ? WRITE_LOG_DAMAGED : WRITE_LOG_IO_ERROR;
-        goto done;
-    }
-    add_file_header(&header, generation, base);
-    if (bytes.size < FILE_HEADER_SIZE || memcmp(bytes.data, header.data, FILE_HEADER_SIZE) != 0) {
+    if (status == SB_NOT_FOUND) {
         result = WRITE_LOG_DAMAGED;
-        goto done;
+    } else if (status == SB_OK) {
+        const bool sound =
+            replay_file(log, buffer_slice(&bytes), generation, base, visit, context, offset);
+        result = sound ? WRITE_LOG_OPENED : WRITE_LOG_DAMAGED;
     }
-    log->generation = generation;
-    log->appended = log->durable = base;
-    result = replay(log, buffer_slice(&bytes), visit, context, offset);
-    if (result != WRITE_LOG_OPENED) {
-        goto done;
-    }
-    (void)snprintf(log->path, sizeof(log->path), "%s", path);
-    log->size = *offset;
-    if (sb_file_open(path, 0, &log->file) != SB_OK) {
+    if (result == WRITE_LOG_OPENED && sb_file_open(path, 0, &log->file) != SB_OK) {
         log->file = NULL;
         result = WRITE_LOG_IO_ERROR;
-    } else if (cut_tail(log, bytes.size) != SB_OK) {
+    }
+    if (result == WRITE_LOG_OPENED && cut_tail(log, bytes.size) != SB_OK) {
         result = WRITE_LOG_IO_ERROR;
     }
-done:
-    buffer_release(&header);
     buffer_release(&bytes);
     return result;
 }
 
-/* ------------------------------------------------------------------------------------- appending */
+/* ------------------------------------------------------------------------------------ appending */
 
-buffer *write_log_begin(write_log *log) {
+buffer *write_log_begin(write_log *log)
+{
     log->record_start = log->pending.size;
     buffer_add_u32(&log->pending, 0); /* its size, once known */
     return &log->pending;
 }
 
-slice write_log_record(const write_log *log) {
+slice write_log_record(const write_log *log)
+{
     const uint32_t start = log->record_start + 4;
     return slice_of(log->pending.data + start, log->pending.size - start);
 }
 
-log_sequence write_log_end(write_log *log) {
+log_sequence write_log_end(write_log *log)
+{
     const uint32_t end = log->pending.size;
     const uint32_t size = end - log->record_start - 4;
     log->pending.size = log->record_start;
@@ -202,12 +237,14 @@ log_sequence write_log_end(write_log *log) {
     return ++log->appended;
 }
 
-void write_log_abandon(write_log *log) {
+void write_log_abandon(write_log *log)
+{
     log->pending.size = log->record_start;
 }
 
 /* Everything pending becomes a batch. */
-static void make_batch(write_log *log) {
+static void make_batch(write_log *log)
+{
     const slice payload = buffer_slice(&log->pending);
     const uint64_t count = log->appended - log->durable;
     buffer *batch = &log->batch;
@@ -217,13 +254,15 @@ static void make_batch(write_log *log) {
     buffer_add_u64(batch, log->batch_number);
     buffer_add_u64(batch, log->durable + 1);
     buffer_add_u32(batch, (uint32_t)count);
-    buffer_add_u32(batch, checksum32_of_part(slice_of(batch->data, BATCH_CHECKED_SIZE), log->generation));
+    buffer_add_u32(batch,
+                   checksum32_of_part(slice_of(batch->data, BATCH_CHECKED_SIZE), log->generation));
     buffer_add_u64(batch, checksum64_of_part(payload, log->generation));
     buffer_add(batch, payload.data, payload.size);
     buffer_clear(&log->pending);
 }
 
-static sb_status write_batch(write_log *log) {
+static sb_status write_batch(write_log *log)
+{
     if (failpoint("storage-log-write-fails")) {
         return SB_IO_ERROR;
     }
@@ -238,7 +277,8 @@ static sb_status write_batch(write_log *log) {
 }
 
 /* Write a batch of everything pending, by the task that owns the log. */
-static void commit_batch(write_log *log) {
+static void commit_batch(write_log *log)
+{
     const log_sequence last = log->appended;
     uint32_t tries = 0;
     make_batch(log);
@@ -255,7 +295,8 @@ static void commit_batch(write_log *log) {
     log->durable = last;
 }
 
-bool write_log_wait(write_log *log, log_sequence sequence) {
+bool write_log_wait(write_log *log, log_sequence sequence)
+{
     sb_assert_op(sequence, <=, log->appended);
     while (log->durable < sequence && !log->failed) {
         if (log->owned) {
@@ -269,9 +310,10 @@ bool write_log_wait(write_log *log, log_sequence sequence) {
     return log->durable >= sequence;
 }
 
-/* -------------------------------------------------------------------------------------- replacing */
+/* ------------------------------------------------------------------------------------ replacing */
 
-bool write_log_own(write_log *log) {
+bool write_log_own(write_log *log)
+{
     while (log->owned && !log->failed) {
         (void)sb_condition_wait(&log->progress, NULL, NULL);
     }
@@ -282,24 +324,25 @@ bool write_log_own(write_log *log) {
     return true;
 }
 
-void write_log_disown(write_log *log) {
+void write_log_disown(write_log *log)
+{
     sb_assert(log->owned);
     log->owned = false;
     sb_condition_broadcast(&log->progress);
 }
 
-write_log_mark write_log_mark_now(const write_log *log) {
+write_log_mark write_log_mark_now(const write_log *log)
+{
     sb_assert(log->owned);
     return (write_log_mark){.sequence = log->appended, .pending_size = log->pending.size};
 }
 
-void write_log_switch(write_log *log, const char *path, sb_file *file, uint64_t generation,
-                      write_log_mark mark) {
+void write_log_switch(write_log *log, sb_file *file, uint64_t generation, write_log_mark mark)
+{
     sb_assert(log->owned);
     sb_assert_op(mark.sequence, >=, log->durable);
     sb_assert_op(mark.pending_size, <=, log->pending.size);
     sb_file *old = log->file;
-    (void)snprintf(log->path, sizeof(log->path), "%s", path);
     log->file = file;
     log->generation = generation;
     log->size = FILE_HEADER_SIZE;

@@ -1,20 +1,23 @@
 /*
- * Percolator's writes: prewrite, commit, rollback, and what others do about a transaction that does neither.
+ * Percolator's writes: prewrite, commit, rollback, and what others do about a transaction that does
+ * neither.
  *
- * Every command asks about all its keys before it changes one, so it takes effect on all or none.  Each is
- * idempotent: the network repeats requests, and callers send again what was not answered.
+ * Every command asks about all its keys before it changes one, so it takes effect on all or none.
+ * Each is idempotent: the network repeats requests, and callers send again what was not answered.
  *
- * A session below the fence of its server is refused where the fate of a transaction is decided: at the
- * prewrite, and at the commit of the primary.  What follows from the decision (secondaries, roll-backs,
- * resolution by others) is never fenced: it must happen whoever does it.
+ * A session below the fence of its server is refused where the fate of a transaction is decided: at
+ * the prewrite, and at the commit of the primary.  What follows from the decision (secondaries,
+ * roll-backs, resolution by others) is never fenced: it must happen whoever does it.
  */
 #include "engine/storage/command.h"
 
-static uint64_t expiry_ms(const version *lock) {
+static uint64_t expiry_ms(const version *lock)
+{
     return timestamp_physical_ms(lock->start) + lock->ttl_ms;
 }
 
-static reply_status check_fence(command *of, const writer *by, reply_head *head) {
+static reply_status check_fence(command *of, const writer *by, reply_head *head)
+{
     const fence *known = store_state_fence(&of->service->store->state, by->server);
     if (known == NULL || by->session == 0 || by->session >= known->least) {
         return REPLY_OK;
@@ -25,11 +28,13 @@ static reply_status check_fence(command *of, const writer *by, reply_head *head)
     return REPLY_FENCED;
 }
 
-/* -------------------------------------------------------------------------------------- prewrite */
+/* ------------------------------------------------------------------------------------- prewrite */
 
 /* May the transaction lock the key?  *fresh: it has not done so yet. */
-static reply_status check_prewrite(command *of, const prewrite_request *request, const region *within,
-                                   const mutation *one, reply_head *head, bool *fresh) {
+static reply_status check_prewrite(command *of, const prewrite_request *request,
+                                   const region *within, const mutation *one, reply_head *head,
+                                   bool *fresh)
+{
     const reply_status status = command_key(within, one->key);
     if (status != REPLY_OK) {
         return status;
@@ -65,7 +70,8 @@ static reply_status check_prewrite(command *of, const prewrite_request *request,
     return head->at == 0 ? REPLY_OK : REPLY_WRITE_CONFLICT;
 }
 
-static reply_status prewrite(command *of, const prewrite_request *request, reply_head *head) {
+static reply_status prewrite(command *of, const prewrite_request *request, reply_head *head)
+{
     store *at = of->service->store;
     const region *within = NULL;
     bool fresh = false;
@@ -74,8 +80,9 @@ static reply_status prewrite(command *of, const prewrite_request *request, reply
     if (status == REPLY_OK) {
         status = check_fence(of, &request->writer, head);
     }
-    if (status == REPLY_OK && (request->start == 0 || request->start >= TIMESTAMP_MAX ||
-                               request->primary.size == 0 || request->primary.size > KEY_SIZE_MAX)) {
+    if (status == REPLY_OK &&
+        (request->start == 0 || request->start >= TIMESTAMP_MAX || request->primary.size == 0 ||
+         request->primary.size > KEY_SIZE_MAX)) {
         status = REPLY_BAD_REQUEST;
     }
     for (cursor from = packed_cursor(request->mutations);
@@ -90,18 +97,22 @@ static reply_status prewrite(command *of, const prewrite_request *request, reply
     return status;
 }
 
-void command_prewrite(command *of) {
+void command_prewrite(command *of)
+{
     prewrite_request request;
     prewrite_reply reply = {0};
-    reply.head.status = prewrite_request_decode(&request, of->body) ? prewrite(of, &request, &reply.head)
-                                                                    : REPLY_BAD_REQUEST;
+    reply.head.status = prewrite_request_decode(&request, of->body)
+                            ? prewrite(of, &request, &reply.head)
+                            : REPLY_BAD_REQUEST;
     prewrite_reply_encode(&reply, of->reply);
 }
 
-/* ---------------------------------------------------------------------------------------- commit */
+/* --------------------------------------------------------------------------------------- commit */
 
 /* *pending: the key still carries the lock, so there is something to commit. */
-static reply_status check_commit(command *of, const commit_request *request, slice key, bool *pending) {
+static reply_status check_commit(command *of, const commit_request *request, slice key,
+                                 bool *pending)
+{
     const entry *found = command_find(of, key);
     if (found != NULL && entry_own_lock(found, request->start) != NULL) {
         *pending = true;
@@ -117,7 +128,8 @@ static reply_status check_commit(command *of, const commit_request *request, sli
     return store_state_is_deleted(state, key) ? REPLY_OK : REPLY_LOCK_NOT_FOUND;
 }
 
-static reply_status commit(command *of, const commit_request *request, reply_head *head) {
+static reply_status commit(command *of, const commit_request *request, reply_head *head)
+{
     store *at = of->service->store;
     const region *within = NULL;
     bool pending = false;
@@ -130,7 +142,8 @@ static reply_status commit(command *of, const commit_request *request, reply_hea
     if (status == REPLY_OK) {
         status = command_keys(within, request->keys);
     }
-    for (cursor from = packed_cursor(request->keys); status == REPLY_OK && unpack_key(&from, &key);) {
+    for (cursor from = packed_cursor(request->keys);
+         status == REPLY_OK && unpack_key(&from, &key);) {
         status = check_commit(of, request, key, &pending);
     }
     if (status == REPLY_OK && pending && request->is_primary) {
@@ -147,18 +160,22 @@ static reply_status commit(command *of, const commit_request *request, reply_hea
     return status;
 }
 
-void command_commit(command *of) {
+void command_commit(command *of)
+{
     commit_request request;
     commit_reply reply = {0};
-    reply.head.status =
-        commit_request_decode(&request, of->body) ? commit(of, &request, &reply.head) : REPLY_BAD_REQUEST;
+    reply.head.status = commit_request_decode(&request, of->body)
+                            ? commit(of, &request, &reply.head)
+                            : REPLY_BAD_REQUEST;
     commit_reply_encode(&reply, of->reply);
 }
 
-/* -------------------------------------------------------------------------------------- rollback */
+/* ------------------------------------------------------------------------------------- rollback */
 
 /* *pending: the key carries the lock, or no record that refuses it. */
-static reply_status check_rollback(command *of, timestamp start, slice key, reply_head *head, bool *pending) {
+static reply_status check_rollback(command *of, timestamp start, slice key, reply_head *head,
+                                   bool *pending)
+{
     const entry *found = command_find(of, key);
     const version *record = found != NULL ? entry_record(found, start) : NULL;
     if (record == NULL) {
@@ -169,7 +186,8 @@ static reply_status check_rollback(command *of, timestamp start, slice key, repl
     return record->kind == VERSION_ROLLBACK ? REPLY_OK : REPLY_COMMITTED;
 }
 
-static reply_status rollback(command *of, const rollback_request *request, reply_head *head) {
+static reply_status rollback(command *of, const rollback_request *request, reply_head *head)
+{
     store *at = of->service->store;
     const region *within = NULL;
     bool pending = false;
@@ -178,7 +196,8 @@ static reply_status rollback(command *of, const rollback_request *request, reply
     if (status == REPLY_OK) {
         status = request->start == 0 ? REPLY_BAD_REQUEST : command_keys(within, request->keys);
     }
-    for (cursor from = packed_cursor(request->keys); status == REPLY_OK && unpack_key(&from, &key);) {
+    for (cursor from = packed_cursor(request->keys);
+         status == REPLY_OK && unpack_key(&from, &key);) {
         status = check_rollback(of, request->start, key, head, &pending);
     }
     if (status == REPLY_OK && pending) {
@@ -194,17 +213,20 @@ static reply_status rollback(command *of, const rollback_request *request, reply
     return status;
 }
 
-void command_rollback(command *of) {
+void command_rollback(command *of)
+{
     rollback_request request;
     rollback_reply reply = {0};
-    reply.head.status = rollback_request_decode(&request, of->body) ? rollback(of, &request, &reply.head)
-                                                                    : REPLY_BAD_REQUEST;
+    reply.head.status = rollback_request_decode(&request, of->body)
+                            ? rollback(of, &request, &reply.head)
+                            : REPLY_BAD_REQUEST;
     rollback_reply_encode(&reply, of->reply);
 }
 
-/* ---------------------------------------------------------------------------------- check status */
+/* --------------------------------------------------------------------------------- check status */
 
-static void roll_back_primary(command *of, const check_status_request *request) {
+static void roll_back_primary(command *of, const check_status_request *request)
+{
     store *at = of->service->store;
     buffer *record = store_record(at);
     record_rollback(record, request->start);
@@ -212,7 +234,8 @@ static void roll_back_primary(command *of, const check_status_request *request) 
     command_depends_on(of, store_apply(at));
 }
 
-static void decide_fate(command *of, const check_status_request *request, check_status_reply *reply) {
+static void decide_fate(command *of, const check_status_request *request, check_status_reply *reply)
+{
     const entry *found = command_find(of, request->primary);
     const version *lock = found != NULL ? entry_own_lock(found, request->start) : NULL;
     const version *record = found != NULL ? entry_record(found, request->start) : NULL;
@@ -235,7 +258,9 @@ static void decide_fate(command *of, const check_status_request *request, check_
     }
 }
 
-static reply_status check_status(command *of, const check_status_request *request, check_status_reply *reply) {
+static reply_status check_status(command *of, const check_status_request *request,
+                                 check_status_reply *reply)
+{
     const region *within = NULL;
     reply_status status = command_region(of, &request->region, &within);
     if (status == REPLY_OK) {
@@ -247,17 +272,20 @@ static reply_status check_status(command *of, const check_status_request *reques
     return status;
 }
 
-void command_check_status(command *of) {
+void command_check_status(command *of)
+{
     check_status_request request;
     check_status_reply reply = {0};
-    reply.head.status = check_status_request_decode(&request, of->body) ? check_status(of, &request, &reply)
-                                                                        : REPLY_BAD_REQUEST;
+    reply.head.status = check_status_request_decode(&request, of->body)
+                            ? check_status(of, &request, &reply)
+                            : REPLY_BAD_REQUEST;
     check_status_reply_encode(&reply, of->reply);
 }
 
-/* --------------------------------------------------------------------------------------- resolve */
+/* -------------------------------------------------------------------------------------- resolve */
 
-static reply_status resolve(command *of, const resolve_request *request) {
+static reply_status resolve(command *of, const resolve_request *request)
+{
     store *at = of->service->store;
     const region *within = NULL;
     bool pending = false;
@@ -294,7 +322,8 @@ static reply_status resolve(command *of, const resolve_request *request) {
     return REPLY_OK;
 }
 
-void command_resolve(command *of) {
+void command_resolve(command *of)
+{
     resolve_request request;
     resolve_reply reply = {0};
     reply.head.status =
@@ -302,9 +331,10 @@ void command_resolve(command *of) {
     resolve_reply_encode(&reply, of->reply);
 }
 
-/* ----------------------------------------------------------------------------------------- fence */
+/* ---------------------------------------------------------------------------------------- fence */
 
-static reply_status raise(command *of, const fence_request *request, session_id *least) {
+static reply_status raise(command *of, const fence_request *request, session_id *least)
+{
     store *at = of->service->store;
     const fence *known = store_state_fence(&at->state, request->server);
     if (request->session == 0) {
@@ -321,10 +351,11 @@ static reply_status raise(command *of, const fence_request *request, session_id 
     return REPLY_OK;
 }
 
-void command_fence(command *of) {
+void command_fence(command *of)
+{
     fence_request request;
     fence_reply reply = {0};
-    reply.head.status =
-        fence_request_decode(&request, of->body) ? raise(of, &request, &reply.session) : REPLY_BAD_REQUEST;
+    reply.head.status = fence_request_decode(&request, of->body) ? raise(of, &request, &reply.least)
+                                                                 : REPLY_BAD_REQUEST;
     fence_reply_encode(&reply, of->reply);
 }

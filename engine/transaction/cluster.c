@@ -22,12 +22,14 @@ static const char *const engine_status_texts[] = {
     [ENGINE_FAILED] = "failed",
 };
 
-const char *engine_status_text(engine_status status) {
+const char *engine_status_text(engine_status status)
+{
     sb_assert_op(status, <, sizeof(engine_status_texts) / sizeof(engine_status_texts[0]));
     return engine_status_texts[status];
 }
 
-engine_status engine_scope_status(const sb_scope *scope) {
+engine_status engine_scope_status(const sb_scope *scope)
+{
     switch (sb_scope_status(scope)) {
     case SB_OK:
         return ENGINE_OK;
@@ -38,9 +40,10 @@ engine_status engine_scope_status(const sb_scope *scope) {
     }
 }
 
-/* ------------------------------------------------------------------------------ opening and closing */
+/* -------------------------------------------------------------------------- opening and closing */
 
-cluster *cluster_open(sb_exchange *exchange, const sb_address *endpoints, uint32_t endpoint_count) {
+cluster *cluster_open(sb_exchange *exchange, const sb_address *endpoints, uint32_t endpoint_count)
+{
     sb_assert(exchange != NULL);
     sb_assert_op(endpoint_count, >, 0);
     cluster *of = sb_alloc_zero(sizeof(*of));
@@ -54,7 +57,8 @@ cluster *cluster_open(sb_exchange *exchange, const sb_address *endpoints, uint32
     return of;
 }
 
-void cluster_close(cluster *of) {
+void cluster_close(cluster *of)
+{
     sb_scope grace;
     sb_scope_init_timeout(&grace, NULL, "cluster close", CLOSE_GRACE);
     const sb_status waited = sb_wait_group_wait(&of->background, &grace);
@@ -72,27 +76,32 @@ void cluster_close(cluster *of) {
     sb_free(of);
 }
 
-/* ------------------------------------------------------------------------------------------ session */
+/* -------------------------------------------------------------------------------------- session */
 
-void cluster_set_session(cluster *of, session_id session) {
+void cluster_set_session(cluster *of, session_id session)
+{
     sb_assert_op(session, >, of->session);
     of->session = session;
 }
 
-session_id cluster_session(const cluster *of) {
+session_id cluster_session(const cluster *of)
+{
     return of->session;
 }
 
-bool cluster_fenced(const cluster *of) {
+bool cluster_fenced(const cluster *of)
+{
     return of->session != 0 && of->refused >= of->session;
 }
 
-void cluster_on_fenced(cluster *of, cluster_fenced_hook *hook, void *context) {
+void cluster_on_fenced(cluster *of, cluster_fenced_hook *hook, void *context)
+{
     of->hook = hook;
     of->hook_context = context;
 }
 
-void cluster_note_fenced(cluster *of, session_id refused) {
+void cluster_note_fenced(cluster *of, session_id refused)
+{
     if (refused <= of->refused) {
         return;
     }
@@ -102,9 +111,10 @@ void cluster_note_fenced(cluster *of, session_id refused) {
     }
 }
 
-/* --------------------------------------------------------------------------------------- timestamps */
+/* ----------------------------------------------------------------------------------- timestamps */
 
-engine_status cluster_timestamps(cluster *of, uint32_t count, timestamp *first, sb_scope *scope) {
+engine_status cluster_timestamps(cluster *of, uint32_t count, timestamp *first, sb_scope *scope)
+{
     sb_assert(count > 0 && count <= TIMESTAMP_COUNT_MAX);
     const timestamp_request ask = {.count = count};
     buffer request;
@@ -136,14 +146,16 @@ engine_status cluster_timestamps(cluster *of, uint32_t count, timestamp *first, 
     return status;
 }
 
-engine_status cluster_timestamp(cluster *of, timestamp *now, sb_scope *scope) {
+engine_status cluster_timestamp(cluster *of, timestamp *now, sb_scope *scope)
+{
     return cluster_timestamps(of, 1, now, scope);
 }
 
-/* --------------------------------------------------------------------------------------- region map */
+/* ----------------------------------------------------------------------------------- region map */
 
 /* Ask until there is a map without holes; then it is the cluster's. */
-static engine_status fetch_map(cluster *of, sb_scope *scope) {
+static engine_status fetch_map(cluster *of, sb_scope *scope)
+{
     const regions_request ask = {};
     buffer request;
     buffer_init(&request);
@@ -181,7 +193,8 @@ static engine_status fetch_map(cluster *of, sb_scope *scope) {
 }
 
 /* One task asks, the others wait for it; if its scope ends first, another of them takes over. */
-engine_status cluster_refresh_map(cluster *of, const region_map *seen, sb_scope *scope) {
+engine_status cluster_refresh_map(cluster *of, const region_map *seen, sb_scope *scope)
+{
     engine_status status = engine_scope_status(scope);
     while (of->map == seen && status == ENGINE_OK) {
         if (of->refreshing) {
@@ -197,7 +210,8 @@ engine_status cluster_refresh_map(cluster *of, const region_map *seen, sb_scope 
     return status;
 }
 
-engine_status cluster_regions(cluster *of, bool fresh, const region_map **map, sb_scope *scope) {
+engine_status cluster_regions(cluster *of, bool fresh, const region_map **map, sb_scope *scope)
+{
     engine_status status = ENGINE_OK;
     /* A question under way may have been answered already, from before this call: let it end. */
     while (fresh && of->refreshing && status == ENGINE_OK) {

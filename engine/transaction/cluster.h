@@ -18,8 +18,8 @@ struct cluster {
     cluster_fenced_hook *hook;
     void *hook_context;
 
-    const region_map *map;     /* NULL before the first use */
-    bool refreshing;           /* a task is asking for a newer one */
+    const region_map *map; /* NULL before the first use */
+    bool refreshing;       /* a task is asking for a newer one */
     sb_condition refreshed;
 
     sb_wait_group background; /* tasks that finish transactions whose outcome is decided */
@@ -41,8 +41,9 @@ void cluster_note_fenced(cluster *of, session_id refused);
 /* Make sure that of->map is not `seen` (NULL: that there is one). */
 engine_status cluster_refresh_map(cluster *of, const region_map *seen, sb_scope *scope);
 
-/* Learn the fate of the transaction whose lock is in the way and, when it is decided, finish this one lock
- * accordingly.  *alive: it is undecided, so wait and look again.  The lock's slices are read until the end. */
+/* Learn the fate of the transaction whose lock is in the way and, when it is decided, finish this
+ * one lock accordingly.  *alive: it is undecided, so wait and look again.  The lock's slices are
+ * read until the end. */
 engine_status lock_resolve(cluster *of, const lock_description *lock, bool *alive, sb_scope *scope);
 
 #endif

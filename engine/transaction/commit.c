@@ -1,23 +1,25 @@
 /*
- * Two-phase commit, after Percolator (Peng and Dabek, "Large-scale Incremental Processing Using Distributed
- * Transactions and Notifications", 2010).
+ * Two-phase commit, after Percolator (Peng and Dabek, "Large-scale Incremental Processing Using
+ * Distributed Transactions and Notifications", 2010).
  *
- *     prewrite the primary's region → prewrite the others → commit timestamp → commit the primary's region
- *                                                                                 │ decided, and durable
- *                                                          caller goes on ←───────┴─→ background: the others
+ *     prewrite the primary's region → prewrite the others → commit timestamp
+ *         → commit the primary's region: decided, and durable
+ *             ├─→ the caller goes on
+ *             └─→ in the background: commit the others
  *
- * - The primary's region comes first and is acknowledged before any other is prewritten.  So whoever meets a
- *   lock whose primary has neither lock nor record may roll the transaction back (locks.c).
- * - A write that meets a living lock waits for it a few times only: its transaction will most likely
- *   commit after our start, which is a conflict, and two transactions that wait for each other must not do
- *   so until a TTL passes.
+ * - The primary's region comes first and is acknowledged before any other is prewritten.  So
+ *   whoever meets a lock whose primary has neither lock nor record may roll the transaction back
+ *   (locks.c).
+ * - A write that meets a living lock waits for it a few times only: its transaction will most
+ *   likely commit after our start, which is a conflict, and two transactions that wait for each
+ *   other must not do so until a TTL passes.
  * - Until the first request to commit the primary leaves this machine, every failure is definite:
- *   nobody else commits it.  From then on the outcome is what storage says, and the network may have repeated
- *   any request, so even a refusal as `fenced` may be the answer to the second copy of a request whose first copy
- *   committed.  A rollback of the primary settles that: it either makes the transaction void for ever or says that it
- *   was committed.
- * - A transaction keeps its locks no longer than the TTL; a slow one loses them to whoever meets them and is then
- *   refused by the record of its rollback.
+ *   nobody else commits it.  From then on the outcome is what storage says, and the network may
+ *   have repeated any request, so even a refusal as `fenced` may be the answer to the second copy
+ *   of a request whose first copy committed.  A rollback of the primary settles that: it either
+ *   makes the transaction void for ever or says that it was committed.
+ * - A transaction keeps its locks no longer than the TTL; a slow one loses them to whoever meets
+ *   them and is then refused by the record of its rollback.
  */
 #include "engine/counters.h"
 #include "engine/transaction/cluster.h"
@@ -26,7 +28,8 @@
 #define LIVING_LOCK_WAITS_MAX 6u
 #define BACKGROUND_LIMIT (8 * SB_SECOND)
 
-/* What the requests of one commit share: the way to the regions and the memory they are encoded in. */
+/* What the requests of one commit share: the way to the regions and the memory they are encoded
+ * in. */
 typedef struct phase {
     transaction *of;
     route way;
@@ -34,33 +37,39 @@ typedef struct phase {
     buffer request;
 } phase;
 
-static void phase_init(phase *on, transaction *of, sb_scope *scope) {
+static void phase_init(phase *on, transaction *of, sb_scope *scope)
+{
     on->of = of;
     route_init(&on->way, of->cluster, scope);
     packing_init(&on->list);
     buffer_init(&on->request);
 }
 
-static void phase_release(phase *on) {
+static void phase_release(phase *on)
+{
     buffer_release(&on->request);
     packing_release(&on->list);
     route_release(&on->way);
 }
 
-static buffered_write *write_at(const phase *on, uint32_t at) {
+static buffered_write *write_at(const phase *on, uint32_t at)
+{
     return &on->of->writes.items[at];
 }
 
-static region_context phase_region(const phase *on) {
+static region_context phase_region(const phase *on)
+{
     return (region_context){on->way.region->id, on->way.region->epoch};
 }
 
-static writer phase_writer(const phase *on) {
+static writer phase_writer(const phase *on)
+{
     return (writer){.server = sb_self(), .session = on->of->session, .version = on->of->version};
 }
 
 /* The keys of the batch that stand at this stage. */
-static packed_keys pack_stage(phase *on, batch part, write_stage stage) {
+static packed_keys pack_stage(phase *on, batch part, write_stage stage)
+{
     packing_clear(&on->list);
     for (uint32_t i = part.low; i < part.high; i++) {
         if (write_at(on, i)->stage == stage) {
@@ -70,7 +79,8 @@ static packed_keys pack_stage(phase *on, batch part, write_stage stage) {
     return packing_list(&on->list);
 }
 
-static void mark_stage(phase *on, batch part, write_stage from, write_stage to) {
+static void mark_stage(phase *on, batch part, write_stage from, write_stage to)
+{
     for (uint32_t i = part.low; i < part.high; i++) {
         if (write_at(on, i)->stage == from) {
             write_at(on, i)->stage = (uint8_t)to;
@@ -78,9 +88,10 @@ static void mark_stage(phase *on, batch part, write_stage from, write_stage to) 
     }
 }
 
-/* ----------------------------------------------------------------------------------------- prewrite */
+/* ------------------------------------------------------------------------------------- prewrite */
 
-static void encode_prewrite(phase *on, batch part, slice primary) {
+static void encode_prewrite(phase *on, batch part, slice primary)
+{
     packing_clear(&on->list);
     for (uint32_t i = part.low; i < part.high; i++) {
         const buffered_write *one = write_at(on, i);
@@ -99,7 +110,8 @@ static void encode_prewrite(phase *on, batch part, slice primary) {
 }
 
 /* Somebody else's lock: finish it if its transaction is decided, else wait, but not often. */
-static engine_status prewrite_meets_lock(phase *on, const lock_description *lock, backoff *living) {
+static engine_status prewrite_meets_lock(phase *on, const lock_description *lock, backoff *living)
+{
     bool alive = false;
     const engine_status status = lock_resolve(on->of->cluster, lock, &alive, on->way.scope);
     if (status != ENGINE_OK || !alive) {
@@ -113,7 +125,8 @@ static engine_status prewrite_meets_lock(phase *on, const lock_description *lock
 
 /* ENGINE_OK without the batch being locked: ask again. */
 static engine_status take_prewrite(phase *on, batch part, bool first, const sb_reply *reply,
-                                   backoff *living) {
+                                   backoff *living)
+{
     prewrite_reply got;
     if (!prewrite_reply_decode(&got, slice_of(reply->data, reply->size))) {
         route_trouble(&on->way, REPLY_CORRUPT);
@@ -127,7 +140,8 @@ static engine_status take_prewrite(phase *on, batch part, bool first, const sb_r
         return prewrite_meets_lock(on, &got.head.lock, living);
     case REPLY_WRITE_CONFLICT:
         if (first) {
-            /* The newer commit stays, so no copy of this request can lock anything: nothing to undo. */
+            /* The newer commit stays, so no copy of this request can lock anything: nothing to
+             * undo. */
             mark_stage(on, part, WRITE_SENT, WRITE_BUFFERED);
         }
         return ENGINE_CONFLICT;
@@ -144,7 +158,8 @@ static engine_status take_prewrite(phase *on, batch part, bool first, const sb_r
 }
 
 /* Lock the writes that lie in one region with the anchor. */
-static engine_status prewrite_part(phase *on, uint32_t anchor, slice primary) {
+static engine_status prewrite_part(phase *on, uint32_t anchor, slice primary)
+{
     backoff living;
     backoff_init(&living);
     bool first = true;
@@ -168,7 +183,8 @@ static engine_status prewrite_part(phase *on, uint32_t anchor, slice primary) {
     return status;
 }
 
-static engine_status prewrite_all(phase *on, uint32_t anchor) {
+static engine_status prewrite_all(phase *on, uint32_t anchor)
+{
     const write_set *writes = &on->of->writes;
     const slice primary = write_key(&writes->items[anchor]);
     engine_status status = prewrite_part(on, anchor, primary);
@@ -183,10 +199,12 @@ static engine_status prewrite_all(phase *on, uint32_t anchor) {
     return status;
 }
 
-/* ------------------------------------------------------------------------------------------- commit */
+/* --------------------------------------------------------------------------------------- commit */
 
-/* Make the primary's fate final: ENGINE_OK with *commit > 0 when it was committed, with 0 when it is void for ever. */
-static engine_status settle_primary(phase *on, uint32_t anchor, timestamp *commit) {
+/* Make the primary's fate final: ENGINE_OK with *commit > 0 when it was committed, with 0 when it
+ * is void for ever. */
+static engine_status settle_primary(phase *on, uint32_t anchor, timestamp *commit)
+{
     buffered_write *primary = write_at(on, anchor);
     engine_status status;
     while ((status = route_find(&on->way, write_key(primary))) == ENGINE_OK) {
@@ -217,7 +235,8 @@ static engine_status settle_primary(phase *on, uint32_t anchor, timestamp *commi
     return status;
 }
 
-static void encode_commit(phase *on, batch part, timestamp commit) {
+static void encode_commit(phase *on, batch part, timestamp commit)
+{
     const commit_request ask = {.region = phase_region(on),
                                 .writer = phase_writer(on),
                                 .is_primary = true,
@@ -228,7 +247,9 @@ static void encode_commit(phase *on, batch part, timestamp commit) {
 }
 
 /* The refusal may be the answer to a second copy of a request whose first copy committed. */
-static engine_status settle_refusal(phase *on, uint32_t anchor, timestamp commit, engine_status refusal) {
+static engine_status settle_refusal(phase *on, uint32_t anchor, timestamp commit,
+                                    engine_status refusal)
+{
     timestamp settled = 0;
     if (settle_primary(on, anchor, &settled) != ENGINE_OK) {
         return ENGINE_UNKNOWN;
@@ -239,7 +260,8 @@ static engine_status settle_refusal(phase *on, uint32_t anchor, timestamp commit
 }
 
 /* The point of no return.  Commits every write in the primary's region. */
-static engine_status commit_primary(phase *on, uint32_t anchor, timestamp commit) {
+static engine_status commit_primary(phase *on, uint32_t anchor, timestamp commit)
+{
     bool in_doubt = false; /* a request has left */
     engine_status status;
     while ((status = route_find(&on->way, write_key(write_at(on, anchor)))) == ENGINE_OK) {
@@ -276,7 +298,7 @@ static engine_status commit_primary(phase *on, uint32_t anchor, timestamp commit
     return in_doubt ? ENGINE_UNKNOWN : status;
 }
 
-/* --------------------------------------------------------------------------------- in the background */
+/* ---------------------------------------------------------------------------- in the background */
 
 /* A transaction whose caller has gone on: its remaining locks are to be committed or removed. */
 typedef struct finishing {
@@ -286,7 +308,8 @@ typedef struct finishing {
 } finishing;
 
 /* Finish the locks that lie in one region with the anchor. */
-static engine_status finish_part(phase *on, uint32_t anchor, timestamp commit) {
+static engine_status finish_part(phase *on, uint32_t anchor, timestamp commit)
+{
     engine_status status;
     while ((status = route_find(&on->way, write_key(write_at(on, anchor)))) == ENGINE_OK) {
         const batch part = write_set_batch(&on->of->writes, on->way.region, anchor);
@@ -318,7 +341,8 @@ static engine_status finish_part(phase *on, uint32_t anchor, timestamp commit) {
     return status;
 }
 
-static void finish_main(void *argument) {
+static void finish_main(void *argument)
+{
     finishing *work = argument;
     sb_scope scope;
     sb_scope_init_timeout(&scope, &work->of.cluster->background_scope, "finish transaction",
@@ -344,7 +368,8 @@ static void finish_main(void *argument) {
 }
 
 /* Hand the writes over to a task, if a lock may be left. */
-static void finish_in_background(transaction *of, timestamp commit, bool undecided) {
+static void finish_in_background(transaction *of, timestamp commit, bool undecided)
+{
     for (uint32_t i = 0; i < of->writes.count; i++) {
         if (of->writes.items[i].stage == WRITE_SENT) {
             of->writes.items[i].stage = WRITE_LOCKED; /* perhaps */
@@ -359,9 +384,10 @@ static void finish_in_background(transaction *of, timestamp commit, bool undecid
     sb_spawn(&of->cluster->background, finish_main, work, "finish-transaction");
 }
 
-/* -------------------------------------------------------------------------------------- both phases */
+/* ---------------------------------------------------------------------------------- both phases */
 
-engine_status transaction_commit(transaction *of, timestamp *committed, sb_scope *scope) {
+engine_status transaction_commit(transaction *of, timestamp *committed, sb_scope *scope)
+{
     sb_assert(!of->ended);
     of->ended = true;
     timestamp commit = 0;
@@ -372,8 +398,9 @@ engine_status transaction_commit(transaction *of, timestamp *committed, sb_scope
         phase_init(&on, of, scope);
         status = prewrite_all(&on, anchor);
         if (status == ENGINE_OK) {
-            status = failpoint("commit-meets-conflict") ? ENGINE_CONFLICT
-                                                        : cluster_timestamp(of->cluster, &commit, scope);
+            status = failpoint("commit-meets-conflict")
+                         ? ENGINE_CONFLICT
+                         : cluster_timestamp(of->cluster, &commit, scope);
         }
         if (status == ENGINE_OK) {
             sb_assert_op(commit, >, of->start);
@@ -392,7 +419,8 @@ engine_status transaction_commit(transaction *of, timestamp *committed, sb_scope
     return status;
 }
 
-void transaction_rollback(transaction *of) {
+void transaction_rollback(transaction *of)
+{
     /* Nothing has left this machine: only transaction_commit sends writes. */
     sb_assert(!of->ended);
     of->ended = true;

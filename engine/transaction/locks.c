@@ -1,19 +1,21 @@
 /*
  * Locks in the way: what became of their transactions.
  *
- * The primary decides (Percolator, section 2.2).  Its region is asked; a transaction whose primary's lock
- * has outlived its TTL, measured between timestamps and not on any clock, is rolled back there for
- * ever.  A primary that has neither lock nor record belongs to a transaction that never got that far, or is gone:
- * prewrites of other regions are only sent once the primary's has been acknowledged (commit.c), so it
- * may be rolled back too, and the record refuses a prewrite that is still on its way.  Then the lock that stood in
- * the way is committed or removed to match.
+ * The primary decides (Percolator, section 2.2).  Its region is asked; a transaction whose
+ * primary's lock has outlived its TTL, measured between timestamps and not on any clock, is rolled
+ * back there for ever.  A primary that has neither lock nor record belongs to a transaction that
+ * never got that far, or is gone: prewrites of other regions are only sent once the primary's has
+ * been acknowledged (commit.c), so it may be rolled back too, and the record refuses a prewrite
+ * that is still on its way.  Then the lock that stood in the way is committed or removed to match.
  */
 #include "engine/counters.h"
 #include "engine/transaction/cluster.h"
 
-static engine_status ask_primary(cluster *of, const lock_description *lock, check_status_reply *fate,
-                                 sb_scope *scope) {
-    check_status_request ask = {.primary = lock->primary, .start = lock->start, .rollback_if_missing = true};
+static engine_status ask_primary(cluster *of, const lock_description *lock,
+                                 check_status_reply *fate, sb_scope *scope)
+{
+    check_status_request ask = {
+        .primary = lock->primary, .start = lock->start, .rollback_if_missing = true};
     engine_status status = cluster_timestamp(of, &ask.now, scope);
     if (status != ENGINE_OK) {
         return status;
@@ -46,7 +48,8 @@ static engine_status ask_primary(cluster *of, const lock_description *lock, chec
 
 /* Commit (commit > 0) or remove the one lock. */
 static engine_status finish_lock(cluster *of, const lock_description *lock, timestamp commit,
-                                 sb_scope *scope) {
+                                 sb_scope *scope)
+{
     packing keys;
     packing_init(&keys);
     pack_key(&keys, lock->key);
@@ -76,7 +79,8 @@ static engine_status finish_lock(cluster *of, const lock_description *lock, time
     return status;
 }
 
-engine_status lock_resolve(cluster *of, const lock_description *lock, bool *alive, sb_scope *scope) {
+engine_status lock_resolve(cluster *of, const lock_description *lock, bool *alive, sb_scope *scope)
+{
     check_status_reply fate;
     engine_status status = ask_primary(of, lock, &fate, scope);
     if (status != ENGINE_OK) {

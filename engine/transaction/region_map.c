@@ -6,7 +6,8 @@
 #include <string.h>
 
 /* The regions must tile the whole key space: one hole and a plan made from the map loses rows. */
-static bool map_covers_all_keys(const region_map *map) {
+static bool map_covers_all_keys(const region_map *map)
+{
     if (map->count == 0 || map->regions[0].start.size != 0) {
         return false;
     }
@@ -24,7 +25,8 @@ static bool map_covers_all_keys(const region_map *map) {
     return true;
 }
 
-region_map *region_map_make(packed_regions regions) {
+region_map *region_map_make(packed_regions regions)
+{
     region_map *map = sb_alloc(sizeof(*map));
     map->users = 1;
     map->count = 0;
@@ -47,12 +49,14 @@ region_map *region_map_make(packed_regions regions) {
     return map;
 }
 
-const region_map *region_map_acquire(const region_map *map) {
+const region_map *region_map_acquire(const region_map *map)
+{
     ((region_map *)map)->users++;
     return map;
 }
 
-void region_map_release(const region_map *map) {
+void region_map_release(const region_map *map)
+{
     region_map *own = (region_map *)map;
     if (own == NULL || --own->users > 0) {
         return;
@@ -62,7 +66,8 @@ void region_map_release(const region_map *map) {
     sb_free(own);
 }
 
-const region_description *region_map_find(const region_map *map, slice key) {
+const region_description *region_map_find(const region_map *map, slice key)
+{
     uint32_t low = 0, high = map->count; /* regions[low].start <= key < regions[high].start */
     while (high - low > 1) {
         const uint32_t middle = low + (high - low) / 2;

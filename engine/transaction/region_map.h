@@ -1,9 +1,10 @@
 /*
  * A region map: who holds which keys, as placement told it once.
  *
- * A map never changes and is counted: a task that works by one keeps it while others install a newer one.
- * It covers all keys: it begins at the empty key, every region ends where the next begins, the last
- * has no end.  A map that does not is not taken (TiDB issue 50895: subtasks were planned over a map with holes).
+ * A map never changes and is counted: a task that works by one keeps it while others install a
+ * newer one.  It covers all keys: it begins at the empty key, every region ends where the next
+ * begins, the last has no end.  A map that does not is not taken (TiDB issue 50895: subtasks were
+ * planned over a map with holes).
  */
 #ifndef ENGINE_TRANSACTION_REGION_MAP_H
 #define ENGINE_TRANSACTION_REGION_MAP_H

@@ -1,8 +1,8 @@
 /*
  * One request's way, with every retry: see route.h.
  *
- * An attempt that is lost costs its deadline, so deadlines start short and double; every request of the
- * engine may be repeated, so a short deadline costs a message and never correctness.
+ * An attempt that is lost costs its deadline, so deadlines start short and double; every request of
+ * the engine may be repeated, so a short deadline costs a message and never correctness.
  */
 #include "engine/transaction/cluster.h"
 
@@ -12,13 +12,15 @@
 #define ATTEMPT_DOUBLINGS_MAX 3u /* 2 s */
 #define LOSSES_BEFORE_NEW_MAP 2u
 
-/* ------------------------------------------------------------------------------------------ waiting */
+/* -------------------------------------------------------------------------------------- waiting */
 
-void backoff_init(backoff *of) {
+void backoff_init(backoff *of)
+{
     of->rounds = 0;
 }
 
-engine_status backoff_wait(backoff *of, sb_scope *scope) {
+engine_status backoff_wait(backoff *of, sb_scope *scope)
+{
     const uint32_t doublings = of->rounds < WAIT_DOUBLINGS_MAX ? of->rounds : WAIT_DOUBLINGS_MAX;
     const sb_duration longest = WAIT_MIN << doublings;
     of->rounds++;
@@ -26,20 +28,22 @@ engine_status backoff_wait(backoff *of, sb_scope *scope) {
     return engine_scope_status(scope);
 }
 
-/* ------------------------------------------------------------------------------------------ attempts */
+/* ------------------------------------------------------------------------------------- attempts */
 
 sb_status cluster_call(cluster *of, sb_address to, wire_method method, const buffer *request,
-                       uint32_t attempt, sb_reply *reply, sb_scope *scope) {
+                       uint32_t attempt, sb_reply *reply, sb_scope *scope)
+{
     const uint32_t doublings = attempt < ATTEMPT_DOUBLINGS_MAX ? attempt : ATTEMPT_DOUBLINGS_MAX;
     sb_scope bounded;
     sb_scope_init_timeout(&bounded, scope, "one attempt", ATTEMPT_MIN << doublings);
-    const sb_status status = sb_call(of->exchange, to, (uint16_t)method, request->data, request->size,
-                                     reply, &bounded);
+    const sb_status status =
+        sb_call(of->exchange, to, (uint16_t)method, request->data, request->size, reply, &bounded);
     sb_scope_release(&bounded);
     return status;
 }
 
-reply_status reply_status_of(const sb_reply *reply) {
+reply_status reply_status_of(const sb_reply *reply)
+{
     if (reply->size == 0 || reply->data[0] >= REPLY_STATUS_COUNT) {
         return REPLY_CORRUPT;
     }
@@ -47,20 +51,22 @@ reply_status reply_status_of(const sb_reply *reply) {
 }
 
 /* The exchange is being closed: no attempt can succeed any more, although the scope still runs. */
-static bool exchange_closed(sb_status call, const sb_scope *scope) {
+static bool exchange_closed(sb_status call, const sb_scope *scope)
+{
     return call == SB_CANCELED && sb_scope_status(scope) == SB_OK;
 }
 
 engine_status cluster_ask(cluster *of, wire_method method, const buffer *request, sb_reply *reply,
-                          sb_scope *scope) {
+                          sb_scope *scope)
+{
     backoff wait;
     backoff_init(&wait);
     engine_status status = engine_scope_status(scope);
     while (status == ENGINE_OK) {
         const uint32_t asked = of->endpoint;
         if (!failpoint("placement-request-fails")) {
-            const sb_status call = cluster_call(of, of->endpoints[asked], method, request, wait.rounds,
-                                                reply, scope);
+            const sb_status call =
+                cluster_call(of, of->endpoints[asked], method, request, wait.rounds, reply, scope);
             if (exchange_closed(call, scope)) {
                 return ENGINE_CANCELED;
             }
@@ -82,20 +88,24 @@ engine_status cluster_ask(cluster *of, wire_method method, const buffer *request
     return status;
 }
 
-/* ------------------------------------------------------------------------------------------- regions */
+/* -------------------------------------------------------------------------------------- regions */
 
-void route_init(route *way, cluster *of, sb_scope *scope) {
+void route_init(route *way, cluster *of, sb_scope *scope)
+{
     *way = (route){.of = of, .scope = scope};
     backoff_init(&way->wait);
 }
 
-void route_release(route *way) {
+void route_release(route *way)
+{
     region_map_release(way->map);
     way->map = NULL;
 }
 
-/* The map to work by: the one in hand while it is good, so that a loop over many keys sees one map. */
-static engine_status route_take_map(route *way) {
+/* The map to work by: the one in hand while it is good, so that a loop over many keys sees one
+ * map. */
+static engine_status route_take_map(route *way)
+{
     if (way->map != NULL && !way->stale) {
         return ENGINE_OK;
     }
@@ -108,7 +118,8 @@ static engine_status route_take_map(route *way) {
     return status;
 }
 
-engine_status route_find(route *way, slice key) {
+engine_status route_find(route *way, slice key)
+{
     for (;;) {
         engine_status status = way->closed ? ENGINE_CANCELED : engine_scope_status(way->scope);
         if (status == ENGINE_OK && way->waiting) {
@@ -130,7 +141,8 @@ engine_status route_find(route *way, slice key) {
     }
 }
 
-bool route_send(route *way, wire_method method, const buffer *request, sb_reply *reply) {
+bool route_send(route *way, wire_method method, const buffer *request, sb_reply *reply)
+{
     sb_status call = SB_RESET;
     if (!failpoint("store-request-fails")) {
         call = cluster_call(way->of, way->region->leader, method, request, way->wait.rounds, reply,
@@ -149,7 +161,8 @@ bool route_send(route *way, wire_method method, const buffer *request, sb_reply 
     return false;
 }
 
-void route_trouble(route *way, reply_status status) {
+void route_trouble(route *way, reply_status status)
+{
     switch (status) {
     case REPLY_NOT_LEADER:
     case REPLY_REGION_NOT_FOUND:

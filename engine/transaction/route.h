@@ -1,8 +1,8 @@
 /*
  * The way of one request: to placement, or to the region that holds a key; with every retry.
  *
- * Placement is asked with cluster_ask.  A request to a region goes in a loop, because regions move and split,
- * and the loop must cut its work anew after each such change:
+ * Placement is asked with cluster_ask.  A request to a region goes in a loop, because regions move
+ * and split, and the loop must cut its work anew after each such change:
  *
  *     route way;
  *     route_init(&way, cluster, scope);
@@ -17,8 +17,8 @@
  *     }
  *     route_release(&way);
  *
- * Every attempt has a deadline of its own under the scope; between attempts there is a bounded exponential wait
- * with jitter.  Nothing here gives up before the scope ends.
+ * Every attempt has a deadline of its own under the scope; between attempts there is a bounded
+ * exponential wait with jitter.  Nothing here gives up before the scope ends.
  */
 #ifndef ENGINE_TRANSACTION_ROUTE_H
 #define ENGINE_TRANSACTION_ROUTE_H
@@ -27,7 +27,7 @@
 #include "engine/transaction/transaction.h"
 #include "engine/wire/messages.h"
 
-/* ----------------------------------------------------------------------------------------- waiting */
+/* -------------------------------------------------------------------------------------- waiting */
 
 /* Waits of 4, 8, 16, … ms, at most 512 ms, each shortened by chance by up to half. */
 typedef struct backoff {
@@ -37,10 +37,10 @@ typedef struct backoff {
 void backoff_init(backoff *of);
 engine_status backoff_wait(backoff *of, sb_scope *scope); /* ENGINE_OK, or how the scope ended */
 
-/* --------------------------------------------------------------------------------------- placement */
+/* ------------------------------------------------------------------------------------ placement */
 
-/* Ask placement until it gives an answer that is not "starting", "busy" or "not leader".  ENGINE_OK: *reply holds
- * it, release it.  Else ENGINE_TIMEOUT or ENGINE_CANCELED. */
+/* Ask placement until it gives an answer that is not "starting", "busy" or "not leader".
+ * ENGINE_OK: *reply holds it, release it.  Else ENGINE_TIMEOUT or ENGINE_CANCELED. */
 engine_status cluster_ask(cluster *of, wire_method method, const buffer *request, sb_reply *reply,
                           sb_scope *scope);
 
@@ -51,10 +51,10 @@ sb_status cluster_call(cluster *of, sb_address to, wire_method method, const buf
 /* The status with which a reply begins; REPLY_CORRUPT when it has none. */
 reply_status reply_status_of(const sb_reply *reply);
 
-/* ----------------------------------------------------------------------------------------- regions */
+/* -------------------------------------------------------------------------------------- regions */
 
-/* The region map as known, or, with fresh, as placement tells it now; it covers all keys without a hole.
- * Release it. */
+/* The region map as known, or, with fresh, as placement tells it now; it covers all keys without a
+ * hole.  Release it. */
 engine_status cluster_regions(cluster *of, bool fresh, const region_map **map, sb_scope *scope);
 
 typedef struct route {
@@ -77,8 +77,8 @@ engine_status route_find(route *way, slice key);
 /* One attempt.  True: *reply holds an answer, release it. */
 bool route_send(route *way, wire_method method, const buffer *request, sb_reply *reply);
 
-/* Take note of an answer that calls for another attempt: map again, or later.  Any other status (one that the
- * caller should have handled) makes the next attempt wait too. */
+/* Take note of an answer that calls for another attempt: map again, or later.  Any other status
+ * (one that the caller should have handled) makes the next attempt wait too. */
 void route_trouble(route *way, reply_status status);
 
 #endif

@@ -1,15 +1,17 @@
 /*
  * Reads at a timestamp: one key, or a range that may lie in many regions.
  *
- * A lock that could commit at or before the timestamp hides what the snapshot is, so the reader learns
- * the fate of its transaction (locks.c) and asks again; while that is undecided it waits.
+ * A lock that could commit at or before the timestamp hides what the snapshot is, so the reader
+ * learns the fate of its transaction (locks.c) and asks again; while that is undecided it waits.
  */
 #include "engine/transaction/cluster.h"
 
 #include <string.h>
 
 /* A lock stands in the way: see to it, or wait a little. */
-static engine_status pass_lock(cluster *of, const lock_description *lock, backoff *wait, sb_scope *scope) {
+static engine_status pass_lock(cluster *of, const lock_description *lock, backoff *wait,
+                               sb_scope *scope)
+{
     bool alive = false;
     const engine_status status = lock_resolve(of, lock, &alive, scope);
     if (status == ENGINE_OK && alive) {
@@ -18,13 +20,14 @@ static engine_status pass_lock(cluster *of, const lock_description *lock, backof
     return status;
 }
 
-/* ----------------------------------------------------------------------------------------- one key */
+/* -------------------------------------------------------------------------------------- one key */
 
 typedef enum answer { ANSWER_DONE, ANSWER_AGAIN } answer;
 
 /* Take in one reply to a get.  ANSWER_AGAIN with *status ENGINE_OK: ask again. */
 static answer take_get(route *way, const sb_reply *reply, backoff *locked, buffer *value,
-                       engine_status *status) {
+                       engine_status *status)
+{
     get_reply got;
     if (!get_reply_decode(&got, slice_of(reply->data, reply->size))) {
         route_trouble(way, REPLY_CORRUPT);
@@ -48,7 +51,8 @@ static answer take_get(route *way, const sb_reply *reply, backoff *locked, buffe
     }
 }
 
-engine_status cluster_read(cluster *of, timestamp at, slice key, buffer *value, sb_scope *scope) {
+engine_status cluster_read(cluster *of, timestamp at, slice key, buffer *value, sb_scope *scope)
+{
     sb_assert_op(at, >, 0);
     get_request ask = {.at = at, .key = key};
     buffer request;
@@ -76,7 +80,8 @@ engine_status cluster_read(cluster *of, timestamp at, slice key, buffer *value, 
     return status;
 }
 
-engine_status cluster_get(cluster *of, timestamp at, slice key, slice *value, sb_scope *scope) {
+engine_status cluster_get(cluster *of, timestamp at, slice key, slice *value, sb_scope *scope)
+{
     buffer bytes;
     buffer_init(&bytes);
     const engine_status status = cluster_read(of, at, key, &bytes, scope);
@@ -87,17 +92,18 @@ engine_status cluster_get(cluster *of, timestamp at, slice key, slice *value, sb
     return status;
 }
 
-/* ------------------------------------------------------------------------------------------- ranges */
+/* --------------------------------------------------------------------------------------- ranges */
 
-/* A list under construction.  Its bytes move while they grow, so the pairs learn their places at the end:
- * they lie one behind the other. */
+/* A list under construction.  Its bytes move while they grow, so the pairs learn their places at
+ * the end: they lie one behind the other. */
 typedef struct collecting {
     pair_list *list;
     uint32_t room; /* of list->pairs */
     uint32_t limit;
 } collecting;
 
-static void collect_pair(collecting *into, slice key, slice value) {
+static void collect_pair(collecting *into, slice key, slice value)
+{
     pair_list *list = into->list;
     sb_assert_op(list->count, <, into->limit);
     if (list->count == into->room) {
@@ -110,7 +116,8 @@ static void collect_pair(collecting *into, slice key, slice value) {
     buffer_add(&list->bytes, value.data, value.size);
 }
 
-static void place_pairs(pair_list *list) {
+static void place_pairs(pair_list *list)
+{
     const unsigned char *at = list->bytes.data;
     for (uint32_t i = 0; i < list->count; i++) {
         list->pairs[i].key.data = at;
@@ -121,8 +128,10 @@ static void place_pairs(pair_list *list) {
     sb_assert(at == list->bytes.data + list->bytes.size);
 }
 
-/* Where the scan goes on after this reply, into list->next; false when it has seen the whole range. */
-static bool scan_advance(const route *way, const scan_reply *got, slice end, buffer *next) {
+/* Where the scan goes on after this reply, into list->next; false when it has seen the whole
+ * range. */
+static bool scan_advance(const route *way, const scan_reply *got, slice end, buffer *next)
+{
     const slice onward = got->more ? got->next : way->region->end;
     if (onward.size == 0 || (end.size > 0 && slice_compare(onward, end) >= 0)) {
         return false;
@@ -134,8 +143,9 @@ static bool scan_advance(const route *way, const scan_reply *got, slice end, buf
 }
 
 /* Take in one reply to a scan.  ANSWER_AGAIN with *status ENGINE_OK: ask again, from list->next. */
-static answer take_scan(route *way, const sb_reply *reply, slice end, collecting *into, backoff *locked,
-                        engine_status *status) {
+static answer take_scan(route *way, const sb_reply *reply, slice end, collecting *into,
+                        backoff *locked, engine_status *status)
+{
     scan_reply got;
     if (!scan_reply_decode(&got, slice_of(reply->data, reply->size))) {
         route_trouble(way, REPLY_CORRUPT);
@@ -160,7 +170,8 @@ static answer take_scan(route *way, const sb_reply *reply, slice end, collecting
 }
 
 engine_status cluster_scan(cluster *of, timestamp at, slice start, slice end, uint32_t limit,
-                           pair_list *found, sb_scope *scope) {
+                           pair_list *found, sb_scope *scope)
+{
     sb_assert_op(at, >, 0);
     sb_assert_op(limit, >, 0);
     *found = (pair_list){0};
@@ -204,7 +215,8 @@ engine_status cluster_scan(cluster *of, timestamp at, slice start, slice end, ui
     return ENGINE_OK;
 }
 
-void pair_list_release(pair_list *of) {
+void pair_list_release(pair_list *of)
+{
     sb_free(of->pairs);
     buffer_release(&of->bytes);
     buffer_release(&of->next);

@@ -5,9 +5,11 @@
 
 #include <string.h>
 
-engine_status transaction_begin(cluster *of, schema_version version, transaction **begun, sb_scope *scope) {
-    /* The session of now, not of after the wait below: a schema that was pinned before this call must not
-     * get a younger session than it was loaded under. */
+engine_status transaction_begin(cluster *of, schema_version version, transaction **begun,
+                                sb_scope *scope)
+{
+    /* The session of now, not of after the wait below: a schema that was pinned before this call
+     * must not get a younger session than it was loaded under. */
     const session_id session = of->session;
     if (cluster_fenced(of)) {
         return ENGINE_FENCED;
@@ -23,23 +25,28 @@ engine_status transaction_begin(cluster *of, schema_version version, transaction
     return ENGINE_OK;
 }
 
-timestamp transaction_start(const transaction *of) {
+timestamp transaction_start(const transaction *of)
+{
     return of->start;
 }
 
-session_id transaction_session(const transaction *of) {
+session_id transaction_session(const transaction *of)
+{
     return of->session;
 }
 
-schema_version transaction_schema_version(const transaction *of) {
+schema_version transaction_schema_version(const transaction *of)
+{
     return of->version;
 }
 
-uint32_t transaction_write_count(const transaction *of) {
+uint32_t transaction_write_count(const transaction *of)
+{
     return of->writes.count;
 }
 
-void transaction_release(transaction *of) {
+void transaction_release(transaction *of)
+{
     if (of == NULL) {
         return;
     }
@@ -48,26 +55,30 @@ void transaction_release(transaction *of) {
     sb_free(of);
 }
 
-/* ------------------------------------------------------------------------------------------- writes */
+/* --------------------------------------------------------------------------------------- writes */
 
-void transaction_put(transaction *of, slice key, slice value) {
+void transaction_put(transaction *of, slice key, slice value)
+{
     sb_assert(!of->ended);
     write_set_add(&of->writes, MUTATION_PUT, key, value);
 }
 
-void transaction_delete(transaction *of, slice key) {
+void transaction_delete(transaction *of, slice key)
+{
     sb_assert(!of->ended);
     write_set_add(&of->writes, MUTATION_DELETE, key, (slice){0});
 }
 
-void transaction_lock(transaction *of, slice key) {
+void transaction_lock(transaction *of, slice key)
+{
     sb_assert(!of->ended);
     write_set_add(&of->writes, MUTATION_LOCK, key, (slice){0});
 }
 
-/* -------------------------------------------------------------------------------------------- reads */
+/* ---------------------------------------------------------------------------------------- reads */
 
-engine_status transaction_read(transaction *of, slice key, buffer *value, sb_scope *scope) {
+engine_status transaction_read(transaction *of, slice key, buffer *value, sb_scope *scope)
+{
     const buffered_write *own = write_set_find(&of->writes, key);
     if (own != NULL && own->kind == MUTATION_DELETE) {
         return ENGINE_NOT_FOUND;
@@ -80,7 +91,8 @@ engine_status transaction_read(transaction *of, slice key, buffer *value, sb_sco
     return cluster_read(of->cluster, of->start, key, value, scope);
 }
 
-engine_status transaction_get(transaction *of, slice key, slice *value, sb_scope *scope) {
+engine_status transaction_get(transaction *of, slice key, slice *value, sb_scope *scope)
+{
     buffer bytes;
     buffer_init(&bytes);
     const engine_status status = transaction_read(of, key, &bytes, scope);
@@ -99,7 +111,8 @@ typedef struct overlay {
 } overlay;
 
 /* The next pair that the transaction sees; false at the end. */
-static bool overlay_next(overlay *of, pair *next) {
+static bool overlay_next(overlay *of, pair *next)
+{
     while (of->pair < of->stored->count || of->low < of->high) {
         const pair *stored = of->pair < of->stored->count ? &of->stored->pairs[of->pair] : NULL;
         const buffered_write *write = of->low < of->high ? &of->writes->items[of->low] : NULL;
@@ -124,7 +137,8 @@ static bool overlay_next(overlay *of, pair *next) {
 }
 
 /* Add one pair to a list whose bytes and pairs have room for it. */
-static void append_pair(pair_list *into, pair one) {
+static void append_pair(pair_list *into, pair one)
+{
     unsigned char *bytes = buffer_extend(&into->bytes, (size_t)one.key.size + one.value.size);
     memcpy(bytes, one.key.data, one.key.size);
     if (one.value.size > 0) {
@@ -135,7 +149,9 @@ static void append_pair(pair_list *into, pair one) {
 }
 
 /* Replace what storage has by what the transaction sees. */
-static void lay_over(const write_set *writes, uint32_t low, uint32_t high, uint32_t limit, pair_list *found) {
+static void lay_over(const write_set *writes, uint32_t low, uint32_t high, uint32_t limit,
+                     pair_list *found)
+{
     size_t room = found->bytes.size;
     for (uint32_t i = low; i < high; i++) {
         room += (size_t)writes->items[i].key_size + writes->items[i].value_size;
@@ -161,15 +177,18 @@ static void lay_over(const write_set *writes, uint32_t low, uint32_t high, uint3
     *found = seen;
 }
 
-engine_status transaction_scan(transaction *of, slice start, slice end, uint32_t limit, pair_list *found,
-                               sb_scope *scope) {
-    const engine_status status = cluster_scan(of->cluster, of->start, start, end, limit, found, scope);
+engine_status transaction_scan(transaction *of, slice start, slice end, uint32_t limit,
+                               pair_list *found, sb_scope *scope)
+{
+    const engine_status status =
+        cluster_scan(of->cluster, of->start, start, end, limit, found, scope);
     if (status != ENGINE_OK) {
         return status;
     }
     const slice seen_end = found->more ? buffer_slice(&found->next) : end;
     const uint32_t low = write_set_seek(&of->writes, start);
-    const uint32_t high = seen_end.size == 0 ? of->writes.count : write_set_seek(&of->writes, seen_end);
+    const uint32_t high =
+        seen_end.size == 0 ? of->writes.count : write_set_seek(&of->writes, seen_end);
     if (low < high) {
         lay_over(&of->writes, low, high, limit, found);
     }

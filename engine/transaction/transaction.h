@@ -1,13 +1,15 @@
 /*
- * Transactions over the cluster: snapshot reads and Percolator's two-phase commit, from the client's side.
+ * Transactions over the cluster: snapshot reads and Percolator's two-phase commit, from the
+ * client's side.
  *
- * A `cluster` is a server's view of the storage service: its exchange, the placement endpoints, a cache of the
- * region map, and the server's session.  It outlives its transactions.  A `transaction` reads at one
- * timestamp, buffers its writes in this node's heap, and ends in exactly one call of
- * transaction_commit or transaction_rollback, followed by transaction_release.
+ * A `cluster` is a server's view of the storage service: its exchange, the placement endpoints, a
+ * cache of the region map, and the server's session.  It outlives its transactions.  A
+ * `transaction` reads at one timestamp, buffers its writes in this node's heap, and ends in exactly
+ * one call of transaction_commit or transaction_rollback, followed by transaction_release.
  *
- * Retryable trouble (a lost reply, a stale region, a lock of somebody else, a busy store) is retried in
- * here until the scope ends; it never surfaces as anything but ENGINE_TIMEOUT or ENGINE_CANCELED.
+ * Retryable trouble (a lost reply, a stale region, a lock of somebody else, a busy store) is
+ * retried in here until the scope ends; it never surfaces as anything but ENGINE_TIMEOUT or
+ * ENGINE_CANCELED.
  */
 #ifndef ENGINE_TRANSACTION_TRANSACTION_H
 #define ENGINE_TRANSACTION_TRANSACTION_H
@@ -36,25 +38,26 @@ engine_status engine_scope_status(const sb_scope *scope);
 typedef struct cluster cluster;
 typedef struct transaction transaction;
 
-/* endpoints: addresses of placement, tried in turn; copied.  exchange stays the caller's and must be closed
- * after the cluster. */
+/* endpoints: addresses of placement, tried in turn; copied.  exchange stays the caller's and must
+ * be closed after the cluster. */
 cluster *cluster_open(sb_exchange *exchange, const sb_address *endpoints, uint32_t endpoint_count);
 
-/* Waits, for a bounded time, for the commits and rollbacks that still run in the background, and frees it.  No
- * transaction and no call is left. */
+/* Waits, for a bounded time, for the commits and rollbacks that still run in the background, and
+ * frees it.  No transaction and no call is left. */
 void cluster_close(cluster *of);
 
 /* Who we are to storage: carried by every transaction that begins from now on.  A transaction keeps
- * the session it began with, because with another one its old schema could outlive its fence.  0, the first value: not a
- * server; never fenced. */
+ * the session it began with, because with another one its old schema could outlive its fence.  0,
+ * the first value: not a server; never fenced. */
 void cluster_set_session(cluster *of, session_id session);
 session_id cluster_session(const cluster *of);
 
-/* Storage has refused our present session; nothing we write will be accepted before cluster_set_session. */
+/* Storage has refused our present session; nothing we write will be accepted before
+ * cluster_set_session. */
 bool cluster_fenced(const cluster *of);
 
-/* The hook is called once for a session that storage refuses, by whichever task met it; it must not wait (wake a
- * task of the server's).  NULL: none. */
+/* The hook is called once for a session that storage refuses, by whichever task met it; it must not
+ * wait (wake a task of the server's).  NULL: none. */
 typedef void cluster_fenced_hook(void *context, session_id refused);
 void cluster_on_fenced(cluster *of, cluster_fenced_hook *hook, void *context);
 
@@ -63,34 +66,37 @@ engine_status cluster_timestamp(cluster *of, timestamp *now, sb_scope *scope);
 engine_status cluster_timestamps(cluster *of, uint32_t count, timestamp *first, sb_scope *scope);
 
 /* A transaction reading at a fresh timestamp.  version travels with its prewrites and commits. */
-engine_status transaction_begin(cluster *of, schema_version version, transaction **begun, sb_scope *scope);
+engine_status transaction_begin(cluster *of, schema_version version, transaction **begun,
+                                sb_scope *scope);
 timestamp transaction_start(const transaction *of);
 session_id transaction_session(const transaction *of);
 schema_version transaction_schema_version(const transaction *of);
 uint32_t transaction_write_count(const transaction *of); /* keys buffered */
 void transaction_release(transaction *of);               /* after commit or rollback */
 
-/* Reads see the transaction's own writes.  *value is the caller's to free (.data).  read: the same into a buffer,
- * which is cleared first. */
+/* Reads see the transaction's own writes.  *value is the caller's to free (.data).  read: the same
+ * into a buffer, which is cleared first. */
 engine_status transaction_get(transaction *of, slice key, slice *value, sb_scope *scope);
 engine_status transaction_read(transaction *of, slice key, buffer *value, sb_scope *scope);
 
-/* Put and delete are buffered (bytes copied); lock writes nothing but makes the commit conflict with any other that
- * writes or locks the key after our start.  The last call for a key wins, but a lock never takes a put or delete
- * back.  The first key put or deleted is the primary: let it be one that lives as long as the transaction's effect
- * matters (a row, a job), never an index entry. */
+/* Put and delete are buffered (bytes copied); lock writes nothing but makes the commit conflict
+ * with any other that writes or locks the key after our start.  The last call for a key wins, but a
+ * lock never takes a put or delete back.  The first key put or deleted is the primary: let it be
+ * one that lives as long as the transaction's effect matters (a row, a job), never an index
+ * entry. */
 void transaction_put(transaction *of, slice key, slice value);
 void transaction_delete(transaction *of, slice key);
 void transaction_lock(transaction *of, slice key);
 
-/* ENGINE_OK: committed at *committed (0 when there was nothing to write; committed may be NULL).  ENGINE_UNKNOWN:
- * see there.  Anything else: it will never be visible.  Locks of other regions than the primary's are
- * committed, and those of a failed commit removed, in the background. */
+/* ENGINE_OK: committed at *committed (0 when there was nothing to write; committed may be NULL).
+ * ENGINE_UNKNOWN: see there.  Anything else: it will never be visible.  Locks of other regions than
+ * the primary's are committed, and those of a failed commit removed, in the background. */
 engine_status transaction_commit(transaction *of, timestamp *committed, sb_scope *scope);
 void transaction_rollback(transaction *of);
 
-/* Pairs of [start, end) in key order at a timestamp, at most limit; *more tells whether the range may hold more, and
- * then next (a fresh buffer's bytes) is where to go on.  Does not see buffered writes. */
+/* Pairs of [start, end) in key order at a timestamp, at most limit; *more tells whether the range
+ * may hold more, and then next (a fresh buffer's bytes) is where to go on.  Does not see buffered
+ * writes. */
 typedef struct pair {
     slice key, value;
 } pair;
@@ -101,14 +107,15 @@ typedef struct pair_list {
     buffer bytes; /* what the pairs point into */
     buffer next;
 } pair_list;
-engine_status cluster_scan(cluster *of, timestamp at, slice start, slice end, uint32_t limit, pair_list *found,
-                           sb_scope *scope);
+engine_status cluster_scan(cluster *of, timestamp at, slice start, slice end, uint32_t limit,
+                           pair_list *found, sb_scope *scope);
 
 /* The same at the transaction's start, with its own writes laid over it. */
-engine_status transaction_scan(transaction *of, slice start, slice end, uint32_t limit, pair_list *found,
-                               sb_scope *scope);
+engine_status transaction_scan(transaction *of, slice start, slice end, uint32_t limit,
+                               pair_list *found, sb_scope *scope);
 
-/* *found holds something to release only after ENGINE_OK; releasing an all-zero or released one is allowed. */
+/* *found holds something to release only after ENGINE_OK; releasing an all-zero or released one is
+ * allowed. */
 void pair_list_release(pair_list *of);
 
 /* The value of a key at a timestamp (TIMESTAMP_MAX: the latest commit). */

@@ -8,7 +8,8 @@
 
 #define BATCH_BYTES_MAX ((size_t)256 << 10)
 
-void write_set_release(write_set *of) {
+void write_set_release(write_set *of)
+{
     for (uint32_t i = 0; i < of->count; i++) {
         sb_free(of->items[i].bytes);
     }
@@ -16,7 +17,8 @@ void write_set_release(write_set *of) {
     *of = (write_set){0};
 }
 
-uint32_t write_set_seek(const write_set *of, slice key) {
+uint32_t write_set_seek(const write_set *of, slice key)
+{
     uint32_t low = 0, high = of->count; /* everything below low is less, from high on not less */
     while (low < high) {
         const uint32_t middle = low + (high - low) / 2;
@@ -29,13 +31,15 @@ uint32_t write_set_seek(const write_set *of, slice key) {
     return low;
 }
 
-const buffered_write *write_set_find(const write_set *of, slice key) {
+const buffered_write *write_set_find(const write_set *of, slice key)
+{
     const uint32_t at = write_set_seek(of, key);
     const bool found = at < of->count && slice_equal(write_key(&of->items[at]), key);
     return found ? &of->items[at] : NULL;
 }
 
-static unsigned char *join(slice key, slice value) {
+static unsigned char *join(slice key, slice value)
+{
     unsigned char *bytes = sb_alloc((size_t)key.size + value.size);
     memcpy(bytes, key.data, key.size);
     if (value.size > 0) {
@@ -44,7 +48,8 @@ static unsigned char *join(slice key, slice value) {
     return bytes;
 }
 
-void write_set_add(write_set *of, mutation_kind kind, slice key, slice value) {
+void write_set_add(write_set *of, mutation_kind kind, slice key, slice value)
+{
     sb_assert(key.size > 0 && key.size <= KEY_SIZE_MAX);
     sb_assert_op(value.size, <=, VALUE_SIZE_MAX);
     const uint32_t at = write_set_seek(of, key);
@@ -76,7 +81,8 @@ void write_set_add(write_set *of, mutation_kind kind, slice key, slice value) {
                                      .primary = primary};
 }
 
-uint32_t write_set_primary(const write_set *of) {
+uint32_t write_set_primary(const write_set *of)
+{
     sb_assert_op(of->count, >, 0);
     for (uint32_t i = 0; i < of->count; i++) {
         if (of->items[i].primary) {
@@ -86,11 +92,13 @@ uint32_t write_set_primary(const write_set *of) {
     return 0;
 }
 
-static size_t write_size(const buffered_write *of) {
+static size_t write_size(const buffered_write *of)
+{
     return (size_t)of->key_size + of->value_size + 16;
 }
 
-batch write_set_batch(const write_set *of, const region_description *region, uint32_t anchor) {
+batch write_set_batch(const write_set *of, const region_description *region, uint32_t anchor)
+{
     sb_assert(key_in_range(write_key(&of->items[anchor]), region->start, region->end));
     batch cut = {anchor, anchor + 1};
     size_t size = write_size(&of->items[anchor]);
@@ -105,7 +113,8 @@ batch write_set_batch(const write_set *of, const region_description *region, uin
     return cut;
 }
 
-uint32_t write_set_at_stage(const write_set *of, write_stage stage) {
+uint32_t write_set_at_stage(const write_set *of, write_stage stage)
+{
     uint32_t i = 0;
     while (i < of->count && of->items[i].stage != stage) {
         i++;

@@ -1,8 +1,8 @@
 /*
  * Inside engine/transaction: the writes of one transaction, in key order.
  *
- * A region holds a contiguous range of keys, so what a request to one region carries is a contiguous
- * range of this array: a batch.
+ * A region holds a contiguous range of keys, so what a request to one region carries is a
+ * contiguous range of this array: a batch.
  */
 #ifndef ENGINE_TRANSACTION_WRITES_H
 #define ENGINE_TRANSACTION_WRITES_H
@@ -36,11 +36,13 @@ typedef struct batch {
     uint32_t low, high;
 } batch;
 
-static inline slice write_key(const buffered_write *of) {
+static inline slice write_key(const buffered_write *of)
+{
     return (slice){of->bytes, of->key_size};
 }
 
-static inline slice write_value(const buffered_write *of) {
+static inline slice write_value(const buffered_write *of)
+{
     return (slice){of->bytes + of->key_size, of->value_size};
 }
 
@@ -58,8 +60,8 @@ void write_set_add(write_set *of, mutation_kind kind, slice key, slice value);
 /* The write whose lock decides: the first one put or deleted, else the first locked. */
 uint32_t write_set_primary(const write_set *of);
 
-/* The writes around `anchor` that lie in the region, cut so that one message can carry them; the anchor is
- * always among them. */
+/* The writes around `anchor` that lie in the region, cut so that one message can carry them; the
+ * anchor is always among them. */
 batch write_set_batch(const write_set *of, const region_description *region, uint32_t anchor);
 
 /* The first write at this stage; count when there is none. */

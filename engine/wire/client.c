@@ -17,38 +17,45 @@ static const char *const refusal_texts[] = {
 #undef REFUSAL
 };
 
-const char *refusal_text(refusal reason) {
+const char *refusal_text(refusal reason)
+{
     sb_assert_op(reason, <, REFUSAL_COUNT);
     return refusal_texts[reason];
 }
 
-const char *execute_outcome_text(execute_outcome outcome) {
+const char *execute_outcome_text(execute_outcome outcome)
+{
     sb_assert_op(outcome, <, OUTCOME_COUNT);
     return outcome_texts[outcome];
 }
 
-const char *statement_kind_text(statement_kind kind) {
+const char *statement_kind_text(statement_kind kind)
+{
     sb_assert_op(kind, <, STATEMENT_KIND_COUNT);
     return statement_texts[kind];
 }
 
 /* A number below `bound`, in one byte. */
-static uint8_t take_below(cursor *from, uint32_t bound) {
+static uint8_t take_below(cursor *from, uint32_t bound)
+{
     const uint8_t value = cursor_u8(from);
     from->failed |= value >= bound;
     return from->failed ? 0 : value;
 }
 
-static void add_i64(buffer *into, int64_t value) {
+static void add_i64(buffer *into, int64_t value)
+{
     buffer_add_u64(into, (uint64_t)value);
 }
 
-static int64_t take_i64(cursor *from) {
+static int64_t take_i64(cursor *from)
+{
     return (int64_t)cursor_u64(from);
 }
 
 /* The count of a list; the list cannot have more elements than bytes are left. */
-static uint32_t take_count(cursor *from, uint32_t count_max) {
+static uint32_t take_count(cursor *from, uint32_t count_max)
+{
     const uint32_t count = cursor_u32(from);
     if (from->failed || count > count_max || count > (size_t)(from->end - from->at)) {
         from->failed = true;
@@ -57,17 +64,20 @@ static uint32_t take_count(cursor *from, uint32_t count_max) {
     return count;
 }
 
-/* -------------------------------------------------------------------------------------------- requests */
+/* ------------------------------------------------------------------------------------- requests */
 
-static bool has_k(statement_kind kind) {
+static bool has_k(statement_kind kind)
+{
     return kind == STATEMENT_INSERT || kind == STATEMENT_UPDATE || kind == STATEMENT_READ_INDEX;
 }
 
-static bool has_c(statement_kind kind) {
+static bool has_c(statement_kind kind)
+{
     return kind == STATEMENT_INSERT || kind == STATEMENT_UPDATE;
 }
 
-static void add_statement(buffer *into, const statement *one) {
+static void add_statement(buffer *into, const statement *one)
+{
     buffer_add_u8(into, (uint8_t)one->kind);
     buffer_add_u32(into, one->think_ms);
     add_i64(into, one->id);
@@ -85,7 +95,8 @@ static void add_statement(buffer *into, const statement *one) {
     }
 }
 
-static void take_statement(cursor *from, statement *one) {
+static void take_statement(cursor *from, statement *one)
+{
     *one = (statement){.kind = (statement_kind)take_below(from, STATEMENT_KIND_COUNT)};
     one->think_ms = cursor_u32(from);
     one->id = take_i64(from);
@@ -103,7 +114,8 @@ static void take_statement(cursor *from, statement *one) {
     }
 }
 
-void execute_request_encode(const execute_request *from, buffer *into) {
+void execute_request_encode(const execute_request *from, buffer *into)
+{
     sb_assert_op(from->statement_count, <=, STATEMENTS_MAX);
     buffer_add_u64(into, from->session);
     buffer_add_u64(into, from->number);
@@ -115,7 +127,8 @@ void execute_request_encode(const execute_request *from, buffer *into) {
     }
 }
 
-bool execute_request_decode(slice from, execute_request *into) {
+bool execute_request_decode(slice from, execute_request *into)
+{
     cursor at = cursor_of(from);
     *into = (execute_request){0};
     into->session = cursor_u64(&at);
@@ -132,14 +145,16 @@ bool execute_request_decode(slice from, execute_request *into) {
     return cursor_finished(&at);
 }
 
-void execute_request_release(execute_request *of) {
+void execute_request_release(execute_request *of)
+{
     sb_free(of->statements);
     *of = (execute_request){0};
 }
 
-/* --------------------------------------------------------------------------------------------- replies */
+/* -------------------------------------------------------------------------------------- replies */
 
-static void add_result(buffer *into, const statement_result *one) {
+static void add_result(buffer *into, const statement_result *one)
+{
     buffer_add_u8(into, (uint8_t)one->kind);
     if (one->kind == RESULT_ROW) {
         add_i64(into, one->k);
@@ -155,7 +170,8 @@ static void add_result(buffer *into, const statement_result *one) {
     }
 }
 
-static void take_ids(cursor *from, statement_result *one) {
+static void take_ids(cursor *from, statement_result *one)
+{
     one->id_more = take_below(from, 2) == 1;
     const uint32_t count = take_count(from, RESULT_IDS_MAX);
     if (count == 0) {
@@ -167,7 +183,8 @@ static void take_ids(cursor *from, statement_result *one) {
     }
 }
 
-static void take_result(cursor *from, statement_result *one) {
+static void take_result(cursor *from, statement_result *one)
+{
     *one = (statement_result){.kind = (result_kind)take_below(from, RESULT_KIND_COUNT)};
     if (one->kind == RESULT_ROW) {
         one->k = take_i64(from);
@@ -178,7 +195,8 @@ static void take_result(cursor *from, statement_result *one) {
     }
 }
 
-void execute_reply_encode(const execute_reply *from, buffer *into) {
+void execute_reply_encode(const execute_reply *from, buffer *into)
+{
     sb_assert(from->outcome == OUTCOME_COMMITTED || from->result_count == 0);
     buffer_add_u8(into, (uint8_t)from->outcome);
     buffer_add_u8(into, (uint8_t)from->reason);
@@ -192,7 +210,8 @@ void execute_reply_encode(const execute_reply *from, buffer *into) {
     }
 }
 
-bool execute_reply_decode(slice from, execute_reply *into) {
+bool execute_reply_decode(slice from, execute_reply *into)
+{
     cursor at = cursor_of(from);
     *into = (execute_reply){0};
     into->outcome = (execute_outcome)take_below(&at, OUTCOME_COUNT);
@@ -211,7 +230,8 @@ bool execute_reply_decode(slice from, execute_reply *into) {
     return cursor_finished(&at) && (into->outcome == OUTCOME_COMMITTED || into->result_count == 0);
 }
 
-void execute_reply_release(execute_reply *of) {
+void execute_reply_release(execute_reply *of)
+{
     for (uint32_t i = 0; i < of->result_count; i++) {
         sb_free(of->results[i].ids);
     }

@@ -1,17 +1,19 @@
 /*
- * EXECUTE: a client's transaction, sent to a server as one request and run there as one transaction.
+ * EXECUTE: a client's transaction, sent to a server as one request and run there as one
+ * transaction.
  *
- * At most once.  The network may repeat a request or deliver it late, and a server may have restarted in
- * between; yet a request must not run twice, or its second run could bring a deleted row back.  So a request
- * names the server's session and a number:
+ * At most once.  The network may repeat a request or deliver it late, and a server may have
+ * restarted in between; yet a request must not run twice, or its second run could bring a deleted
+ * row back.  So a request names the server's session and a number:
  *
- * - A server runs only requests that name its present session.  A client that does not know it sends session 0 (a
- *   `connect`), which is always refused, and learns the session from the refusal.  A request that names an
- *   old session may have run under it: the answer is `unknown`, with the new session.
+ * - A server runs only requests that name its present session.  A client that does not know it
+ *   sends session 0 (a `connect`), which is always refused, and learns the session from the
+ *   refusal.  A request that names an old session may have run under it: the answer is `unknown`,
+ *   with the new session.
  * - Numbers of one worker of one client rise (also over restarts of the client: they are taken from
- *   placement's timestamps).  A server remembers the last number of every worker; a request that is not
- *   above it is a repetition or is late, and is dropped without an answer, so that the client can never
- *   take the answer to a repetition for the answer to the first.
+ *   placement's timestamps).  A server remembers the last number of every worker; a request that is
+ *   not above it is a repetition or is late, and is dropped without an answer, so that the client
+ *   can never take the answer to a repetition for the answer to the first.
  */
 #ifndef ENGINE_WIRE_CLIENT_H
 #define ENGINE_WIRE_CLIENT_H
@@ -88,14 +90,15 @@ typedef struct execute_reply {
     execute_outcome outcome;
     refusal reason; /* REFUSAL_NONE unless refused, or unknown for a changed session */
     uint64_t session;
-    uint64_t start, committed; /* timestamps; reads are as of start; committed is 0 when nothing was written */
+    uint64_t start,
+        committed; /* timestamps; reads are as of start; committed is 0 when nothing was written */
     uint64_t schema_version;
     uint32_t result_count;
     statement_result *results;
 } execute_reply;
 
-/* Encode adds to `into`.  Decode allocates the array (and the ids): release it, also after false, which is a
- * message that cannot be.  Slices borrow from the message. */
+/* Encode adds to `into`.  Decode allocates the array (and the ids): release it, also after false,
+ * which is a message that cannot be.  Slices borrow from the message. */
 void execute_request_encode(const execute_request *from, buffer *into);
 bool execute_request_decode(slice from, execute_request *into);
 void execute_request_release(execute_request *of);

@@ -5,9 +5,9 @@
  *   't' u64(table) 'r' i64(handle)                     a row
  *   't' u64(table) 'i' u64(index) values... [i64(handle)]   an index entry
  *
- * Numbers and byte strings are memory-comparable (base/codec.h), so that keys of one kind stand together in
- * the order of their numbers.  Each builder clears `into` first.  Decoders return false on any key of
- * another shape.
+ * Numbers and byte strings are memory-comparable (base/codec.h), so that keys of one kind stand
+ * together in the order of their numbers.  Each builder clears `into` first.  Decoders return false
+ * on any key of another shape.
  */
 #ifndef ENGINE_WIRE_KEYS_H
 #define ENGINE_WIRE_KEYS_H
@@ -15,7 +15,7 @@
 #include "engine/base/bytes.h"
 #include "engine/base/scalars.h"
 
-/* ------------------------------------------------------------------------------------- meta rows */
+/* ------------------------------------------------------------------------------------ meta rows */
 
 void key_owner(buffer *into);
 void key_schema_version(buffer *into);
@@ -31,8 +31,9 @@ void key_subtask(buffer *into, job_id job, uint64_t number);
 void key_subtask_history(buffer *into, job_id job, uint64_t number);
 void key_delete_range(buffer *into, job_id job);
 
-/* Any meta key: the word, then `count` numbers.  With fewer numbers than the rows have it is the prefix of all
- * that begin with these: key_meta(&into, "ack", &job, 1) is the prefix of a job's acknowledgements. */
+/* Any meta key: the word, then `count` numbers.  With fewer numbers than the rows have it is the
+ * prefix of all that begin with these: key_meta(&into, "ack", &job, 1) is the prefix of a job's
+ * acknowledgements. */
 void key_meta(buffer *into, const char *word, const uint64_t *numbers, uint32_t count);
 
 /* True when the key is this word and exactly `count` numbers, which are then in numbers[]. */
@@ -50,10 +51,11 @@ void key_index_prefix(buffer *into, table_id table, index_id index);
 /* values: a cursor left behind the prefix. */
 bool key_index_decode(slice key, table_id *table, index_id *index, cursor *values);
 
-/* ---------------------------------------------------------------------------------------- ranges */
+/* --------------------------------------------------------------------------------------- ranges */
 
-/* The least key greater than every key that begins with this prefix; empty (no end) after 0xff…ff.  Appends nothing
- * to the prefix: `into` is cleared first, and may not be what prefix borrows from. */
+/* The least key greater than every key that begins with this prefix; empty (no end) after 0xff…ff.
+ * Appends nothing to the prefix: `into` is cleared first, and may not be what prefix borrows from.
+ */
 void key_prefix_end(buffer *into, slice prefix);
 
 /* The least key greater than this one: it and a zero byte. */

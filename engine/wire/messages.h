@@ -7,11 +7,11 @@
  *     void X_encode(const X *message, buffer *into);   clears `into` first
  *     bool X_decode(X *message, slice bytes);          false on anything malformed
  *
- * A decoded message borrows from the bytes it was decoded from.  Decoding has looked at every byte: ranges of
- * enumerations, lengths, every element of a list, and that nothing is left over.
+ * A decoded message borrows from the bytes it was decoded from.  Decoding has looked at every byte:
+ * ranges of enumerations, lengths, every element of a list, and that nothing is left over.
  *
- * Lists travel packed: a count and the elements' bytes.  The sender packs into a `packing`; the receiver
- * walks them without allocating:
+ * Lists travel packed: a count and the elements' bytes.  The sender packs into a `packing`; the
+ * receiver walks them without allocating:
  *
  *     packing list;                              for (cursor at = packed_cursor(m.mutations);
  *     packing_init(&list);                            unpack_mutation(&at, &one);) {
@@ -26,7 +26,7 @@
 #include "engine/base/bytes.h"
 #include "engine/base/scalars.h"
 
-/* --------------------------------------------------------------------------------------- methods */
+/* -------------------------------------------------------------------------------------- methods */
 
 typedef enum wire_method {
 #define METHOD(name, text) METHOD_##name,
@@ -38,7 +38,7 @@ typedef enum wire_method {
 /* For sb_exchange_open: METHOD_COUNT names. */
 extern const char *const wire_method_names[METHOD_COUNT];
 
-/* ---------------------------------------------------------------------------------------- limits */
+/* --------------------------------------------------------------------------------------- limits */
 
 #define TIMESTAMP_COUNT_MAX 4096u
 #define SCAN_LIMIT_MAX 4096u
@@ -50,7 +50,7 @@ extern const char *const wire_method_names[METHOD_COUNT];
 #define UPLOAD_LIFE (60 * SB_SECOND)
 #define UPLOAD_SIZE_MAX ((uint64_t)16 << 20)
 
-/* ---------------------------------------------------------------------------------- small shapes */
+/* --------------------------------------------------------------------------------- small shapes */
 
 typedef enum reply_status {
 #define REPLY(name, text) REPLY_##name,
@@ -82,15 +82,20 @@ typedef struct region_context {
     region_epoch epoch;
 } region_context;
 
-/* Who writes: storage refuses a session below the least it accepts of that server.  session 0: not a server, never
- * fenced.  version is kept for the record and for oracles. */
+/* Who writes: storage refuses a session below the least it accepts of that server.  session 0: not
+ * a server, never fenced.  version is kept for the record and for oracles. */
 typedef struct writer {
     sb_address server;
     session_id session;
     schema_version version;
 } writer;
 
-typedef enum mutation_kind { MUTATION_PUT, MUTATION_DELETE, MUTATION_LOCK, MUTATION_KIND_COUNT } mutation_kind;
+typedef enum mutation_kind {
+    MUTATION_PUT,
+    MUTATION_DELETE,
+    MUTATION_LOCK,
+    MUTATION_KIND_COUNT
+} mutation_kind;
 
 typedef struct mutation {
     mutation_kind kind;
@@ -98,7 +103,7 @@ typedef struct mutation {
 } mutation;
 
 typedef enum transaction_fate {
-    TRANSACTION_LOCKED,      /* undecided, its lock is alive */
+    TRANSACTION_LOCKED, /* undecided, its lock is alive */
     TRANSACTION_COMMITTED,
     TRANSACTION_ROLLED_BACK, /* for ever */
     TRANSACTION_MISSING,
@@ -118,7 +123,7 @@ typedef struct session_description {
     bool live;
 } session_description;
 
-/* ----------------------------------------------------------------------------------------- lists */
+/* ---------------------------------------------------------------------------------------- lists */
 
 typedef struct packed {
     uint32_t count;
@@ -150,16 +155,16 @@ bool unpack_mutation(cursor *at, mutation *one);
 bool unpack_region(cursor *at, region_description *one);
 bool unpack_session(cursor *at, session_description *one);
 
-/* -------------------------------------------------------------------------------------- messages */
+/* ------------------------------------------------------------------------------------- messages */
 
-#define MESSAGE(message)                                                                                     \
-    typedef struct message message;                                                                          \
-    void message##_encode(const message *from, buffer *into);                                                \
-    bool message##_decode(message *into, slice bytes);                                                       \
+#define MESSAGE(message)                                                                           \
+    typedef struct message message;                                                                \
+    void message##_encode(const message *from, buffer *into);                                      \
+    bool message##_decode(message *into, slice bytes);                                             \
     struct message {
 #define FIELD(type, name) type name;
-#define END(message)                                                                                         \
-    }                                                                                                        \
+#define END(message)                                                                               \
+    }                                                                                              \
     ;
 #include "engine/wire/messages.def"
 #undef MESSAGE
@@ -167,7 +172,8 @@ bool unpack_session(cursor *at, session_description *one);
 #undef END
 
 /* Is the key in [start, end), end empty meaning no end? */
-static inline bool key_in_range(slice key, slice start, slice end) {
+static inline bool key_in_range(slice key, slice start, slice end)
+{
     return slice_compare(key, start) >= 0 && (end.size == 0 || slice_compare(key, end) < 0);
 }
 

@@ -1,6 +1,6 @@
 /*
- * The recurrence of MT19937-64: word k+312 from words k, k+1 and k+156.  The loops are cut where the
- * index wraps, so that none of them needs a remainder.
+ * The recurrence of MT19937-64: word k+312 from words k, k+1 and k+156.  The loops are cut where
+ * the index wraps, so that none of them needs a remainder.
  */
 #include "sim/chance/mersenne.h"
 

@@ -1,6 +1,7 @@
 /*
- * MT19937-64: the 64-bit Mersenne Twister of Nishimura and Matsumoto (2000), with their initialisation from
- * one number.  A draw costs about two nanoseconds; seeding is lazy work of half a microsecond.
+ * MT19937-64: the 64-bit Mersenne Twister of Nishimura and Matsumoto (2000), with their
+ * initialisation from one number.  A draw costs about two nanoseconds; seeding is lazy work of half
+ * a microsecond.
  */
 #ifndef SB_CHANCE_MERSENNE_H
 #define SB_CHANCE_MERSENNE_H
@@ -29,7 +30,8 @@ static inline uint64_t sb_mersenne_draw(sb_mersenne *mersenne)
     return word ^ (word >> 43);
 }
 
-/* A number in [0, bound) without bias: Lemire, "Fast Random Integer Generation in an Interval" (2019). */
+/* A number in [0, bound) without bias: Lemire, "Fast Random Integer Generation in an Interval"
+ * (2019). */
 static inline uint64_t sb_mersenne_bounded(sb_mersenne *mersenne, uint64_t bound)
 {
     __extension__ typedef unsigned __int128 wide;

@@ -1,27 +1,30 @@
 /*
  * Strategies: how choices about order are made.
  *
- * A strategy acts in two places: which of the things that are due at one instant goes next, and how much longer a
- * delivery or a wake-up takes within a bound drawn for the world. Timers and leases keep their meaning.
+ * A strategy acts in two places: which of the things that are due at one instant goes next, and how
+ * much longer a delivery or a wake-up takes within a bound drawn for the world. Timers and leases
+ * keep their meaning.
  *
  *   fifo     no choice at all
  *   random   every order at one instant is equally likely
- *   pct      nodes and tasks have priorities; the highest goes first, the lower their place the later they are served;
- *            at d - 1 drawn steps the running task falls to the bottom (Burckhardt et al., ASPLOS 2010)
- *   pos      everything due gets a fresh random priority and delay (basic POS, Yuan et al., CAV 2018)
- *   starve   one node is served late, for log-uniform intervals (as rr's chaos mode does with threads)
+ *   pct      nodes and tasks have priorities; the highest goes first, the lower their place the
+ * later they are served; at d - 1 drawn steps the running task falls to the bottom (Burckhardt et
+ * al., ASPLOS 2010) pos      everything due gets a fresh random priority and delay (basic POS, Yuan
+ * et al., CAV 2018) starve   one node is served late, for log-uniform intervals (as rr's chaos mode
+ * does with threads)
  */
 #include <string.h>
 
 #include "sim/kernel/kernel.h"
 
-static const char *const names[SB_STRATEGY_COUNT] = {"portfolio", "fifo", "random", "pct-2", "pct-3",
-                                                     "pos",       "starve"};
+static const char *const names[SB_STRATEGY_COUNT] = {"portfolio", "fifo", "random", "pct-2",
+                                                     "pct-3",     "pos",  "starve"};
 
 /* The portfolio: a seed's hash picks a row. */
-static const sb_strategy portfolio[] = {
-    SB_STRATEGY_RANDOM, SB_STRATEGY_RANDOM, SB_STRATEGY_RANDOM, SB_STRATEGY_PCT2,   SB_STRATEGY_PCT3,
-    SB_STRATEGY_POS,    SB_STRATEGY_POS,    SB_STRATEGY_STARVE, SB_STRATEGY_STARVE, SB_STRATEGY_FIFO};
+static const sb_strategy portfolio[] = {SB_STRATEGY_RANDOM, SB_STRATEGY_RANDOM, SB_STRATEGY_RANDOM,
+                                        SB_STRATEGY_PCT2,   SB_STRATEGY_PCT3,   SB_STRATEGY_POS,
+                                        SB_STRATEGY_POS,    SB_STRATEGY_STARVE, SB_STRATEGY_STARVE,
+                                        SB_STRATEGY_FIFO};
 #define PORTFOLIO_SIZE (sizeof(portfolio) / sizeof(portfolio[0]))
 
 const char *sb_strategy_name(sb_strategy strategy)
@@ -78,7 +81,8 @@ void sb_strategy_begin(sb_world *world, sb_strategy strategy)
     }
 }
 
-/* ------------------------------------------------------------------------------------------- picking */
+/* -------------------------------------------------------------------------------------------
+ * picking */
 
 static uint32_t fresh_priority(sb_world *world)
 {
@@ -127,7 +131,8 @@ uint32_t sb_strategy_pick(sb_world *world)
 bool sb_strategy_preempts(sb_world *world)
 {
     sb_task *const task = world->running;
-    if (world->exploration.strategy == SB_STRATEGY_PCT2 || world->exploration.strategy == SB_STRATEGY_PCT3) {
+    if (world->exploration.strategy == SB_STRATEGY_PCT2 ||
+        world->exploration.strategy == SB_STRATEGY_PCT3) {
         sb_due **const ready = world->ready + world->ready_first;
         const uint32_t own = priority_of(world, &task->due);
         for (uint32_t i = 0; i < world->ready_count; i++) {
@@ -152,7 +157,8 @@ void sb_strategy_step(sb_world *world)
     }
 }
 
-/* -------------------------------------------------------------------------------------------- delays */
+/* --------------------------------------------------------------------------------------------
+ * delays */
 
 static sb_duration starve(sb_world *world, sb_node_state *node)
 {
@@ -178,7 +184,9 @@ sb_duration sb_strategy_delay(sb_world *world, sb_node_state *node)
         if (node->priority == 0) {
             node->priority = fresh_priority(world);
         }
-        return node->priority >= 1u << 17 ? 0 : exploration->delay_bound * ((1u << 17) - node->priority) >> 16;
+        return node->priority >= 1u << 17
+                   ? 0
+                   : exploration->delay_bound * ((1u << 17) - node->priority) >> 16;
     case SB_STRATEGY_POS:
         return sb_choose_at(world, node, SB_STREAM_EXTRA_DELAY, exploration->delay_bound);
     case SB_STRATEGY_STARVE:

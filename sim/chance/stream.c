@@ -1,10 +1,11 @@
 /*
  * Named streams of choices.
  *
- * A stream belongs to a node and a purpose; its generator is seeded by XXH3 of its name under the world's seed
- * when it is first drawn from, so that a new draw in one place shifts no other. A tape notes the choices that
- * were not 0, keyed by stream and ordinal; a world that follows a tape answers 0 where the tape says nothing, and
- * takes a value that is out of bounds now (the code has changed) as 0 too.
+ * A stream belongs to a node and a purpose; its generator is seeded by XXH3 of its name under the
+ * world's seed when it is first drawn from, so that a new draw in one place shifts no other. A tape
+ * notes the choices that were not 0, keyed by stream and ordinal; a world that follows a tape
+ * answers 0 where the tape says nothing, and takes a value that is out of bounds now (the code has
+ * changed) as 0 too.
  */
 #include <stdio.h>
 #include <stdlib.h>

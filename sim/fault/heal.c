@@ -1,6 +1,6 @@
 /*
- * The heal: from here on the world is deterministic. Every choice is 0, nothing is lost or late, what was blocked is
- * open, what stood still goes on, what was down boots.
+ * The heal: from here on the world is deterministic. Every choice is 0, nothing is lost or late,
+ * what was blocked is open, what stood still goes on, what was down boots.
  */
 #include <string.h>
 

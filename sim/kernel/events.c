@@ -1,7 +1,8 @@
 /*
  * The slow side of recording: a full batch, a mark, a break, a bound.
  *
- * `halt` is the nearest step at which any of them wants attention, so that the fast side needs one compare.
+ * `halt` is the nearest step at which any of them wants attention, so that the fast side needs one
+ * compare.
  */
 #include <signal.h>
 
@@ -34,7 +35,8 @@ static sb_step least(sb_step left, sb_step right)
     return left < right ? left : right;
 }
 
-/* Steps are never at the batch's middle when its digest is marked, so equal runs have equal batches. */
+/* Steps are never at the batch's middle when its digest is marked, so equal runs have equal
+ * batches. */
 static void mark(sb_world *world)
 {
     sb_events_flush(world);

@@ -1,6 +1,6 @@
 /*
- * Preparing a fresh stack for the switch in fiber.S; where that has no code for the machine, the same two
- * functions on top of ucontext.
+ * Preparing a fresh stack for the switch in fiber.S; where that has no code for the machine, the
+ * same two functions on top of ucontext.
  */
 #include "sim/kernel/fiber.h"
 

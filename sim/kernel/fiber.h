@@ -1,10 +1,10 @@
 /*
  * Switching between stacks.
  *
- * sb_fiber_switch saves the registers that the calling convention keeps, leaves the stack pointer in *save,
- * and goes on where `to` was saved.  A fresh stack is prepared so that the first switch to it calls
- * entry() with nothing below it, where unwinders stop.  x86-64 and aarch64 have their own few
- * instructions (fiber.S); elsewhere ucontext does it, slowly (fiber_ucontext.c).
+ * sb_fiber_switch saves the registers that the calling convention keeps, leaves the stack pointer
+ * in *save, and goes on where `to` was saved.  A fresh stack is prepared so that the first switch
+ * to it calls entry() with nothing below it, where unwinders stop.  x86-64 and aarch64 have their
+ * own few instructions (fiber.S); elsewhere ucontext does it, slowly (fiber_ucontext.c).
  */
 #ifndef SB_KERNEL_FIBER_H
 #define SB_KERNEL_FIBER_H

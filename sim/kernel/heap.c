@@ -11,7 +11,7 @@ typedef struct sb_free_block {
 /* Up to 1,024 bytes in steps of 16, then four classes for each doubling. */
 static inline unsigned class_of(size_t size)
 {
-    if (size <= 1024) {
+    if (__builtin_expect(size <= 1024, 1)) {
         return size == 0 ? 0 : (unsigned)((size - 1) >> 4);
     }
     const unsigned log = 63u - (unsigned)__builtin_clzll(size - 1); /* 10 for 1,025 .. 2,048 */
@@ -21,13 +21,14 @@ static inline unsigned class_of(size_t size)
 static inline size_t class_size(unsigned class)
 {
     if (class < 64) {
-        return ((size_t)class + 1) << 4;
+        return ((size_t) class + 1) << 4;
     }
     const unsigned log = 10 + (class - 64) / 4;
     return ((size_t)1 << log) + (((size_t)(class - 64) % 4 + 1) << (log - 2));
 }
 
-void sb_heap_init(sb_heap *heap, void *start, size_t size, const char *owner, uint8_t fill, bool permute)
+void sb_heap_init(sb_heap *heap, void *start, size_t size, const char *owner, uint8_t fill,
+                  bool permute)
 {
     heap->start = start;
     heap->high = start;
@@ -66,7 +67,7 @@ SB_NO_SANITIZE static sb_heap_block *carve(sb_heap *heap, unsigned class)
     SB_UNPOISON(at, wanted);
     if (heap->permute) {
         sb_heap_block *const spare = (sb_heap_block *)at;
-        *spare = (sb_heap_block){0, (uint16_t)class, SB_BLOCK_FREE, NULL};
+        *spare = (sb_heap_block){0, (uint16_t) class, SB_BLOCK_FREE, NULL};
         sb_free_block *const link = (sb_free_block *)(spare + 1);
         link->next = heap->free[class];
         heap->free[class] = link;
@@ -76,7 +77,7 @@ SB_NO_SANITIZE static sb_heap_block *carve(sb_heap *heap, unsigned class)
     return (sb_heap_block *)at;
 }
 
-SB_NO_SANITIZE void *sb_heap_alloc(sb_heap *heap, size_t size, const char *place)
+SB_NO_SANITIZE static inline void *take(sb_heap *heap, size_t size, const char *place)
 {
     const unsigned class = class_of(size);
     if (size > UINT32_MAX || heap->live_bytes + size > heap->limit) {
@@ -95,7 +96,7 @@ SB_NO_SANITIZE void *sb_heap_alloc(sb_heap *heap, size_t size, const char *place
         }
     }
     block->size = (uint32_t)size;
-    block->class = (uint16_t)class;
+    block->class = (uint16_t) class;
     block->state = SB_BLOCK_LIVE;
     block->place = place;
     heap->live_bytes += size;
@@ -103,10 +104,23 @@ SB_NO_SANITIZE void *sb_heap_alloc(sb_heap *heap, size_t size, const char *place
     if (heap->live_bytes > heap->peak) {
         heap->peak = heap->live_bytes;
     }
-    void *const bytes = block + 1;
-    memset(bytes, heap->fill, size);
-    SB_POISON((unsigned char *)bytes + size, class_size(class) - size);
-    SB_UNDEFINED(bytes, size);
+    SB_POISON((unsigned char *)(block + 1) + size, class_size(class) - size);
+    SB_UNDEFINED(block + 1, size);
+    return block + 1;
+}
+
+void *sb_heap_alloc_bare(sb_heap *heap, size_t size, const char *place)
+{
+    return take(heap, size, place);
+}
+
+void *sb_heap_alloc(sb_heap *heap, size_t size, const char *place)
+{
+    void *const bytes = take(heap, size, place);
+    if (bytes != NULL) {
+        memset(bytes, heap->fill, size);
+        SB_UNDEFINED(bytes, size);
+    }
     return bytes;
 }
 
@@ -154,7 +168,8 @@ void *sb_heap_realloc(sb_heap *heap, void *bytes, size_t size, const char *place
     return fresh;
 }
 
-SB_NO_SANITIZE const sb_heap_block *sb_heap_next_live(const sb_heap *heap, const sb_heap_block *from)
+SB_NO_SANITIZE const sb_heap_block *sb_heap_next_live(const sb_heap *heap,
+                                                      const sb_heap_block *from)
 {
     const unsigned char *at = heap->start;
     if (from != NULL) {

@@ -3,18 +3,20 @@
  *
  * Everything of a world lives in one mapping:
  *
- *   base                                                                      (guards between all ranges)
- *   | kernel range: struct sb_world, then the kernel's heap | disk heap | stacks | node heaps 0..63 |
+ *   base                                                                      (guards between all
+ * ranges) | kernel range: struct sb_world, then the kernel's heap | disk heap | stacks | node heaps
+ * 0..63 |
  *
- * A task is a fiber with a fixed lane: lane i owns stack i.  When a task must wait it calls sb_block, which runs
- * the scheduler on the waiting task's own stack and switches straight to the next task; the host's stack is entered
- * only when the world stops.
+ * A task is a fiber with a fixed lane: lane i owns stack i.  When a task must wait it calls
+ * sb_block, which runs the scheduler on the waiting task's own stack and switches straight to the
+ * next task; the host's stack is entered only when the world stops.
  *
- * Things that are due are `sb_due`, embedded in what they belong to (task, message, action), in the kernel's
- * heap.  Those of a later instant are in the queue; those of this instant are in the ready list, and where there
- * are several the strategy picks.
+ * Things that are due are `sb_due`, embedded in what they belong to (task, message, action), in the
+ * kernel's heap.  Those of a later instant are in the queue; those of this instant are in the ready
+ * list, and where there are several the strategy picks.
  *
- *   sb_send -> message.due in queue -> instant comes -> deliver -> mailbox, wake receiver -> ready -> run
+ *   sb_send -> message.due in queue -> instant comes -> deliver -> mailbox, wake receiver -> ready
+ * -> run
  */
 #ifndef SB_KERNEL_KERNEL_H
 #define SB_KERNEL_KERNEL_H
@@ -52,7 +54,8 @@ typedef enum sb_due_type {
     SB_DUE_TASK,    /* a task that may run */
     SB_DUE_TIMER,   /* the deadline of a task that waits; its `timer` */
     SB_DUE_MESSAGE, /* a message that arrives */
-    SB_DUE_ACTION   /* a completion of the machine: act(world, action); must not end tasks of its own stack */
+    SB_DUE_ACTION /* a completion of the machine: act(world, action); must not end tasks of its own
+                     stack */
 } sb_due_type;
 
 typedef struct sb_due {
@@ -90,33 +93,34 @@ typedef enum sb_wait_kind {
 extern const char *const sb_wait_names[SB_WAIT_KIND_COUNT];
 
 typedef struct sb_task {
-    sb_due due;   /* type TASK: it may run */
-    sb_due timer; /* type TIMER: at most one key in the queue, used again while it is early enough */
+    sb_due due; /* type TASK: it may run */
+    sb_due
+        timer; /* type TIMER: at most one key in the queue, used again while it is early enough */
     void *stack_pointer;
     struct sb_node_state *node;
-    uint16_t lane;     /* 1 .. SB_TASK_MAX; also the number of its stack */
+    uint16_t lane; /* 1 .. SB_TASK_MAX; also the number of its stack */
     bool live;
     uint8_t wait_kind; /* what it waits for, while it waits */
     sb_status wake_status;
-    struct sb_task **queue;          /* the wait list it is in; NULL: none */
+    struct sb_task **queue;                      /* the wait list it is in; NULL: none */
     struct sb_task *queue_next, *queue_previous; /* a ring; the list points at the first */
-    sb_scope *scope;                 /* the scope that bounds the wait */
+    sb_scope *scope;                             /* the scope that bounds the wait */
     struct sb_task *scope_next, **scope_link;
-    sb_time deadline;     /* true time at which the wait ends; SB_FOREVER: none */
-    sb_time timer_at;     /* true time of the key that is in the queue for it */
+    sb_time deadline; /* true time at which the wait ends; SB_FOREVER: none */
+    sb_time timer_at; /* true time of the key that is in the queue for it */
     sb_time wait_since;
     const char *wait_object;
     struct sb_task *wait_holder;
-    void *wait_item;      /* where a channel puts or takes the item */
+    void *wait_item; /* where a channel puts or takes the item */
     sb_address wait_peer;
-    sb_step cause;        /* the event this task's present doing goes back to */
+    sb_step cause; /* the event this task's present doing goes back to */
     sb_task_main *main;
     void *argument;
     sb_wait_group *group; /* counted down when it ends; NULL: none */
     sb_task_main *user_main;
     void *user_argument;
     void (*ended)(struct sb_task *task); /* called on its own stack, last of all; NULL: nothing */
-    struct sb_task *next, **link; /* live tasks of the node, oldest first is the tail */
+    struct sb_task *next, **link;        /* live tasks of the node, oldest first is the tail */
     char name[SB_TASK_NAME_MAX];
     uint64_t name_hash;
 } sb_task;
@@ -124,10 +128,10 @@ typedef struct sb_task {
 /* ------------------------------------------------------------------------------------ messages */
 
 typedef struct sb_packet {
-    sb_due due;          /* node: the receiver */
-    sb_message message;  /* what the program gets to see */
+    sb_due due;                     /* node: the receiver */
+    sb_message message;             /* what the program gets to see */
     struct sb_packet *next, **link; /* in the mailbox, then in the list of held messages */
-    sb_step cause;       /* its send, then its deliver */
+    sb_step cause;                  /* its send, then its deliver */
     uint64_t hash;
     sb_address to;
     bool is_reply;
@@ -141,8 +145,8 @@ typedef enum sb_node_power { SB_NODE_DOWN, SB_NODE_UP } sb_node_power;
 typedef struct sb_choice_stream {
     sb_mersenne mersenne;
     uint64_t name_hash;
-    uint64_t ordinal;    /* of the last choice */
-    size_t tape_next;    /* where to go on looking on the tape */
+    uint64_t ordinal; /* of the last choice */
+    size_t tape_next; /* where to go on looking on the tape */
 } sb_choice_stream;
 
 typedef struct sb_node_state {
@@ -156,9 +160,9 @@ typedef struct sb_node_state {
     sb_scope shutdown;
     sb_packet *mailbox, **mailbox_tail;
     uint32_t mailbox_count;
-    sb_packet *held;             /* messages the program has and has not freed */
+    sb_packet *held; /* messages the program has and has not freed */
     sb_task *receivers;
-    uint64_t peers;              /* nodes that exchanged messages with this incarnation */
+    uint64_t peers; /* nodes that exchanged messages with this incarnation */
     int64_t skew;
     int32_t drift;
     sb_time clock_true, clock_local; /* where the present rate began */
@@ -166,12 +170,12 @@ typedef struct sb_node_state {
     const void *argument;
     size_t argument_size;
     int result;
-    sb_task *down_waiters;       /* the director's tasks that wait for its end */
-    struct sb_disk_state *disk;  /* machine/disk.c; NULL until first used */
-    sb_due **parked;             /* due things of a paused node */
+    sb_task *down_waiters;      /* the director's tasks that wait for its end */
+    struct sb_disk_state *disk; /* machine/disk.c; NULL until first used */
+    sb_due **parked;            /* due things of a paused node */
     uint32_t parked_count, parked_capacity;
     uint64_t name_hash;
-    uint32_t priority;           /* for strategies */
+    uint32_t priority; /* for strategies */
     sb_time starved_until;
     sb_choice_stream *streams[SB_STREAM_COUNT];
     char name[SB_TASK_NAME_MAX], role[SB_TASK_NAME_MAX];
@@ -194,9 +198,9 @@ typedef struct sb_exploration {
     bool delays;             /* extra delays are drawn */
     uint32_t priority_floor; /* PCT: priorities handed out below this at change points */
     uint32_t change_count;
-    sb_step changes[4];      /* PCT: steps at which the running task falls back */
+    sb_step changes[4]; /* PCT: steps at which the running task falls back */
     sb_duration delay_bound;
-    uint8_t victim;          /* STARVE */
+    uint8_t victim; /* STARVE */
     sb_time starve_next;
 } sb_exploration;
 
@@ -204,7 +208,7 @@ struct sb_world {
     /* what every event touches */
     sb_time now;
     sb_step step;
-    sb_step halt;    /* at this step sb_event_slow looks */
+    sb_step halt; /* at this step sb_event_slow looks */
     uint64_t observed;
     sb_task *running; /* NULL while the scheduler decides */
     uint32_t batch_count;
@@ -227,8 +231,8 @@ struct sb_world {
 
     /* ends */
     sb_outcome outcome;
-    void *host_pointer; /* the host's saved stack pointer */
-    void *stop_pointer; /* saved by whoever stopped the world on its stack */
+    void *host_pointer;    /* the host's saved stack pointer */
+    void *stop_pointer;    /* saved by whoever stopped the world on its stack */
     sb_step instant_start; /* step at which this instant began */
     sb_step step_limit, break_at, run_until;
     sb_finding_report finding;
@@ -237,7 +241,7 @@ struct sb_world {
     sb_registers panic_registers;
 
     /* tasks */
-    sb_task *tasks;  /* [SB_TASK_MAX], lane 1 first */
+    sb_task *tasks;     /* [SB_TASK_MAX], lane 1 first */
     uint32_t task_high; /* lanes ever used in this world */
     uint16_t *free_lanes;
     uint32_t free_lane_count;
@@ -275,6 +279,8 @@ struct sb_world {
     sb_witness witness;
     sb_report_observer *report_observer;
     sb_move_observer *move_observer;
+    bool
+        observing; /* an observer runs: it is the director's, on the stack of the task it watches */
     uint64_t *progress;
     sb_universe *universe;
 };
@@ -286,8 +292,9 @@ extern sb_world *sb_current;
 
 void sb_event_slow(sb_world *world);
 
-static inline sb_step sb_event_add(sb_world *world, sb_event_kind kind, unsigned node, uint32_t incarnation,
-                                   unsigned lane, sb_step cause, uint64_t a, uint64_t b, uint64_t c)
+static inline sb_step sb_event_add(sb_world *world, sb_event_kind kind, unsigned node,
+                                   uint32_t incarnation, unsigned lane, sb_step cause, uint64_t a,
+                                   uint64_t b, uint64_t c)
 {
     if (SB_UNLIKELY(world->step >= world->halt)) {
         sb_event_slow(world);
@@ -308,19 +315,22 @@ static inline sb_step sb_event_add(sb_world *world, sb_event_kind kind, unsigned
 }
 
 /* An event of the running task (or, while the scheduler decides, of the director's kernel lane). */
-static inline sb_step sb_event_here(sb_world *world, sb_event_kind kind, uint64_t a, uint64_t b, uint64_t c)
+static inline sb_step sb_event_here(sb_world *world, sb_event_kind kind, uint64_t a, uint64_t b,
+                                    uint64_t c)
 {
     const sb_task *const task = world->running;
     if (SB_UNLIKELY(task == NULL)) {
         return sb_event_add(world, kind, 0, 0, 0, 0, a, b, c);
     }
-    return sb_event_add(world, kind, task->node->number, task->node->incarnation, task->lane, task->cause, a, b, c);
+    return sb_event_add(world, kind, task->node->number, task->node->incarnation, task->lane,
+                        task->cause, a, b, c);
 }
 
 /* Fold a value that door 1 hands to a program into the digest. */
 static inline void sb_observe(sb_world *world, uint64_t value)
 {
-    world->observed = (((world->observed << 5) | (world->observed >> 59)) ^ value) * 0x9E3779B97F4A7C15u;
+    world->observed =
+        (((world->observed << 5) | (world->observed >> 59)) ^ value) * 0x9E3779B97F4A7C15u;
 }
 
 /* The hash that stands for a text in an event; the text is kept when a record is. */
@@ -341,7 +351,8 @@ uint64_t sb_choose_slow(sb_world *world, sb_node_state *node, sb_stream stream, 
 sb_choice_stream *sb_stream_open(sb_world *world, sb_node_state *node, sb_stream stream);
 
 /* One decision in [0, bound), 0 the calm one, drawn from the node's stream of that purpose. */
-static inline uint64_t sb_choose_at(sb_world *world, sb_node_state *node, sb_stream stream, uint64_t bound)
+static inline uint64_t sb_choose_at(sb_world *world, sb_node_state *node, sb_stream stream,
+                                    uint64_t bound)
 {
     if (bound <= 1) {
         return 0;
@@ -355,7 +366,8 @@ static inline uint64_t sb_choose_at(sb_world *world, sb_node_state *node, sb_str
 }
 
 /* True in `rate` of a million; nothing is drawn when the rate is 0. */
-static inline bool sb_chance_at(sb_world *world, sb_node_state *node, sb_stream stream, uint32_t rate)
+static inline bool sb_chance_at(sb_world *world, sb_node_state *node, sb_stream stream,
+                                uint32_t rate)
 {
     return rate != 0 && sb_choose_at(world, node, stream, 1000000) >= 1000000u - rate;
 }
@@ -363,15 +375,17 @@ static inline bool sb_chance_at(sb_world *world, sb_node_state *node, sb_stream 
 /* ----------------------------------------------------------------------------------- strategy */
 
 void sb_strategy_begin(sb_world *world, sb_strategy strategy);
-uint32_t sb_strategy_pick(sb_world *world);              /* an index into the ready list of two or more */
-bool sb_strategy_preempts(sb_world *world);              /* shall another run before this call goes on? */
-sb_duration sb_strategy_delay(sb_world *world, sb_node_state *node); /* extra, for a delivery or wake-up */
-void sb_strategy_step(sb_world *world);                  /* PCT's change points; from sb_event_slow */
+uint32_t sb_strategy_pick(sb_world *world); /* an index into the ready list of two or more */
+bool sb_strategy_preempts(sb_world *world); /* shall another run before this call goes on? */
+sb_duration sb_strategy_delay(sb_world *world,
+                              sb_node_state *node); /* extra, for a delivery or wake-up */
+void sb_strategy_step(sb_world *world);             /* PCT's change points; from sb_event_slow */
 
 /* ----------------------------------------------------------------------------------- scheduler */
 
 /* Memory of the kernel: never NULL (the world ends as `runaway`). */
 void *sb_kernel_alloc(sb_world *world, size_t size);
+void *sb_kernel_alloc_bare(sb_world *world, size_t size);
 void sb_kernel_free(sb_world *world, void *block);
 
 void sb_queue_full(sb_world *world) __attribute__((noreturn, cold));
@@ -405,14 +419,16 @@ static inline void sb_due_at(sb_world *world, sb_due *due, sb_time at)
 }
 
 /* A task of a node, ready to run; name is copied.  It is born of the running task. */
-sb_task *sb_task_start(sb_world *world, sb_node_state *node, sb_task_main *main, void *argument, const char *name,
-                       size_t name_size);
-void sb_task_drop(sb_world *world, sb_task *task); /* it is gone, wherever it waits; not the running one */
+sb_task *sb_task_start(sb_world *world, sb_node_state *node, sb_task_main *main, void *argument,
+                       const char *name, size_t name_size);
+void sb_task_drop(sb_world *world,
+                  sb_task *task); /* it is gone, wherever it waits; not the running one */
 
 void sb_yield_now(sb_world *world);
 void sb_switch_point_slow(sb_world *world);
 
-/* Another task may run first, if the strategy says so.  Every call of door 1 that may switch begins with it. */
+/* Another task may run first, if the strategy says so.  Every call of door 1 that may switch begins
+ * with it. */
 static inline void sb_switch_point(sb_world *world)
 {
     if (SB_UNLIKELY(world->ready_count != 0 && world->exploration.picks)) {
@@ -421,13 +437,14 @@ static inline void sb_switch_point(sb_world *world)
 }
 
 /*
- * Wait.  The running task enters `queue` (NULL: only time or its scope wakes it) and sleeps until sb_wake, its
- * scope's end, or `deadline` (true time; SB_FOREVER: none).  Fill task->wait_peer, wait_holder and wait_item before,
- * when they mean something; they are cleared after.  Returns the status given to sb_wake, SB_TIMEOUT or
- * SB_CANCELED.  A scope that has ended already returns at once.
+ * Wait.  The running task enters `queue` (NULL: only time or its scope wakes it) and sleeps until
+ * sb_wake, its scope's end, or `deadline` (true time; SB_FOREVER: none).  Fill task->wait_peer,
+ * wait_holder and wait_item before, when they mean something; they are cleared after.  Returns the
+ * status given to sb_wake, SB_TIMEOUT or SB_CANCELED.  A scope that has ended already returns at
+ * once.
  */
-sb_status sb_block(sb_world *world, sb_wait_kind kind, const char *object, sb_task **queue, sb_scope *scope,
-                   sb_time deadline);
+sb_status sb_block(sb_world *world, sb_wait_kind kind, const char *object, sb_task **queue,
+                   sb_scope *scope, sb_time deadline);
 
 /* Wake a waiting task: it leaves its wait list and its scope and becomes ready.  Records WAKE. */
 void sb_wake(sb_world *world, sb_task *task, sb_status status);
@@ -444,11 +461,13 @@ void sb_unpark(sb_world *world, sb_node_state *node);
 
 /* ---------------------------------------------------------------------------------------- ends */
 
-/* The world ends here with a finding; called by the task that proves it, or with no task running. */
-void sb_conclude(sb_world *world, sb_finding_kind kind, sb_node_state *node, const char *oracle, const char *text);
-void sb_end_with(sb_world *world, sb_finding_kind kind, sb_node_state *node, const char *oracle, const char *file,
-                 int line, const char *function, const char *format, va_list arguments)
-    __attribute__((noreturn, cold));
+/* The world ends here with a finding; called by the task that proves it, or with no task running.
+ */
+void sb_conclude(sb_world *world, sb_finding_kind kind, sb_node_state *node, const char *oracle,
+                 const char *text);
+void sb_end_with(sb_world *world, sb_finding_kind kind, sb_node_state *node, const char *oracle,
+                 const char *file, int line, const char *function, const char *format,
+                 va_list arguments) __attribute__((noreturn, cold));
 void sb_misuse(sb_world *world, sb_finding_kind kind, const char *oracle, const char *format, ...)
     __attribute__((noreturn, cold, format(printf, 4, 5)));
 
@@ -459,12 +478,15 @@ void sb_stop_here(sb_world *world);
  * Parts of other rooms that kill, boot and heal call. */
 void sb_packet_arrives(sb_world *world, sb_packet *packet);
 void sb_node_state_init(sb_world *world, sb_node number, const char *name, const char *role);
-void sb_disk_crash(sb_world *world, sb_node_state *node);  /* lose, keep or tear what is not synced */
+void sb_disk_crash(sb_world *world,
+                   sb_node_state *node); /* lose, keep or tear what is not synced */
 uint32_t sb_disk_open_count(sb_world *world, sb_node_state *node);
-void sb_disk_close_all(sb_world *world, sb_node_state *node); /* handles of an incarnation that is gone */
-void sb_swarm_heal(sb_world *world);                       /* stop making trouble; undo what lasts */
+void sb_disk_close_all(sb_world *world,
+                       sb_node_state *node); /* handles of an incarnation that is gone */
+void sb_swarm_heal(sb_world *world);         /* stop making trouble; undo what lasts */
 
-/* Count a fault: armed when the world may do it, applied when done, effective where a program gets another value. */
+/* Count a fault: armed when the world may do it, applied when done, effective where a program gets
+ * another value. */
 static inline void sb_fault_armed(sb_world *world, sb_fault fault)
 {
     world->faults[fault].armed = true;

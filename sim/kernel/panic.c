@@ -1,9 +1,10 @@
 /*
  * How a world ends badly: by a finding that a task proves, or by a signal that strikes inside it.
  *
- * Signals are caught on an alternate stack, so that a run-over fiber stack can still be reported. The
- * registers of the place are kept in the world and the fiber's stack is left as it is; unwinding and naming happen
- * later, from the host (verdict/unwind.h). A signal outside of any world is not ours: it takes its default course.
+ * Signals are caught on an alternate stack, so that a run-over fiber stack can still be reported.
+ * The registers of the place are kept in the world and the fiber's stack is left as it is;
+ * unwinding and naming happen later, from the host (verdict/unwind.h). A signal outside of any
+ * world is not ours: it takes its default course.
  */
 #define _GNU_SOURCE
 #include <pthread.h>
@@ -22,11 +23,13 @@
 static const int caught[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT};
 #define CAUGHT_COUNT (sizeof(caught) / sizeof(caught[0]))
 
-/* Handlers belong to the process, not to a universe: how many universes are open, and what stood before. */
+/* Handlers belong to the process, not to a universe: how many universes are open, and what stood
+ * before. */
 static unsigned installed;
 static struct sigaction before[CAUGHT_COUNT];
 
-/* ----------------------------------------------------------------------------------------- findings */
+/* -----------------------------------------------------------------------------------------
+ * findings */
 
 /* The place of a fiber that stands still, as its switch has pushed it. */
 void sb_fiber_registers(const void *stack_pointer, sb_registers *registers)
@@ -85,7 +88,8 @@ void sb_conclude(sb_world *world, sb_finding_kind kind, sb_node_state *node, con
         finding->incarnation = node->incarnation;
     }
     finding->time = world->now;
-    finding->step = sb_event_here(world, SB_EVENT_FINDING, kind, sb_text_hash(world, oracle, strlen(oracle)), 0);
+    finding->step = sb_event_here(world, SB_EVENT_FINDING, kind,
+                                  sb_text_hash(world, oracle, strlen(oracle)), 0);
     world->finding_task = world->running;
     world->outcome = SB_OUTCOME_FINDING;
     world->stop = true;
@@ -104,14 +108,16 @@ static void leave(sb_world *world)
     __builtin_trap(); /* an ended world is not entered again */
 }
 
-void sb_end_with(sb_world *world, sb_finding_kind kind, sb_node_state *node, const char *oracle, const char *file,
-                 int line, const char *function, const char *format, va_list arguments)
+void sb_end_with(sb_world *world, sb_finding_kind kind, sb_node_state *node, const char *oracle,
+                 const char *file, int line, const char *function, const char *format,
+                 va_list arguments)
 {
     char text[sizeof(world->finding.text)];
     vsnprintf(text, sizeof(text), format, arguments);
     snprintf(world->finding.file, sizeof(world->finding.file), "%s", file == NULL ? "" : file);
     world->finding.line = line;
-    snprintf(world->finding.function, sizeof(world->finding.function), "%s", function == NULL ? "" : function);
+    snprintf(world->finding.function, sizeof(world->finding.function), "%s",
+             function == NULL ? "" : function);
     sb_conclude(world, kind, node, oracle, text);
     leave(world);
 }
@@ -130,15 +136,16 @@ void sb_finding(sb_world *world, sb_finding_kind kind, const char *oracle, const
     sb_end_with(world, kind, NULL, oracle, NULL, 0, NULL, format, arguments);
 }
 
-void sb_finding_at(sb_world *world, sb_finding_kind kind, sb_node node, const char *oracle, const char *format,
-                   ...)
+void sb_finding_at(sb_world *world, sb_finding_kind kind, sb_node node, const char *oracle,
+                   const char *format, ...)
 {
     va_list arguments;
     va_start(arguments, format);
     sb_end_with(world, kind, world->nodes[node], oracle, NULL, 0, NULL, format, arguments);
 }
 
-/* ------------------------------------------------------------------------------------------ signals */
+/* ------------------------------------------------------------------------------------------
+ * signals */
 
 static void context_registers(const ucontext_t *context, sb_registers *registers)
 {
@@ -204,9 +211,11 @@ static const char *signal_name(int number)
     }
 }
 
-static void conclude_signal(sb_world *world, int number, const siginfo_t *info, const ucontext_t *context)
+static void conclude_signal(sb_world *world, int number, const siginfo_t *info,
+                            const ucontext_t *context)
 {
-    const bool by_access = number == SIGSEGV && (info->si_code == SEGV_MAPERR || info->si_code == SEGV_ACCERR);
+    const bool by_access =
+        number == SIGSEGV && (info->si_code == SEGV_MAPERR || info->si_code == SEGV_ACCERR);
     const uint64_t address = by_access || number == SIGBUS ? (uint64_t)(uintptr_t)info->si_addr : 0;
     char text[128];
     sb_finding_kind kind = SB_FINDING_CRASH;
@@ -255,8 +264,8 @@ sb_stack_bounds sb_host_stack(void)
 
 void sb_panic_install(sb_universe *universe)
 {
-    universe->signal_stack = mmap(NULL, SIGNAL_STACK_SIZE, PROT_READ | PROT_WRITE,
-                                  MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    universe->signal_stack =
+        mmap(NULL, SIGNAL_STACK_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (universe->signal_stack == MAP_FAILED) {
         abort();
     }

@@ -1,14 +1,14 @@
 /*
  * The event queue: a bottom-up binary heap of 16-byte keys.
  *
- * A key is (time, sequence, what): the high word is the instant, the low word holds the sequence number above
- * the place of what is due (its offset in the kernel's range, in units of 16 bytes).  Sequence numbers never
- * repeat in a world, so the order is total and no address decides it.
+ * A key is (time, sequence, what): the high word is the instant, the low word holds the sequence
+ * number above the place of what is due (its offset in the kernel's range, in units of 16 bytes).
+ * Sequence numbers never repeat in a world, so the order is total and no address decides it.
  *
  *   time:64 | sequence:36 | offset:28
  *
- * Pop walks the hole from the root to a leaf, always towards the smaller child and without a branch that
- * could be mispredicted, then sifts the last key up from there (Wegener 1993).
+ * Pop walks the hole from the root to a leaf, always towards the smaller child and without a branch
+ * that could be mispredicted, then sifts the last key up from there (Wegener 1993).
  */
 #ifndef SB_KERNEL_QUEUE_H
 #define SB_KERNEL_QUEUE_H
@@ -35,7 +35,8 @@ static inline bool sb_key_less(const sb_key *left, const sb_key *right)
     return a < b;
 }
 
-/* Through two plain registers: a vector load of a key that was just stored in halves would stall. */
+/* Through two plain registers: a vector load of a key that was just stored in halves would stall.
+ */
 static inline void sb_key_copy(sb_key *to, const sb_key *from)
 {
     uint64_t low = from->low, time = from->time;

@@ -1,5 +1,6 @@
 /*
- * The registers from which a stack is unwound, of a fiber that stands still or of the place of a signal.
+ * The registers from which a stack is unwound, of a fiber that stands still or of the place of a
+ * signal.
  */
 #ifndef SB_KERNEL_REGISTERS_H
 #define SB_KERNEL_REGISTERS_H

@@ -1,6 +1,6 @@
 /*
- * What sanitizers must be told: which bytes are no memory now, which are undefined, and when stacks change.
- * In other builds all of it is nothing.
+ * What sanitizers must be told: which bytes are no memory now, which are undefined, and when stacks
+ * change. In other builds all of it is nothing.
  */
 #ifndef SB_KERNEL_SANITIZER_H
 #define SB_KERNEL_SANITIZER_H

@@ -1,9 +1,9 @@
 /*
  * The scheduler: what is due next, and how tasks wait for it.
  *
- * There is no scheduler task.  A task that must wait decides, on its own stack, who goes on, and switches
- * there; if that is itself, nothing is switched at all.  Where several things are due at one instant the strategy
- * picks; otherwise the queue's order (time, sequence) decides.
+ * There is no scheduler task.  A task that must wait decides, on its own stack, who goes on, and
+ * switches there; if that is itself, nothing is switched at all.  Where several things are due at
+ * one instant the strategy picks; otherwise the queue's order (time, sequence) decides.
  */
 #include <string.h>
 
@@ -11,10 +11,11 @@
 #include "sim/kernel/universe.h"
 
 const char *const sb_wait_names[SB_WAIT_KIND_COUNT] = {
-    "nothing", "sleep",   "mutex",   "condition", "channel-send", "channel-receive",
-    "group",   "message", "reply",   "disk",      "node"};
+    "nothing", "sleep",   "mutex", "condition", "channel-send", "channel-receive",
+    "group",   "message", "reply", "disk",      "node"};
 
-/* ------------------------------------------------------------------------------- stack switching */
+/* ------------------------------------------------------------------------------- stack switching
+ */
 
 static void switch_stacks(sb_world *world, void **save, void *to, sb_task *next, bool ends)
 {
@@ -38,15 +39,18 @@ static void go_to(sb_world *world, sb_task *from, sb_task *task, bool ends)
     void **const save = from == NULL ? &world->host_pointer : &from->stack_pointer;
     world->running = task;
     world->on_host = task == NULL;
-    switch_stacks(world, save, task == NULL ? world->host_pointer : task->stack_pointer, task, ends);
+    switch_stacks(world, save, task == NULL ? world->host_pointer : task->stack_pointer, task,
+                  ends);
 }
 
-/* --------------------------------------------------------------------------------- the ready list */
+/* --------------------------------------------------------------------------------- the ready list
+ */
 
 void sb_ready_push_slow(sb_world *world, sb_due *due)
 {
     if (world->ready_first == 0) {
-        sb_conclude(world, SB_FINDING_RUNAWAY, NULL, "ready list", "too many things are due at one instant");
+        sb_conclude(world, SB_FINDING_RUNAWAY, NULL, "ready list",
+                    "too many things are due at one instant");
         return;
     }
     memmove(world->ready, world->ready + world->ready_first, world->ready_count * sizeof(sb_due *));
@@ -100,7 +104,8 @@ void sb_unpark(sb_world *world, sb_node_state *node)
     node->parked_count = 0;
 }
 
-/* ---------------------------------------------------------------------------------------- waiting */
+/* ---------------------------------------------------------------------------------------- waiting
+ */
 
 static void queue_join(sb_task **queue, sb_task *task)
 {
@@ -185,13 +190,14 @@ void sb_wake(sb_world *world, sb_task *task, sb_status status)
 {
     const sb_task *const waker = world->running;
     const sb_step cause = waker != NULL ? waker->cause : 0;
-    const sb_step step =
-        sb_event_add(world, SB_EVENT_WAKE, task->node->number, task->node->incarnation, task->lane, cause,
-                     waker != NULL ? waker->lane : 0, world->wait_text[task->wait_kind], status);
+    const sb_step step = sb_event_add(
+        world, SB_EVENT_WAKE, task->node->number, task->node->incarnation, task->lane, cause,
+        waker != NULL ? waker->lane : 0, world->wait_text[task->wait_kind], status);
     sb_wake_by(world, task, status, step);
 }
 
-/* --------------------------------------------------------------------------------- what comes next */
+/* --------------------------------------------------------------------------------- what comes next
+ */
 
 static sb_due *due_of_key(sb_world *world, sb_key key)
 {
@@ -245,8 +251,8 @@ static sb_task *timer_fires(sb_world *world, sb_due *due)
         return NULL;
     }
     const sb_step step =
-        sb_event_add(world, SB_EVENT_FIRE, task->node->number, task->node->incarnation, task->lane, task->cause,
-                     world->wait_text[task->wait_kind], task->deadline, 0);
+        sb_event_add(world, SB_EVENT_FIRE, task->node->number, task->node->incarnation, task->lane,
+                     task->cause, world->wait_text[task->wait_kind], task->deadline, 0);
     queue_leave(task);
     scope_leave(task);
     task->wait_kind = SB_WAIT_NONE;
@@ -275,7 +281,8 @@ static sb_task *perform(sb_world *world, sb_due *due)
 
 static void nothing_is_due(sb_world *world)
 {
-    sb_conclude(world, SB_FINDING_DEADLOCK, NULL, "kernel", "nothing can happen any more and tasks still wait");
+    sb_conclude(world, SB_FINDING_DEADLOCK, NULL, "kernel",
+                "nothing can happen any more and tasks still wait");
 }
 
 /* The task that runs next; NULL when the world stops. */
@@ -326,8 +333,8 @@ static void give_way(sb_world *world, sb_task *task, bool ends)
     go_to(world, task, next, ends);
 }
 
-sb_status sb_block(sb_world *world, sb_wait_kind kind, const char *object, sb_task **queue, sb_scope *scope,
-                   sb_time deadline)
+sb_status sb_block(sb_world *world, sb_wait_kind kind, const char *object, sb_task **queue,
+                   sb_scope *scope, sb_time deadline)
 {
     sb_task *const task = world->running;
     if (scope != NULL) {
@@ -374,7 +381,8 @@ void sb_switch_point_slow(sb_world *world)
     }
 }
 
-/* ------------------------------------------------------------------------------------------ tasks */
+/* ------------------------------------------------------------------------------------------ tasks
+ */
 
 static void task_free_lane(sb_world *world, sb_task *task)
 {
@@ -456,8 +464,8 @@ sb_task *sb_task_start(sb_world *world, sb_node_state *node, sb_task_main *main,
     node->tasks_tail = &task->next;
     node->task_count++;
     const sb_step cause = world->running != NULL ? world->running->cause : 0;
-    task->cause = sb_event_add(world, SB_EVENT_SPAWN, node->number, node->incarnation, task->lane, cause,
-                               task->name_hash, task->lane, 0);
+    task->cause = sb_event_add(world, SB_EVENT_SPAWN, node->number, node->incarnation, task->lane,
+                               cause, task->name_hash, task->lane, 0);
     task->stack_pointer = sb_fiber_prepare(sb_stack_top(world->universe, task), task_entry);
     sb_ready_push(world, &task->due);
     return task;
@@ -474,14 +482,15 @@ void sb_task_drop(sb_world *world, sb_task *task)
     task_free_lane(world, task);
 }
 
-/* ------------------------------------------------------------------------------------------- host */
+/* ------------------------------------------------------------------------------------------- host
+ */
 
 void sb_stop_here(sb_world *world)
 {
     sb_task *const task = world->running;
     if (!world->on_host) {
-        switch_stacks(world, task != NULL ? &task->stack_pointer : &world->stop_pointer, world->host_pointer,
-                      NULL, false);
+        switch_stacks(world, task != NULL ? &task->stack_pointer : &world->stop_pointer,
+                      world->host_pointer, NULL, false);
     }
 }
 

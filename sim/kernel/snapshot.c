@@ -1,9 +1,10 @@
 /*
  * Snapshots: a copy of all that a world uses of its mapping.
  *
- * Used are: the world and its tables up to their counts, both kernel heaps and the nodes' heaps up to
- * their bumps, and the live stacks from their saved stack pointers (less a red zone) to their tops. Because the
- * mapping has a fixed place, writing the copy back brings back every task where it stood.
+ * Used are: the world and its tables up to their counts, both kernel heaps and the nodes' heaps up
+ * to their bumps, and the live stacks from their saved stack pointers (less a red zone) to their
+ * tops. Because the mapping has a fixed place, writing the copy back brings back every task where
+ * it stood.
  *
  * Under the address sanitizer the shadow of each piece is copied with it.
  */

@@ -18,9 +18,9 @@ struct sb_universe {
     size_t size;
     uint8_t fill;
     bool permute;
-    sb_world *world;         /* at base */
-    uint32_t stacks_ready;   /* lanes whose guards stand and whose bytes are the fill */
-    uint32_t stacks_dirty;   /* lanes that the last world used */
+    sb_world *world;       /* at base */
+    uint32_t stacks_ready; /* lanes whose guards stand and whose bytes are the fill */
+    uint32_t stacks_dirty; /* lanes that the last world used */
     void *signal_stack;
     sb_stack_bounds host_stack;
 };

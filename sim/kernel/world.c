@@ -8,8 +8,8 @@
  *        + 20 GiB   stacks, each with a guard below
  *        + 24 GiB   node heaps, 1 GiB each, with guards between
  *
- * Nothing is zeroed that a world has not used: the ranges are reserved, touched once, and used again by the next
- * world, still warm.
+ * Nothing is zeroed that a world has not used: the ranges are reserved, touched once, and used
+ * again by the next world, still warm.
  */
 #include <errno.h>
 #include <string.h>
@@ -39,7 +39,8 @@ _Static_assert(SB_STREAM_COUNT <= 16, "at most sixteen purposes");
 
 sb_world *sb_current;
 
-/* ------------------------------------------------------------------------------------- the mapping */
+/* ------------------------------------------------------------------------------------- the mapping
+ */
 
 static bool guard(unsigned char *at, size_t size)
 {
@@ -48,7 +49,8 @@ static bool guard(unsigned char *at, size_t size)
 
 static bool guard_ranges(unsigned char *base)
 {
-    bool stand = guard(base + KERNEL_RANGE, MIB) && guard(base + DISK_HEAP_AT + DISK_RANGE, STACKS_AT - DISK_HEAP_AT - DISK_RANGE);
+    bool stand = guard(base + KERNEL_RANGE, MIB) &&
+                 guard(base + DISK_HEAP_AT + DISK_RANGE, STACKS_AT - DISK_HEAP_AT - DISK_RANGE);
     for (size_t i = 0; i < SB_NODE_COUNT_MAX; i++) {
         stand = stand && guard(base + NODES_AT + i * NODE_STRIDE + SB_NODE_RANGE, MIB);
     }
@@ -95,11 +97,13 @@ void sb_universe_close(sb_universe *universe)
 
 void *sb_node_range(const sb_universe *universe, sb_node node)
 {
-    /* Each starts at another offset, so that the same block of two nodes does not meet in one cache set. */
+    /* Each starts at another offset, so that the same block of two nodes does not meet in one cache
+     * set. */
     return universe->base + NODES_AT + node * NODE_STRIDE + ((size_t)node % 32) * 4160;
 }
 
-/* ----------------------------------------------------------------------------------------- stacks */
+/* ----------------------------------------------------------------------------------------- stacks
+ */
 
 static unsigned char *stack_low(const sb_universe *universe, uint32_t lane)
 {
@@ -114,14 +118,15 @@ sb_stack_bounds sb_stack_of(const sb_universe *universe, const sb_task *task)
     return (sb_stack_bounds){stack_low(universe, task->lane), SB_STACK_SIZE};
 }
 
-/* Tops are staggered by up to 4 KiB: the hot frames of many tasks then lie in different cache sets. */
+/* Tops are staggered by up to 4 KiB: the hot frames of many tasks then lie in different cache sets.
+ */
 void *sb_stack_top(sb_universe *universe, const sb_task *task)
 {
     unsigned char *const low = stack_low(universe, task->lane);
     if (task->lane > universe->stacks_ready) {
         if (!guard(low - SB_STACK_GUARD, SB_STACK_GUARD)) {
-            sb_misuse(universe->world, SB_FINDING_RUNAWAY, "stacks", "no guard for stack %u: %s", task->lane,
-                      strerror(errno));
+            sb_misuse(universe->world, SB_FINDING_RUNAWAY, "stacks", "no guard for stack %u: %s",
+                      task->lane, strerror(errno));
         }
         universe->stacks_ready = task->lane;
     }
@@ -132,8 +137,8 @@ void *sb_stack_top(sb_universe *universe, const sb_task *task)
     return low + SB_STACK_SIZE - ((task->lane * 7u) % 64u) * 64u;
 }
 
-/* What the last world left on its stacks must not be seen by the next: wipe downwards until two pages in a row were
- * never touched (fresh pages read as zero, wiped ones as the fill). */
+/* What the last world left on its stacks must not be seen by the next: wipe downwards until two
+ * pages in a row were never touched (fresh pages read as zero, wiped ones as the fill). */
 SB_NO_SANITIZE static bool page_is(const unsigned char *page, unsigned char value)
 {
     return page[0] == value && memcmp(page, page + 1, 4095) == 0;
@@ -145,7 +150,8 @@ static void wipe_stacks(sb_universe *universe)
         unsigned char *const low = stack_low(universe, lane);
         SB_UNPOISON(low, SB_STACK_SIZE);
         unsigned clean = 0;
-        for (unsigned char *page = low + SB_STACK_SIZE - 4096; page >= low && clean < 2; page -= 4096) {
+        for (unsigned char *page = low + SB_STACK_SIZE - 4096; page >= low && clean < 2;
+             page -= 4096) {
             if (page_is(page, universe->fill)) {
                 clean++;
             } else {
@@ -157,17 +163,33 @@ static void wipe_stacks(sb_universe *universe)
     universe->stacks_dirty = 0;
 }
 
-/* ------------------------------------------------------------------------------------------ memory */
+/* ------------------------------------------------------------------------------------------ memory
+ */
+
+static void kernel_is_full(sb_world *world) __attribute__((noreturn, cold));
+static void kernel_is_full(sb_world *world)
+{
+    if (world->on_host) {
+        abort();
+    }
+    sb_misuse(world, SB_FINDING_RUNAWAY, "kernel memory", "the kernel's heap is full at %llu bytes",
+              (unsigned long long)world->kernel_heap.live_bytes);
+}
 
 void *sb_kernel_alloc(sb_world *world, size_t size)
 {
     void *const block = sb_heap_alloc(&world->kernel_heap, size, "kernel");
     if (SB_UNLIKELY(block == NULL)) {
-        if (world->on_host) {
-            abort();
-        }
-        sb_misuse(world, SB_FINDING_RUNAWAY, "kernel memory", "the kernel's heap is full at %llu bytes",
-                  (unsigned long long)world->kernel_heap.live_bytes);
+        kernel_is_full(world);
+    }
+    return block;
+}
+
+void *sb_kernel_alloc_bare(sb_world *world, size_t size)
+{
+    void *const block = sb_heap_alloc_bare(&world->kernel_heap, size, "kernel");
+    if (SB_UNLIKELY(block == NULL)) {
+        kernel_is_full(world);
     }
     return block;
 }
@@ -181,10 +203,12 @@ void sb_kernel_free(sb_world *world, void *block)
 
 void sb_queue_full(sb_world *world)
 {
-    sb_misuse(world, SB_FINDING_RUNAWAY, "queue", "more than %u things are due later", SB_QUEUE_MAX);
+    sb_misuse(world, SB_FINDING_RUNAWAY, "queue", "more than %u things are due later",
+              SB_QUEUE_MAX);
 }
 
-/* ------------------------------------------------------------------------------------------- reset */
+/* ------------------------------------------------------------------------------------------- reset
+ */
 
 static void *table(unsigned char **at, size_t size)
 {
@@ -211,7 +235,8 @@ static void lay_tables(sb_world *world, sb_universe *universe)
 static void name_waits(sb_world *world)
 {
     for (unsigned kind = 0; kind < SB_WAIT_KIND_COUNT; kind++) {
-        world->wait_text[kind] = sb_text_hash(world, sb_wait_names[kind], strlen(sb_wait_names[kind]));
+        world->wait_text[kind] =
+            sb_text_hash(world, sb_wait_names[kind], strlen(sb_wait_names[kind]));
     }
 }
 
@@ -232,10 +257,10 @@ sb_world *sb_world_reset(sb_universe *universe, const sb_world_options *options,
     world->universe = universe;
     lay_tables(world, universe);
     world->on_host = true;
-    sb_heap_init(&world->kernel_heap, universe->base + KERNEL_HEAP_AT, KERNEL_RANGE - KERNEL_HEAP_AT, "kernel",
+    sb_heap_init(&world->kernel_heap, universe->base + KERNEL_HEAP_AT,
+                 KERNEL_RANGE - KERNEL_HEAP_AT, "kernel", universe->fill, universe->permute);
+    sb_heap_init(&world->disk_heap, universe->base + DISK_HEAP_AT, DISK_RANGE, "disks",
                  universe->fill, universe->permute);
-    sb_heap_init(&world->disk_heap, universe->base + DISK_HEAP_AT, DISK_RANGE, "disks", universe->fill,
-                 universe->permute);
     world->seed = options->seed;
     world->bugs = options->bugs;
     world->record = options->record;
@@ -243,7 +268,8 @@ sb_world *sb_world_reset(sb_universe *universe, const sb_world_options *options,
     world->record_to = options->record_to == 0 ? UINT64_MAX : options->record_to;
     world->tape = options->tape;
     world->tape_out = options->tape_out;
-    world->choice_mode = options->tape != NULL || options->tape_out != NULL ? SB_CHOICE_SLOW : SB_CHOICE_SEED;
+    world->choice_mode =
+        options->tape != NULL || options->tape_out != NULL ? SB_CHOICE_SLOW : SB_CHOICE_SEED;
     world->step_limit = options->step_limit == 0 ? STEP_LIMIT_DEFAULT : options->step_limit;
     world->break_at = options->break_at;
     world->progress = options->progress;
@@ -266,7 +292,8 @@ sb_world *sb_world_reset(sb_universe *universe, const sb_world_options *options,
     return world;
 }
 
-/* -------------------------------------------------------------------------------- what a world knows */
+/* -------------------------------------------------------------------------------- what a world
+ * knows */
 
 sb_time sb_world_time(const sb_world *world)
 {

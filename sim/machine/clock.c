@@ -3,8 +3,8 @@
  *
  *   local(t) = clock_local + (t - clock_true) * (1,000,000 + drift) / 1,000,000
  *
- * A change of rate starts a new pair, so the monotonic clock never jumps. Timers are set in local time and fire at
- * the first true instant at which the local clock has come that far.
+ * A change of rate starts a new pair, so the monotonic clock never jumps. Timers are set in local
+ * time and fire at the first true instant at which the local clock has come that far.
  */
 #include "sim/kernel/kernel.h"
 
@@ -74,7 +74,8 @@ sb_time sb_wall_time(void)
     sb_switch_point(world);
     const sb_node_state *const node = world->running->node;
     /* The world begins in 2024, so that a skew backwards stays positive. */
-    const sb_time wall = UINT64_C(1704067200) * SB_SECOND + sb_local_time(node, world->now) + (uint64_t)node->skew;
+    const sb_time wall =
+        UINT64_C(1704067200) * SB_SECOND + sb_local_time(node, world->now) + (uint64_t)node->skew;
     if (node->skew != 0) {
         sb_fault_effective(world, SB_FAULT_SKEW);
     }

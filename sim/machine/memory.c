@@ -1,5 +1,6 @@
 /*
- * Door 1's memory: the heap of the node whose task runs.
+ * Door 1's memory: the heap of the node whose task runs, or the director's while an observer looks
+ * on.
  */
 #include <string.h>
 
@@ -7,15 +8,17 @@
 
 static sb_heap *heap_here(void)
 {
-    return &sb_current->running->node->heap;
+    const sb_world *const world = sb_current;
+    return SB_UNLIKELY(world->observing) ? &world->nodes[0]->heap : &world->running->node->heap;
 }
 
 static void runs_over(size_t size, const char *place) __attribute__((noreturn, cold));
 static void runs_over(size_t size, const char *place)
 {
     const sb_node_state *const node = sb_current->running->node;
-    sb_misuse(sb_current, SB_FINDING_RUNAWAY, "memory", "%s has %llu bytes of at most %llu and wants %zu more at %s",
-              node->name, (unsigned long long)node->heap.live_bytes, (unsigned long long)node->heap.limit, size,
+    sb_misuse(sb_current, SB_FINDING_RUNAWAY, "memory",
+              "%s has %llu bytes of at most %llu and wants %zu more at %s", node->name,
+              (unsigned long long)node->heap.live_bytes, (unsigned long long)node->heap.limit, size,
               place);
 }
 

@@ -1,12 +1,13 @@
 /*
  * The network: unreliable, unordered, bounded messages between machines.
  *
- * A message is one packet in the kernel's heap from its send to its receiver's sb_message_free; nothing is
- * copied on the way. All its fates are decided at the send: lost, how long it takes, whether it comes twice.
- * A blocked link eats what is sent into it and what would arrive through it.
+ * A message is one packet in the kernel's heap from its send to its receiver's sb_message_free;
+ * nothing is copied on the way. All its fates are decided at the send: lost, how long it takes,
+ * whether it comes twice. A blocked link eats what is sent into it and what would arrive through
+ * it.
  *
- * A packet for a machine that is down comes back as a reset, as a refused connection does; when a program ends, its
- * peers hear a reset too.
+ * A packet for a machine that is down comes back as a reset, as a refused connection does; when a
+ * program ends, its peers hear a reset too.
  */
 #include "sim/machine/network.h"
 
@@ -19,12 +20,17 @@ static unsigned char *packet_bytes(sb_packet *packet)
     return (unsigned char *)packet + ((sizeof(sb_packet) + 15) & ~(size_t)15);
 }
 
-static sb_packet *packet_new(sb_world *world, sb_address from, sb_address to, sb_message_kind kind, size_t size)
+static sb_packet *packet_new(sb_world *world, sb_address from, sb_address to, sb_message_kind kind,
+                             size_t size)
 {
-    sb_packet *const packet = sb_kernel_alloc(world, ((sizeof(sb_packet) + 15) & ~(size_t)15) + size);
-    packet->due = (sb_due){.type = SB_DUE_MESSAGE, .node = world->nodes[to]};
-    packet->message = (sb_message){.from = from, .kind = kind, .size = (uint32_t)size,
-                                   .data = packet_bytes(packet)};
+    sb_packet *const packet =
+        sb_kernel_alloc_bare(world, ((sizeof(sb_packet) + 15) & ~(size_t)15) + size);
+    packet->due.key_low = 0;
+    packet->due.node = world->nodes[to];
+    packet->due.priority = 0;
+    packet->due.type = SB_DUE_MESSAGE;
+    packet->message = (sb_message){
+        .from = from, .kind = kind, .size = (uint32_t)size, .data = packet_bytes(packet)};
     packet->next = NULL;
     packet->link = NULL;
     packet->to = to;
@@ -33,7 +39,8 @@ static sb_packet *packet_new(sb_world *world, sb_address from, sb_address to, sb
     return packet;
 }
 
-/* ---------------------------------------------------------------------------------------- the links */
+/* ---------------------------------------------------------------------------------------- the
+ * links */
 
 static sb_link_state *link_of(sb_world *world, sb_address from, sb_address to)
 {
@@ -60,12 +67,13 @@ static unsigned link_scale(sb_world *world, sb_address from, sb_address to)
     return link->scale - 1u;
 }
 
-/* min * 2^k * (1 + fraction): k is geometric (the leading ones of one draw), so each doubling of the latency is
- * half as likely; 0 is the shortest. */
+/* min * 2^k * (1 + fraction): k is geometric (the leading ones of one draw), so each doubling of
+ * the latency is half as likely; 0 is the shortest. */
 static sb_duration tail_latency(sb_world *world, sb_node_state *from)
 {
     const sb_network *const network = &world->network;
-    const uint32_t value = (uint32_t)sb_choose_at(world, from, SB_STREAM_LATENCY, UINT64_C(1) << 32);
+    const uint32_t value =
+        (uint32_t)sb_choose_at(world, from, SB_STREAM_LATENCY, UINT64_C(1) << 32);
     unsigned power = value == UINT32_MAX ? 32 : (unsigned)__builtin_clz(~value);
     power = power < network->tail_max ? power : network->tail_max;
     const uint64_t fraction = (uint32_t)((uint64_t)value << (power + 1));
@@ -80,8 +88,9 @@ static sb_duration draw_latency(sb_world *world, sb_node_state *from, sb_address
     if (network->tail) {
         latency = tail_latency(world, from);
     } else {
-        latency = network->latency_min + sb_choose_at(world, from, SB_STREAM_LATENCY,
-                                                      network->latency_max - network->latency_min + 1);
+        latency =
+            network->latency_min + sb_choose_at(world, from, SB_STREAM_LATENCY,
+                                                network->latency_max - network->latency_min + 1);
     }
     if (network->scale_max != 0) {
         latency <<= link_scale(world, from->number, to);
@@ -96,12 +105,13 @@ static sb_duration draw_latency(sb_world *world, sb_node_state *from, sb_address
     return latency;
 }
 
-/* ------------------------------------------------------------------------------------------ sending */
+/* ------------------------------------------------------------------------------------------
+ * sending */
 
 static void drop(sb_world *world, sb_packet *packet, unsigned at, unsigned peer, sb_fault why)
 {
-    sb_event_add(world, SB_EVENT_DROP, at, world->nodes[at]->incarnation, 0, packet->cause, peer, why,
-                 packet->message.size);
+    sb_event_add(world, SB_EVENT_DROP, at, world->nodes[at]->incarnation, 0, packet->cause, peer,
+                 why, packet->message.size);
     sb_fault_effective(world, why);
     sb_kernel_free(world, packet);
 }
@@ -124,12 +134,13 @@ static bool is_lost(sb_world *world, sb_node_state *from, bool is_reply)
 
 static void launch_again(sb_world *world, const sb_packet *packet)
 {
-    sb_packet *const twin = packet_new(world, packet->message.from, packet->to, packet->message.kind,
-                                       packet->message.size);
+    sb_packet *const twin = packet_new(world, packet->message.from, packet->to,
+                                       packet->message.kind, packet->message.size);
     memcpy(packet_bytes(twin), packet->message.data, packet->message.size);
     twin->hash = packet->hash;
     twin->is_reply = packet->is_reply;
-    twin->cause = sb_event_here(world, SB_EVENT_DUPLICATE, packet->to, packet->hash, packet->message.size);
+    twin->cause =
+        sb_event_here(world, SB_EVENT_DUPLICATE, packet->to, packet->hash, packet->message.size);
     sb_fault_applied(world, SB_FAULT_DUPLICATE);
     launch(world, twin);
 }
@@ -142,7 +153,8 @@ sb_status sb_network_send(sb_world *world, sb_address to, const void *header, si
         return header_size + size > SB_MESSAGE_SIZE_MAX ? SB_TOO_LARGE : SB_NOT_FOUND;
     }
     sb_node_state *const from = world->running->node;
-    sb_packet *const packet = packet_new(world, from->number, to, SB_MESSAGE_DATA, header_size + size);
+    sb_packet *const packet =
+        packet_new(world, from->number, to, SB_MESSAGE_DATA, header_size + size);
     unsigned char *const bytes = packet_bytes(packet);
     if (header_size != 0) {
         memcpy(bytes, header, header_size);
@@ -196,7 +208,8 @@ void sb_network_hang_up(sb_world *world, sb_node_state *node)
     node->peers = 0;
 }
 
-/* ---------------------------------------------------------------------------------------- receiving */
+/* ----------------------------------------------------------------------------------------
+ * receiving */
 
 void sb_packet_arrives(sb_world *world, sb_packet *packet)
 {
@@ -218,8 +231,9 @@ void sb_packet_arrives(sb_world *world, sb_packet *packet)
         return;
     }
     const bool reset = packet->message.kind == SB_MESSAGE_RESET;
-    packet->cause = sb_event_add(world, reset ? SB_EVENT_RESET : SB_EVENT_DELIVER, node->number,
-                                 node->incarnation, 0, packet->cause, from, packet->hash, packet->message.size);
+    packet->cause =
+        sb_event_add(world, reset ? SB_EVENT_RESET : SB_EVENT_DELIVER, node->number,
+                     node->incarnation, 0, packet->cause, from, packet->hash, packet->message.size);
     node->peers |= UINT64_C(1) << from;
     world->nodes[from]->peers |= UINT64_C(1) << node->number;
     packet->next = NULL;
@@ -263,7 +277,8 @@ sb_status sb_receive(sb_message **message, sb_scope *scope)
 void sb_message_free(sb_message *message)
 {
     sb_world *const world = sb_current;
-    sb_packet *const packet = (sb_packet *)((unsigned char *)message - offsetof(sb_packet, message));
+    sb_packet *const packet =
+        (sb_packet *)((unsigned char *)message - offsetof(sb_packet, message));
     *packet->link = packet->next;
     if (packet->next != NULL) {
         packet->next->link = packet->link;
@@ -290,7 +305,8 @@ void sb_network_drop_mail(sb_world *world, sb_node_state *node)
     node->held = NULL;
 }
 
-/* --------------------------------------------------------------------------------------- the director */
+/* --------------------------------------------------------------------------------------- the
+ * director */
 
 void sb_network_set(sb_world *world, const sb_network *network)
 {

@@ -1,8 +1,8 @@
 /*
  * A machine's life: boot, run, be asked to stop, be killed, stand still.
  *
- *   down --boot--> up --main returns--> exit: leaks are looked for, peers hear a reset, the disk stays as it is
- *                  up --kill----------> tasks and heap are gone, the disk loses what it may lose
+ *   down --boot--> up --main returns--> exit: leaks are looked for, peers hear a reset, the disk
+ * stays as it is up --kill----------> tasks and heap are gone, the disk loses what it may lose
  *
  * What a dead incarnation has sent still arrives; what is on its way to it finds nobody.
  */
@@ -26,8 +26,8 @@ void sb_node_state_init(sb_world *world, sb_node number, const char *name, const
     snprintf(node->name, sizeof(node->name), "%s", name);
     snprintf(node->role, sizeof(node->role), "%s", role);
     node->name_hash = sb_text_hash(world, node->name, strlen(node->name));
-    sb_heap_init(&node->heap, sb_node_range(world->universe, number), SB_NODE_RANGE - 32 * 4160, node->name,
-                 world->universe->fill, world->universe->permute);
+    sb_heap_init(&node->heap, sb_node_range(world->universe, number), SB_NODE_RANGE - 32 * 4160,
+                 node->name, world->universe->fill, world->universe->permute);
     node->heap.limit = MEMORY_LIMIT_DEFAULT;
     node->shutdown = (sb_scope){.name = "shutdown", .deadline = SB_FOREVER};
     world->nodes[number] = node;
@@ -41,7 +41,8 @@ sb_node sb_node_add(sb_world *world, const char *name, const char *role, sb_prog
                     const void *argument, size_t argument_size)
 {
     if (world->node_count == SB_NODE_COUNT_MAX) {
-        sb_misuse(world, SB_FINDING_ASSERTION, "sb_node_add", "more than %d nodes", SB_NODE_COUNT_MAX);
+        sb_misuse(world, SB_FINDING_ASSERTION, "sb_node_add", "more than %d nodes",
+                  SB_NODE_COUNT_MAX);
     }
     const sb_node number = (sb_node)world->node_count;
     sb_node_state_init(world, number, name, role);
@@ -56,12 +57,13 @@ sb_node sb_node_add(sb_world *world, const char *name, const char *role, sb_prog
     return number;
 }
 
-/* --------------------------------------------------------------------------------------------- exit */
+/* ---------------------------------------------------------------------------------------------
+ * exit */
 
-static void leak(sb_world *world, sb_node_state *node, const char *what, const char *place, const char *format,
-                 ...) __attribute__((noreturn, format(printf, 5, 6)));
-static void leak(sb_world *world, sb_node_state *node, const char *what, const char *place, const char *format,
-                 ...)
+static void leak(sb_world *world, sb_node_state *node, const char *what, const char *place,
+                 const char *format, ...) __attribute__((noreturn, format(printf, 5, 6)));
+static void leak(sb_world *world, sb_node_state *node, const char *what, const char *place,
+                 const char *format, ...)
 {
     char file[sizeof(world->finding.file)];
     snprintf(file, sizeof(file), "%s", place);
@@ -81,12 +83,13 @@ static void check_leaks(sb_world *world, sb_node_state *node, const sb_task *mai
     for (const sb_task *task = node->tasks; task != NULL; task = task->next) {
         if (task != main) {
             leak(world, node, "task", "", "task %s is left, waiting for %s %s", task->name,
-                 sb_wait_names[task->wait_kind], task->wait_object != NULL ? task->wait_object : "");
+                 sb_wait_names[task->wait_kind],
+                 task->wait_object != NULL ? task->wait_object : "");
         }
     }
     if (node->held != NULL) {
-        leak(world, node, "message", "", "a message of %u bytes from %s was not freed", node->held->message.size,
-             world->nodes[node->held->message.from]->name);
+        leak(world, node, "message", "", "a message of %u bytes from %s was not freed",
+             node->held->message.size, world->nodes[node->held->message.from]->name);
     }
     const uint32_t open = sb_disk_open_count(world, node);
     if (open != 0) {
@@ -94,8 +97,10 @@ static void check_leaks(sb_world *world, sb_node_state *node, const sb_task *mai
     }
     const sb_heap_block *const block = sb_heap_next_live(&node->heap, NULL);
     if (block != NULL) {
-        leak(world, node, "memory", block->place, "%llu blocks of %llu bytes are left; the first has %u bytes",
-             (unsigned long long)node->heap.live_blocks, (unsigned long long)node->heap.live_bytes, block->size);
+        leak(world, node, "memory", block->place,
+             "%llu blocks of %llu bytes are left; the first has %u bytes",
+             (unsigned long long)node->heap.live_blocks, (unsigned long long)node->heap.live_bytes,
+             block->size);
     }
 }
 
@@ -119,7 +124,8 @@ static void main_ended(sb_task *task)
     sb_world *const world = sb_current;
     sb_node_state *const node = task->node;
     if (node->result != 0) {
-        sb_misuse(world, SB_FINDING_CANNOT_START, node->role, "%s returned %d", node->name, node->result);
+        sb_misuse(world, SB_FINDING_CANNOT_START, node->role, "%s returned %d", node->name,
+                  node->result);
     }
     check_leaks(world, node, task);
     sb_event_here(world, SB_EVENT_EXIT, (uint64_t)(unsigned)node->result, 0, 0);
@@ -134,7 +140,8 @@ static void main_of_node(void *argument)
     node->result = node->program(&boot);
 }
 
-/* -------------------------------------------------------------------------------------- the director */
+/* -------------------------------------------------------------------------------------- the
+ * director */
 
 void sb_node_boot(sb_world *world, sb_node number)
 {
@@ -146,7 +153,8 @@ void sb_node_boot(sb_world *world, sb_node number)
     node->incarnation++;
     node->result = 0;
     node->peers = 0;
-    const sb_step cause = sb_event_here(world, SB_EVENT_BOOT, node->name_hash, node->incarnation, number);
+    const sb_step cause =
+        sb_event_here(world, SB_EVENT_BOOT, node->name_hash, node->incarnation, number);
     sb_task *const task = sb_task_start(world, node, main_of_node, node, "main", 4);
     task->ended = main_ended;
     task->cause = cause;
@@ -256,7 +264,8 @@ bool sb_node_is_paused(const sb_world *world, sb_node node)
     return world->nodes[node]->paused;
 }
 
-/* ---------------------------------------------------------------------------------------- door 1 */
+/* ---------------------------------------------------------------------------------------- door 1
+ */
 
 sb_scope *sb_shutdown_scope(void)
 {

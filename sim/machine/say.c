@@ -31,7 +31,9 @@ void sb_log(const char *format, ...)
     va_start(arguments, format);
     const int size = vsnprintf(line, sizeof(line), format, arguments);
     va_end(arguments);
-    const size_t kept = size < 0 ? 0 : (size_t)size < sizeof(line) ? (size_t)size : sizeof(line) - 1;
+    const size_t kept = size < 0                      ? 0
+                        : (size_t)size < sizeof(line) ? (size_t)size
+                                                      : sizeof(line) - 1;
     sb_event_here(sb_current, SB_EVENT_LOG, sb_text_hash(sb_current, line, kept), 0, 0);
 }
 
@@ -41,7 +43,9 @@ void sb_report(uint32_t kind, const void *data, size_t size)
     sb_switch_point(world);
     sb_event_here(world, SB_EVENT_REPORT, kind, XXH3_64bits(data, size), size);
     if (world->report_observer != NULL) {
+        world->observing = true;
         world->report_observer(world, world->running->node->number, kind, data, size);
+        world->observing = false;
     }
 }
 
@@ -51,15 +55,18 @@ void sb_count(uint32_t counter, uint64_t amount)
     sb_current->counters[counter] += amount;
 }
 
-/* ---------------------------------------------------------------------------------------- assertions */
+/* ----------------------------------------------------------------------------------------
+ * assertions */
 
-static void fail_at(const char *file, int line, const char *function, const char *oracle, const char *format, ...)
-    __attribute__((noreturn, format(printf, 5, 6)));
-static void fail_at(const char *file, int line, const char *function, const char *oracle, const char *format, ...)
+static void fail_at(const char *file, int line, const char *function, const char *oracle,
+                    const char *format, ...) __attribute__((noreturn, format(printf, 5, 6)));
+static void fail_at(const char *file, int line, const char *function, const char *oracle,
+                    const char *format, ...)
 {
     va_list arguments;
     va_start(arguments, format);
-    sb_end_with(sb_current, SB_FINDING_ASSERTION, NULL, oracle, file, line, function, format, arguments);
+    sb_end_with(sb_current, SB_FINDING_ASSERTION, NULL, oracle, file, line, function, format,
+                arguments);
 }
 
 void sb_assert_failed(const char *file, int line, const char *function, const char *expression)
@@ -67,8 +74,8 @@ void sb_assert_failed(const char *file, int line, const char *function, const ch
     fail_at(file, line, function, expression, "%s does not hold", expression);
 }
 
-void sb_assert_values_failed(const char *file, int line, const char *function, const char *expression,
-                             uint64_t left, uint64_t right)
+void sb_assert_values_failed(const char *file, int line, const char *function,
+                             const char *expression, uint64_t left, uint64_t right)
 {
     fail_at(file, line, function, expression, "%s does not hold: %llu and %llu", expression,
             (unsigned long long)left, (unsigned long long)right);
@@ -78,10 +85,12 @@ void sb_fail(const char *format, ...)
 {
     va_list arguments;
     va_start(arguments, format);
-    sb_end_with(sb_current, SB_FINDING_ASSERTION, NULL, "sb_fail", NULL, 0, NULL, format, arguments);
+    sb_end_with(sb_current, SB_FINDING_ASSERTION, NULL, "sb_fail", NULL, 0, NULL, format,
+                arguments);
 }
 
-/* ------------------------------------------------------------------------------ lists from sections */
+/* ------------------------------------------------------------------------------ lists from
+ * sections */
 
 extern const sb_place_name __start_sb_probes[] __attribute__((weak));
 extern const sb_place_name __stop_sb_probes[] __attribute__((weak));
@@ -90,14 +99,16 @@ extern const sb_place_name __stop_sb_failpoints[] __attribute__((weak));
 extern const sb_machine *const __start_sb_machines[] __attribute__((weak));
 extern const sb_machine *const __stop_sb_machines[] __attribute__((weak));
 
-/* The same name may stand at several places (and an inlined one is there twice): its number is that of the first. */
+/* The same name may stand at several places (and an inlined one is there twice): its number is that
+ * of the first. */
 typedef struct name_list {
     const sb_place_name *names[SB_PROBE_MAX];
     uint16_t number[4 * SB_PROBE_MAX]; /* of each place */
     size_t count;
 } name_list;
 
-static void gather(name_list *list, const sb_place_name *start, const sb_place_name *stop, size_t most)
+static void gather(name_list *list, const sb_place_name *start, const sb_place_name *stop,
+                   size_t most)
 {
     for (const sb_place_name *at = start; at < stop; at++) {
         size_t number = 0;
@@ -148,7 +159,8 @@ size_t sb_machine_list(const sb_machine *const **machines)
     return (size_t)(__stop_sb_machines - __start_sb_machines);
 }
 
-/* --------------------------------------------------------------------- probes, failpoints, switches */
+/* --------------------------------------------------------------------- probes, failpoints,
+ * switches */
 
 void sb_probe_hit(const sb_place_name *probe)
 {
@@ -157,7 +169,8 @@ void sb_probe_hit(const sb_place_name *probe)
     const uint64_t bit = UINT64_C(1) << (number % 64);
     if ((world->probe_bits[number / 64] & bit) == 0) {
         world->probe_bits[number / 64] |= bit;
-        sb_event_here(world, SB_EVENT_PROBE, sb_text_hash(world, probe->name, strlen(probe->name)), 0, 0);
+        sb_event_here(world, SB_EVENT_PROBE, sb_text_hash(world, probe->name, strlen(probe->name)),
+                      0, 0);
     }
 }
 
@@ -168,13 +181,15 @@ bool sb_failpoint_fires(const sb_place_name *failpoint)
         return false;
     }
     const unsigned number = failpoints()->number[failpoint - __start_sb_failpoints];
-    if (!sb_chance_at(world, world->running->node, SB_STREAM_FAILPOINT, world->failpoint_rates[number])) {
+    if (!sb_chance_at(world, world->running->node, SB_STREAM_FAILPOINT,
+                      world->failpoint_rates[number])) {
         return false;
     }
     world->failpoint_bits[number / 64] |= UINT64_C(1) << (number % 64);
     sb_fault_applied(world, SB_FAULT_FAILPOINT);
     sb_fault_effective(world, SB_FAULT_FAILPOINT);
-    sb_event_here(world, SB_EVENT_FAILPOINT, sb_text_hash(world, failpoint->name, strlen(failpoint->name)), 0, 0);
+    sb_event_here(world, SB_EVENT_FAILPOINT,
+                  sb_text_hash(world, failpoint->name, strlen(failpoint->name)), 0, 0);
     return true;
 }
 
@@ -183,13 +198,15 @@ bool sb_bug(uint32_t bug)
     return (sb_current->bugs >> bug & 1) != 0;
 }
 
-/* ------------------------------------------------------------------------------------------- moves */
+/* ------------------------------------------------------------------------------------------- moves
+ */
 
 static size_t machine_index(const sb_machine *machine, size_t *first_edge)
 {
     size_t index = 0;
     *first_edge = 0;
-    for (const sb_machine *const *at = __start_sb_machines; at < __stop_sb_machines && *at != machine; at++) {
+    for (const sb_machine *const *at = __start_sb_machines;
+         at < __stop_sb_machines && *at != machine; at++) {
         *first_edge += (*at)->move_count;
         index++;
     }
@@ -204,22 +221,27 @@ void sb_machine_move(const sb_machine *machine, uint64_t id, uint32_t from, uint
     size_t edge;
     const size_t index = machine_index(machine, &edge);
     uint32_t move = 0;
-    while (move < machine->move_count && (machine->moves[move].from != from || machine->moves[move].to != to)) {
+    while (move < machine->move_count &&
+           (machine->moves[move].from != from || machine->moves[move].to != to)) {
         move++;
     }
     if (move == machine->move_count) {
-        sb_misuse(world, SB_FINDING_WRONG_STATE, machine->name, "%s %llu went from %s to %s", machine->name,
-                  (unsigned long long)id, machine->states[from], machine->states[to]);
+        sb_misuse(world, SB_FINDING_WRONG_STATE, machine->name, "%s %llu went from %s to %s",
+                  machine->name, (unsigned long long)id, machine->states[from],
+                  machine->states[to]);
     }
     edge += move;
     if (edge < SB_EDGE_MAX) {
         world->edge_bits[edge / 64] |= UINT64_C(1) << (edge % 64);
     }
     if (world->record != NULL) {
-        sb_record_set_machine(world->record, (unsigned)index, machine->name, machine->states, machine->state_count);
+        sb_record_set_machine(world->record, (unsigned)index, machine->name, machine->states,
+                              machine->state_count);
     }
     sb_event_here(world, SB_EVENT_MOVE, index, id, (uint64_t)from << 32 | to);
     if (world->move_observer != NULL) {
+        world->observing = true;
         world->move_observer(world, world->running->node->number, machine, id, from, to);
+        world->observing = false;
     }
 }

@@ -30,12 +30,12 @@ static void keep_finding(sb_world *world, sb_seed_result *result)
 {
     const sb_finding_report *const finding = sb_world_finding(world);
     assert(finding != NULL);
-    static sb_stack stack; /* large, and filled anew each time */
+    sb_stack stack;
     sb_place place;
     sb_stack_symbolise(finding->frames, finding->frame_count, &stack);
     sb_finding_place(finding, &stack, &place);
     sb_place_text(&place, result->place, sizeof result->place);
-    snprintf(result->text, sizeof result->text, "%s", finding->text);
+    snprintf(result->text, sizeof result->text, "%.191s", finding->text);
     result->finding_kind = (uint8_t)finding->kind;
     result->finding_step = finding->step;
     result->finding_time = finding->time;

@@ -145,15 +145,14 @@ static void print_fate(FILE *out, const sb_record *record, const exchange_fate *
     fputc('\n', out);
 }
 
-static bool waiting_task_of(sb_world *world, unsigned lane, sb_waiting_task *task)
+static const sb_waiting_task *waiting_task_of(const sb_waiting_list *list, unsigned lane)
 {
-    uint16_t at = 0;
-    while (sb_world_next_waiting(world, &at, task)) {
-        if (task->lane == lane) {
-            return true;
+    for (size_t i = 0; i < list->count; i++) {
+        if (list->tasks[i].lane == lane) {
+            return &list->tasks[i];
         }
     }
-    return false;
+    return NULL;
 }
 
 static void print_link(FILE *out, sb_world *world, const sb_waiting_task *task, unsigned depth)
@@ -190,25 +189,20 @@ static unsigned print_one(FILE *out, sb_world *world, const sb_record *record, c
     return fate.answered == 0 ? fate.server_lane : 0;
 }
 
-static void print_chain(FILE *out, sb_world *world, const sb_record *record, const sb_waiting_task *first)
+static void print_chain(FILE *out, sb_world *world, const sb_waiting_list *list, const sb_record *record,
+                        const sb_waiting_task *task)
 {
     unsigned passed[CHAIN_MAX];
-    sb_waiting_task task = *first;
-    for (unsigned depth = 0; depth < CHAIN_MAX; depth++) {
-        passed[depth] = task.lane;
-        const unsigned next = print_one(out, world, record, &task, depth);
-        if (next == 0) {
-            return;
-        }
+    for (unsigned depth = 0; task != NULL && depth < CHAIN_MAX; depth++) {
+        passed[depth] = task->lane;
+        const unsigned next = print_one(out, world, record, task, depth);
         for (unsigned i = 0; i <= depth; i++) {
             if (passed[i] == next) {
                 fputs("    -> and so on, in a circle\n", out);
                 return;
             }
         }
-        if (!waiting_task_of(world, next, &task)) {
-            return;
-        }
+        task = next != 0 ? waiting_task_of(list, next) : NULL;
     }
 }
 
@@ -218,20 +212,18 @@ static bool begins_a_chain(const sb_waiting_task *task)
     return task->deadline == SB_FOREVER && (task->peer != 0 || task->holder != 0);
 }
 
-void sb_report_chain(FILE *out, sb_world *world, const sb_record *record)
+void sb_report_chain(FILE *out, sb_world *world, const sb_waiting_list *list, const sb_record *record)
 {
-    uint16_t lane = 0;
     unsigned shown = 0;
-    sb_waiting_task task;
-    while (sb_world_next_waiting(world, &lane, &task)) {
-        if (!begins_a_chain(&task)) {
+    for (size_t i = 0; i < list->count; i++) {
+        if (!begins_a_chain(&list->tasks[i])) {
             continue;
         }
         if (shown == 0) {
             fputs("  who waits for whom\n", out);
         }
         if (shown++ < CHAINS_SHOWN_MAX) {
-            print_chain(out, world, record, &task);
+            print_chain(out, world, list, record, &list->tasks[i]);
         }
     }
     if (shown > CHAINS_SHOWN_MAX) {

@@ -1,11 +1,12 @@
 /*
- * A finding and its world, read from the host after the world has ended: stacks are unwound where they stand.
+ * A finding and its world, read from the host after the world has ended: stacks are unwound where
+ * they stand.
  */
 #include "sim/kernel/universe.h"
 #include "sim/verdict/unwind.h"
 
-static unsigned unwind_task(const sb_world *world, const sb_task *task, const sb_registers *registers,
-                            sb_frame *frames)
+static unsigned unwind_task(const sb_world *world, const sb_task *task,
+                            const sb_registers *registers, sb_frame *frames)
 {
     const sb_stack_bounds bounds = sb_stack_of(world->universe, task);
     const uint64_t low = (uint64_t)(uintptr_t)bounds.low;

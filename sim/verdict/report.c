@@ -2,8 +2,10 @@
  * Writing a finding; its form is in report.h.
  */
 #include <inttypes.h>
+#include <stdlib.h>
 #include <string.h>
 
+#include "sim/record/memory.h"
 #include "sim/verdict/report.h"
 
 #define PLACE_WIDTH 25
@@ -62,32 +64,38 @@ static bool same_wait(const sb_waiting_task *left, const sb_waiting_task *right)
            strcmp(left->wait, right->wait) == 0 && same_object && same_stack(left, right);
 }
 
-static bool was_shown(sb_world *world, const sb_waiting_task *task)
+void sb_waiting_collect(sb_world *world, sb_waiting_list *list)
 {
     uint16_t lane = 0;
-    sb_waiting_task other;
-    while (sb_world_next_waiting(world, &lane, &other) && other.lane < task->lane) {
-        if (same_wait(&other, task)) {
-            return true;
+    size_t capacity = 0;
+    sb_waiting_task task;
+    *list = (sb_waiting_list){NULL, 0};
+    while (sb_world_next_waiting(world, &lane, &task)) {
+        if (list->count == capacity) {
+            capacity = capacity == 0 ? 64 : capacity * 2;
+            list->tasks = sb_host_grow(list->tasks, capacity, sizeof task);
         }
+        list->tasks[list->count++] = task;
     }
-    return false;
 }
 
-static unsigned count_same(sb_world *world, const sb_waiting_task *task)
+void sb_waiting_release(sb_waiting_list *list)
 {
-    uint16_t lane = 0;
+    free(list->tasks);
+    *list = (sb_waiting_list){NULL, 0};
+}
+
+static unsigned count_same(const sb_waiting_list *list, size_t from, size_t to, const sb_waiting_task *task)
+{
     unsigned count = 0;
-    sb_waiting_task other;
-    while (sb_world_next_waiting(world, &lane, &other)) {
-        count += same_wait(&other, task);
+    for (size_t i = from; i < to; i++) {
+        count += same_wait(&list->tasks[i], task);
     }
     return count;
 }
 
-static void print_waiting(FILE *out, sb_world *world, const sb_waiting_task *task)
+static void print_waiting(FILE *out, sb_world *world, const sb_waiting_task *task, unsigned count)
 {
-    const unsigned count = count_same(world, task);
     fprintf(out, "    %s#%u %s", sb_node_name(world, task->node), task->incarnation, task->name);
     if (count > 1) {
         fprintf(out, " and %u more", count - 1);
@@ -111,18 +119,14 @@ static void print_waiting(FILE *out, sb_world *world, const sb_waiting_task *tas
     print_stack(out, &stack, "      ");
 }
 
-void sb_report_waiting(FILE *out, sb_world *world)
+void sb_report_waiting(FILE *out, sb_world *world, const sb_waiting_list *list)
 {
-    uint16_t lane = 0;
-    sb_waiting_task task;
-    bool any = false;
-    while (sb_world_next_waiting(world, &lane, &task)) {
-        if (!any) {
-            fputs("  blocked tasks\n", out);
-            any = true;
-        }
-        if (!was_shown(world, &task)) {
-            print_waiting(out, world, &task);
+    if (list->count != 0) {
+        fputs("  blocked tasks\n", out);
+    }
+    for (size_t i = 0; i < list->count; i++) {
+        if (count_same(list, 0, i, &list->tasks[i]) == 0) {
+            print_waiting(out, world, &list->tasks[i], count_same(list, i, list->count, &list->tasks[i]));
         }
     }
 }
@@ -178,8 +182,11 @@ void sb_report_finding(FILE *out, const sb_finding_report *finding, const sb_rep
         fprintf(out, "  %s\n", finding->state);
     }
     if (finding->kind == SB_FINDING_DEADLOCK || finding->kind == SB_FINDING_STUCK_JOB) {
-        sb_report_chain(out, options->world, options->record);
-        sb_report_waiting(out, options->world);
+        sb_waiting_list list;
+        sb_waiting_collect(options->world, &list);
+        sb_report_chain(out, options->world, &list, options->record);
+        sb_report_waiting(out, options->world, &list);
+        sb_waiting_release(&list);
     }
     if (options->replay != NULL) {
         fprintf(out, "  replay: %s\n", options->replay);

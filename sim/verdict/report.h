@@ -28,10 +28,17 @@ typedef struct sb_report_options {
 
 void sb_report_finding(FILE *out, const sb_finding_report *finding, const sb_report_options *options);
 
-/* Every blocked task with its stack. */
-void sb_report_waiting(FILE *out, sb_world *world);
+/* The blocked tasks of a world, with their stacks, in the order of their lanes. */
+typedef struct sb_waiting_list {
+    sb_waiting_task *tasks;
+    size_t count;
+} sb_waiting_list;
+void sb_waiting_collect(sb_world *world, sb_waiting_list *list);
+void sb_waiting_release(sb_waiting_list *list);
 
-/* From every task that waits without a deadline: on whom, and what has become of its request (chain.c). */
-void sb_report_chain(FILE *out, sb_world *world, const sb_record *record);
+void sb_report_waiting(FILE *out, sb_world *world, const sb_waiting_list *list);
+
+/* From every task that waits for somebody without a deadline: for whom, and what has become of its request (chain.c). */
+void sb_report_chain(FILE *out, sb_world *world, const sb_waiting_list *list, const sb_record *record);
 
 #endif

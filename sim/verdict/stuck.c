@@ -1,10 +1,11 @@
 /*
  * The stuck proof.
  *
- * A healed world is deterministic: every choice is 0. So if its progress state - what the scenario's witness
- * hashes, and the tasks that have been waiting without a deadline - stays the same over one full period of the
- * longest timer that is alive, nothing that could change it is left to happen: every timer has fired at least once and
- * changed nothing. If nothing at all is due but the director's own look, that is seen at once.
+ * A healed world is deterministic: every choice is 0. So if its progress state - what the
+ * scenario's witness hashes, and the tasks that have been waiting without a deadline - stays the
+ * same over one full period of the longest timer that is alive, nothing that could change it is
+ * left to happen: every timer has fired at least once and changed nothing. If nothing at all is due
+ * but the director's own look, that is seen at once.
  */
 #include <string.h>
 
@@ -27,7 +28,8 @@ static bool is_due_later(const sb_world *world, sb_key key)
         return false;
     }
     if (due->type == SB_DUE_TIMER) {
-        const sb_task *const task = (const sb_task *)((const unsigned char *)due - offsetof(sb_task, timer));
+        const sb_task *const task =
+            (const sb_task *)((const unsigned char *)due - offsetof(sb_task, timer));
         return task->live && task->wait_kind != SB_WAIT_NONE && task->deadline != SB_FOREVER;
     }
     return true;
@@ -47,7 +49,8 @@ static bool nothing_is_due(const sb_world *world)
     return true;
 }
 
-/* Tasks that have waited without a deadline since before the last look; a sum, so that no order counts. */
+/* Tasks that have waited without a deadline since before the last look; a sum, so that no order
+ * counts. */
 static uint64_t waiting_state(const sb_world *world, sb_time looked)
 {
     uint64_t sum = 0;
@@ -55,7 +58,8 @@ static uint64_t waiting_state(const sb_world *world, sb_time looked)
         const sb_task *const task = &world->tasks[i];
         if (task->live && task->wait_kind != SB_WAIT_NONE && task->deadline == SB_FOREVER &&
             task->wait_since <= looked) {
-            const uint64_t what[4] = {task->node->number, task->name_hash, task->wait_kind, task->wait_peer};
+            const uint64_t what[4] = {task->node->number, task->name_hash, task->wait_kind,
+                                      task->wait_peer};
             sum += XXH3_64bits(what, sizeof(what));
         }
     }
@@ -95,20 +99,23 @@ static void look(sb_world *world, watch *watching, const char *what)
     }
     watching->longest = longest > watching->longest ? longest : watching->longest;
     if (world->now - watching->since > watching->longest + LOOK_INTERVAL) {
-        sb_finding(world, SB_FINDING_STUCK_JOB, what,
-                   "nothing has changed for %llu ms, one full period of the longest timer (%llu ms)",
-                   (unsigned long long)((world->now - watching->since) / SB_MILLISECOND),
-                   (unsigned long long)(watching->longest / SB_MILLISECOND));
+        sb_finding(
+            world, SB_FINDING_STUCK_JOB, what,
+            "nothing has changed for %llu ms, one full period of the longest timer (%llu ms)",
+            (unsigned long long)((world->now - watching->since) / SB_MILLISECOND),
+            (unsigned long long)(watching->longest / SB_MILLISECOND));
     }
 }
 
-void sb_await(sb_world *world, bool (*done)(sb_world *world, void *context), void *context, const char *what)
+void sb_await(sb_world *world, bool (*done)(sb_world *world, void *context), void *context,
+              const char *what)
 {
     sb_assert(world->calm);
     watch watching = {0, world->now, world->now, LOOK_INTERVAL};
     while (!done(world, context)) {
         if (nothing_is_due(world)) {
-            sb_finding(world, SB_FINDING_DEADLOCK, what, "nothing can happen any more and tasks still wait");
+            sb_finding(world, SB_FINDING_DEADLOCK, what,
+                       "nothing can happen any more and tasks still wait");
         }
         sb_sleep(LOOK_INTERVAL, NULL);
         look(world, &watching, what);

@@ -1,13 +1,13 @@
 /*
  * A store at work: requests in, answers out.
  *
- * Each request runs in a task of its own (storage_service_handle is the exchange's handler).  A command looks,
- * decides and changes between two calls through door 1; only ingest and upload read and write files, and
- * look again afterwards.  The answer is written down at the moment of the decision and sent when the
- * sequence it depends on is durable (store.h).
+ * Each request runs in a task of its own (storage_service_handle is the exchange's handler).  A
+ * command looks, decides and changes between two calls through door 1; only ingest and upload read
+ * and write files, and look again afterwards.  The answer is written down at the moment of the
+ * decision and sent when the sequence it depends on is durable (store.h).
  */
-#ifndef ENGINE_STORAGE_SERVICE_H
-#define ENGINE_STORAGE_SERVICE_H
+#ifndef ENGINE_STORAGE_STORAGE_SERVICE_H
+#define ENGINE_STORAGE_STORAGE_SERVICE_H
 
 #include "engine/storage/store.h"
 #include "engine/storage/uploads.h"

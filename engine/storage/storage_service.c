@@ -1,29 +1,34 @@
 /*
- * A store at work: see service.h.
+ * A store at work: see storage_service.h.
  */
-#include "engine/storage/service.h"
+#include "engine/storage/storage_service.h"
 
 #include "engine/storage/command.h"
 
-void storage_service_init(storage_service *of, store *at) {
+void storage_service_init(storage_service *of, store *at)
+{
     of->store = at;
     uploads_init(&of->uploads);
 }
 
-void storage_service_release(storage_service *of) {
+void storage_service_release(storage_service *of)
+{
     uploads_release(&of->uploads);
 }
 
-/* ------------------------------------------------------------------------- what commands have in common */
+/* --------------------------------------------------------------------------- what commands have in
+ * common */
 
-entry *command_find(command *of, slice key) {
+entry *command_find(command *of, slice key)
+{
     const store_state *state = &of->service->store->state;
     entry *found = mvcc_find(&state->data, key);
     command_depends_on(of, found != NULL ? found->sequence : state->deletion);
     return found;
 }
 
-reply_status command_region(const command *of, const region_context *context, const region **found) {
+reply_status command_region(const command *of, const region_context *context, const region **found)
+{
     if (failpoint("storage-region-error")) {
         return REPLY_EPOCH_NOT_MATCH;
     }
@@ -34,14 +39,16 @@ reply_status command_region(const command *of, const region_context *context, co
     return (*found)->epoch == context->epoch ? REPLY_OK : REPLY_EPOCH_NOT_MATCH;
 }
 
-reply_status command_key(const region *within, slice key) {
+reply_status command_key(const region *within, slice key)
+{
     if (key.size == 0 || key.size > KEY_SIZE_MAX) {
         return REPLY_BAD_REQUEST;
     }
     return key_in_range(key, within->start, within->end) ? REPLY_OK : REPLY_OUTSIDE_REGION;
 }
 
-reply_status command_keys(const region *within, packed_keys keys) {
+reply_status command_keys(const region *within, packed_keys keys)
+{
     reply_status status = keys.count > 0 ? REPLY_OK : REPLY_BAD_REQUEST;
     slice key;
     for (cursor at = packed_cursor(keys); status == REPLY_OK && unpack_key(&at, &key);) {
@@ -50,7 +57,8 @@ reply_status command_keys(const region *within, packed_keys keys) {
     return status;
 }
 
-reply_status command_range(const region *within, slice start, slice *end) {
+reply_status command_range(const region *within, slice start, slice *end)
+{
     if (end->size > 0 && slice_compare(start, *end) >= 0) {
         return REPLY_BAD_REQUEST;
     }
@@ -61,19 +69,22 @@ reply_status command_range(const region *within, slice start, slice *end) {
         *end = within->end;
         return REPLY_OK;
     }
-    return within->end.size > 0 && slice_compare(*end, within->end) > 0 ? REPLY_OUTSIDE_REGION : REPLY_OK;
+    return within->end.size > 0 && slice_compare(*end, within->end) > 0 ? REPLY_OUTSIDE_REGION
+                                                                        : REPLY_OK;
 }
 
-lock_description command_lock(const entry *of) {
+lock_description command_lock(const entry *of)
+{
     return (lock_description){.key = entry_key(of),
                               .primary = version_primary(of->lock),
                               .start = of->lock->start,
                               .ttl_ms = of->lock->ttl_ms};
 }
 
-/* -------------------------------------------------------------------------------------- dispatch */
+/* ------------------------------------------------------------------------------------- dispatch */
 
-static bool run(command *of, uint16_t method) {
+static bool run(command *of, uint16_t method)
+{
     switch (method) {
     case METHOD_GET:
         command_get(of);
@@ -113,7 +124,8 @@ static bool run(command *of, uint16_t method) {
     }
 }
 
-void storage_service_handle(void *service, const sb_request *request) {
+void storage_service_handle(void *service, const sb_request *request)
+{
     storage_service *of = service;
     buffer reply;
     if (failpoint("storage-request-lost")) {
@@ -121,7 +133,8 @@ void storage_service_handle(void *service, const sb_request *request) {
     }
     buffer_init(&reply);
     command one = {.service = of, .body = slice_of(request->data, request->size), .reply = &reply};
-    if (run(&one, request->method) && store_wait(of->store, one.after) && !failpoint("storage-answer-lost")) {
+    if (run(&one, request->method) && store_wait(of->store, one.after) &&
+        !failpoint("storage-answer-lost")) {
         sb_answer(request, reply.data, reply.size);
     }
     buffer_release(&reply);

@@ -1,0 +1,66 @@
+/*
+ * A job: one ADD INDEX, from its submission to history.
+ *
+ * A job lives in the row `m job <id>` and, once it has ended, in `m history <id>`, never in both.  Only the
+ * owner moves it, but any server may submit one or mark one for cancelling; all of that is read-modify-write inside
+ * one transaction, so nobody writes back a stale row (TiDB issue 52747).
+ *
+ *     queueing → running ─────────────────────────────→ done → synced → history
+ *                   │ a permanent failure                 (index public)
+ *                   ├────────────→ rollingback → rollbackdone → history
+ *                   └→ cancelling ─┘     └ index to delete-only, none; its range deleted
+ *                          └→ cancelled → history            (nothing was to be undone)
+ *
+ * A failure is stored iff the job does not end synced, and the first cause is kept.
+ */
+#ifndef ENGINE_DDL_JOB_H
+#define ENGINE_DDL_JOB_H
+
+#include "engine/schema/definitions.h"
+#include "engine/wire/job.h"
+
+typedef enum job_state {
+#define JOB_STATE(name, text) JOB_##name,
+#include "engine/ddl/job_states.def"
+#undef JOB_STATE
+    JOB_STATE_COUNT
+} job_state;
+
+/* "rollingback".  Static. */
+const char *job_state_text(job_state state);
+
+extern const sb_machine job_machine;
+
+/* synced, rollbackdone, cancelled: rows of history, and of nowhere else. */
+bool job_state_is_final(job_state state);
+
+typedef struct job_row {
+    job_id id;
+    uint64_t nonce; /* of its submission */
+    table_id table;
+    index_definition index; /* its state: how far the last committed step has brought it */
+    job_state state;
+    schema_version version; /* written by the last step that changed the schema; 0: none has */
+    timestamp snapshot;     /* the backfill reads and ingests at it; 0: not chosen yet */
+    tenure_id tenure;       /* who wrote the row last; 0: not an owner */
+    uint64_t row_count;     /* entries put by subtasks that succeeded, as last looked at */
+    failure cause;
+} job_row;
+
+/* The value of the row.  Encoding clears `into` first; decoding is false on damage, or on the row of another job. */
+void job_row_encode(const job_row *from, buffer *into);
+bool job_row_decode(job_id id, slice value, job_row *into);
+
+/* The row of a live job, at a timestamp or in a transaction.  ENGINE_NOT_FOUND: there is none. */
+engine_status job_read(cluster *of, timestamp at, job_id id, job_row *found, sb_scope *scope);
+engine_status job_read_in(transaction *in, job_id id, job_row *found, sb_scope *scope);
+
+/* Buffer the row as that of a live job.  Buffer its move to history. */
+void job_put(transaction *in, const job_row *row);
+void job_put_history(transaction *in, const job_row *row);
+
+/* The live jobs, by number: at most JOBS_MAX.  The caller frees *rows. */
+#define JOBS_MAX 1024u
+engine_status jobs_read(cluster *of, job_row **rows, uint32_t *count, sb_scope *scope);
+
+#endif

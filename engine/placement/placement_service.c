@@ -1,0 +1,298 @@
+/*
+ * Placement at work: see placement_service.h.
+ */
+#include "engine/placement/placement_service.h"
+
+#include "engine/base/durable_file.h"
+
+#define STATE_PATH "placement"
+
+/* --------------------------------------------------------------------------------------- saving */
+
+static sb_status write_state(const registry *of)
+{
+    buffer bytes;
+    buffer_init(&bytes);
+    registry_encode(of, &bytes);
+    const sb_status status = failpoint("placement-save-fails")
+                                 ? SB_IO_ERROR
+                                 : durable_file_replace("", STATE_PATH, buffer_slice(&bytes));
+    buffer_release(&bytes);
+    return status;
+}
+
+/* Save what there is now.  Every try saves the newest: an older one may never be found again. */
+static void save_now(placement_service *of)
+{
+    uint32_t tries = 0;
+    of->saving = true;
+    for (;;) {
+        const uint64_t changed = of->registry.changed;
+        const uint64_t bound = of->registry.timestamp_bound;
+        if (write_state(&of->registry) == SB_OK) {
+            of->saved = changed;
+            of->saved_bound = bound;
+            break;
+        }
+        SOMETIMES(true, "placement saves its state again");
+        if (disk_back_off(&tries, sb_shutdown_scope()) != SB_OK) {
+            of->failed = true;
+            break;
+        }
+    }
+    of->saving = false;
+    sb_condition_broadcast(&of->progress);
+}
+
+/* Wait until what has changed so far is saved.  false: it never will be; do not answer. */
+static bool wait_saved(placement_service *of)
+{
+    const uint64_t wanted = of->registry.changed;
+    while (of->saved < wanted && !of->failed) {
+        if (of->saving) {
+            (void)sb_condition_wait(&of->progress, NULL, NULL);
+        } else {
+            save_now(of);
+        }
+    }
+    return of->saved >= wanted;
+}
+
+/* -------------------------------------------------------------------------------------- opening */
+
+static void be_born(placement_service *of, packed_regions regions)
+{
+    region_description one;
+    for (cursor at = packed_cursor(regions); unpack_region(&at, &one);) {
+        pack_region(&of->registry.regions, &one);
+    }
+    of->registry.changed++;
+}
+
+placement_opened placement_service_open(placement_service *of, packed_regions born_with,
+                                        sb_duration timestamp_ahead)
+{
+    placement_opened result = PLACEMENT_OPENED;
+    uint32_t tries = 0;
+    buffer bytes;
+    *of = (placement_service){.timestamp_ahead_ms = timestamp_ahead / SB_MILLISECOND};
+    registry_init(&of->registry);
+    sb_condition_init(&of->progress, "placement to be saved");
+    buffer_init(&bytes);
+    const sb_time now = sb_monotonic_time();
+    durable_read found = durable_file_read(STATE_PATH, &bytes);
+    while (found == DURABLE_IO_ERROR && disk_back_off(&tries, sb_shutdown_scope()) == SB_OK) {
+        found = durable_file_read(STATE_PATH, &bytes);
+    }
+    if (found == DURABLE_IO_ERROR) {
+        result = PLACEMENT_STOPPED;
+    } else if (found == DURABLE_MISSING) {
+        be_born(of, born_with);
+        result = wait_saved(of) ? PLACEMENT_OPENED : PLACEMENT_STOPPED;
+    } else if (found == DURABLE_DAMAGED ||
+               !registry_decode(&of->registry, buffer_slice(&bytes), now)) {
+        sb_log("placement: %s is damaged at offset 0: not what was synced", STATE_PATH);
+        result = PLACEMENT_DAMAGED;
+    }
+    of->saved_bound = of->registry.timestamp_bound;
+    timestamp_oracle_init(&of->oracle, of->registry.timestamp_bound, now);
+    buffer_release(&bytes);
+    return result;
+}
+
+void placement_service_close(placement_service *of)
+{
+    sb_assert(!of->saving);
+    registry_release(&of->registry);
+    sb_condition_release(&of->progress);
+}
+
+/* ----------------------------------------------------------------------------------- timestamps */
+
+/* Raise the bound to well above what is about to be handed out, and save it. */
+static bool raise_bound(placement_service *of)
+{
+    const uint64_t wanted = timestamp_physical_ms(of->oracle.next) + of->timestamp_ahead_ms + 1;
+    if (wanted > of->registry.timestamp_bound) {
+        of->registry.timestamp_bound = wanted;
+        of->registry.changed++;
+    }
+    return wait_saved(of);
+}
+
+/* Whether so little is left below the bound that it is time to raise it. */
+static bool bound_is_near(const placement_service *of)
+{
+    const uint64_t next_ms = timestamp_physical_ms(of->oracle.next);
+    return next_ms + of->timestamp_ahead_ms / 2 >= of->registry.timestamp_bound;
+}
+
+static bool answer_timestamp(placement_service *of, const sb_request *request, buffer *bytes)
+{
+    timestamp_request asked;
+    timestamp_reply reply = {0};
+    if (!timestamp_request_decode(&asked, slice_of(request->data, request->size)) ||
+        asked.count == 0 || asked.count > TIMESTAMP_COUNT_MAX) {
+        reply.head.status = REPLY_BAD_REQUEST;
+    } else if (failpoint("placement-timestamp-fails")) {
+        reply.head.status = REPLY_STARTING;
+    } else {
+        const sb_time monotonic = sb_monotonic_time(), wall = sb_wall_time();
+        timestamp_oracle_advance(&of->oracle, monotonic, wall);
+        while (!timestamp_oracle_take(&of->oracle, asked.count, of->saved_bound, &reply.first)) {
+            SOMETIMES(of->saved_bound > 0, "a request for a timestamp waits for the bound");
+            if (!raise_bound(of)) {
+                return false;
+            }
+        }
+        sb_assert_op(reply.first, >, 0);
+    }
+    timestamp_reply_encode(&reply, bytes);
+    return true;
+}
+
+/* Once the answer is out there is time to raise the bound for those who come next. */
+static void handle_timestamp(placement_service *of, const sb_request *request, buffer *bytes)
+{
+    if (!answer_timestamp(of, request, bytes)) {
+        return;
+    }
+    if (!failpoint("placement-answer-lost")) {
+        sb_answer(request, bytes->data, bytes->size);
+    }
+    if (bound_is_near(of) && !of->saving) {
+        (void)raise_bound(of);
+    }
+}
+
+/* ------------------------------------------------------------------------------ everything else */
+
+static void answer_regions(placement_service *of, slice body, buffer *bytes)
+{
+    regions_request asked;
+    regions_reply reply = {0};
+    if (!regions_request_decode(&asked, body)) {
+        reply.head.status = REPLY_BAD_REQUEST;
+    } else {
+        reply.regions = packing_list(&of->registry.regions);
+    }
+    regions_reply_encode(&reply, bytes);
+}
+
+static void answer_grant(placement_service *of, slice body, sb_time now, buffer *bytes)
+{
+    session_grant_request asked;
+    session_grant_reply reply = {0};
+    reply.head.status = session_grant_request_decode(&asked, body)
+                            ? registry_grant(&of->registry, &asked, now, &reply.session)
+                            : REPLY_BAD_REQUEST;
+    session_grant_reply_encode(&reply, bytes);
+}
+
+static void answer_keepalive(placement_service *of, slice body, sb_time now, buffer *bytes)
+{
+    session_keepalive_request asked;
+    session_keepalive_reply reply = {0};
+    reply.head.status = session_keepalive_request_decode(&asked, body)
+                            ? registry_keepalive(&of->registry, asked.session, now)
+                            : REPLY_BAD_REQUEST;
+    session_keepalive_reply_encode(&reply, bytes);
+}
+
+static void answer_revoke(placement_service *of, slice body, buffer *bytes)
+{
+    session_revoke_request asked;
+    session_revoke_reply reply = {0};
+    if (session_revoke_request_decode(&asked, body)) {
+        registry_revoke(&of->registry, asked.session);
+    } else {
+        reply.head.status = REPLY_BAD_REQUEST;
+    }
+    session_revoke_reply_encode(&reply, bytes);
+}
+
+static void answer_sessions(placement_service *of, slice body, buffer *bytes)
+{
+    sessions_request asked;
+    sessions_reply reply = {0};
+    packing list;
+    packing_init(&list);
+    if (sessions_request_decode(&asked, body)) {
+        registry_pack_sessions(&of->registry, &list);
+        reply.sessions = packing_list(&list);
+    } else {
+        reply.head.status = REPLY_BAD_REQUEST;
+    }
+    sessions_reply_encode(&reply, bytes);
+    packing_release(&list);
+}
+
+static void answer_campaign(placement_service *of, slice body, buffer *bytes)
+{
+    campaign_request asked;
+    campaign_reply reply = {0};
+    reply.head.status = campaign_request_decode(&asked, body)
+                            ? registry_campaign(&of->registry, asked.session, &reply)
+                            : REPLY_BAD_REQUEST;
+    campaign_reply_encode(&reply, bytes);
+}
+
+static void answer_resign(placement_service *of, slice body, buffer *bytes)
+{
+    resign_request asked;
+    resign_reply reply = {0};
+    if (resign_request_decode(&asked, body)) {
+        registry_resign(&of->registry, asked.session, asked.tenure);
+    } else {
+        reply.head.status = REPLY_BAD_REQUEST;
+    }
+    resign_reply_encode(&reply, bytes);
+}
+
+static bool answer(placement_service *of, const sb_request *request, sb_time now, buffer *bytes)
+{
+    const slice body = slice_of(request->data, request->size);
+    registry_expire(&of->registry, now);
+    switch (request->method) {
+    case METHOD_REGIONS:
+        answer_regions(of, body, bytes);
+        return true;
+    case METHOD_SESSION_GRANT:
+        answer_grant(of, body, now, bytes);
+        return true;
+    case METHOD_SESSION_KEEPALIVE:
+        answer_keepalive(of, body, now, bytes);
+        return true;
+    case METHOD_SESSION_REVOKE:
+        answer_revoke(of, body, bytes);
+        return true;
+    case METHOD_SESSIONS:
+        answer_sessions(of, body, bytes);
+        return true;
+    case METHOD_CAMPAIGN:
+        answer_campaign(of, body, bytes);
+        return true;
+    case METHOD_RESIGN:
+        answer_resign(of, body, bytes);
+        return true;
+    default:
+        return false; /* not for placement: the caller is left to its deadline */
+    }
+}
+
+void placement_service_handle(void *service, const sb_request *request)
+{
+    placement_service *of = service;
+    buffer bytes;
+    if (failpoint("placement-request-lost")) {
+        return;
+    }
+    buffer_init(&bytes);
+    if (request->method == METHOD_TIMESTAMP) {
+        handle_timestamp(of, request, &bytes);
+    } else if (answer(of, request, sb_monotonic_time(), &bytes) && wait_saved(of) &&
+               !failpoint("placement-answer-lost")) {
+        sb_answer(request, bytes.data, bytes.size);
+    }
+    buffer_release(&bytes);
+}

@@ -1,0 +1,240 @@
+/*
+ * What placement knows: see registry.h.
+ */
+#include "engine/placement/registry.h"
+
+#include <string.h>
+
+#define FORMAT 1u
+
+void registry_init(registry *of)
+{
+    memset(of, 0, sizeof(*of));
+    packing_init(&of->regions);
+}
+
+void registry_release(registry *of)
+{
+    packing_release(&of->regions);
+}
+
+/* ------------------------------------------------------------------------------------- encoding */
+
+void registry_encode(const registry *of, buffer *into)
+{
+    buffer_add_u32(into, FORMAT);
+    buffer_add_u64(into, of->timestamp_bound);
+    buffer_add_u64(into, of->last_session);
+    buffer_add_u64(into, of->last_tenure);
+    buffer_add_u8(into, of->reigning ? 1 : 0);
+    buffer_add_u16(into, of->owner);
+    buffer_add_u64(into, of->owner_session);
+    buffer_add_u32(into, of->server_count);
+    for (uint32_t i = 0; i < of->server_count; i++) {
+        const server_session *one = &of->servers[i];
+        buffer_add_u16(into, one->server);
+        buffer_add_u8(into, one->live ? 1 : 0);
+        buffer_add_u64(into, one->session);
+        buffer_add_u64(into, one->ttl);
+    }
+    buffer_add_u32(into, of->regions.count);
+    buffer_add_slice(into, buffer_slice(&of->regions.bytes));
+}
+
+static void servers_decode(registry *of, cursor *from, sb_time now)
+{
+    of->server_count = cursor_u32(from);
+    if (of->server_count > REGISTRY_SERVERS_MAX) {
+        from->failed = true;
+        of->server_count = 0;
+    }
+    for (uint32_t i = 0; i < of->server_count; i++) {
+        server_session *one = &of->servers[i];
+        one->server = cursor_u16(from);
+        one->live = cursor_u8(from) == 1;
+        one->session = cursor_u64(from);
+        one->ttl = cursor_u64(from);
+        one->deadline = now + one->ttl;
+    }
+}
+
+static void regions_decode(registry *of, cursor *from)
+{
+    region_description one;
+    const uint32_t count = cursor_u32(from);
+    cursor at = cursor_of(cursor_slice(from));
+    while (unpack_region(&at, &one)) {
+        pack_region(&of->regions, &one);
+    }
+    if (of->regions.count != count || !cursor_finished(&at)) {
+        from->failed = true;
+    }
+}
+
+bool registry_decode(registry *of, slice bytes, sb_time now)
+{
+    cursor from = cursor_of(bytes);
+    const uint32_t format = cursor_u32(&from);
+    of->timestamp_bound = cursor_u64(&from);
+    of->last_session = cursor_u64(&from);
+    of->last_tenure = cursor_u64(&from);
+    of->reigning = cursor_u8(&from) == 1;
+    of->owner = cursor_u16(&from);
+    of->owner_session = cursor_u64(&from);
+    servers_decode(of, &from, now);
+    regions_decode(of, &from);
+    return cursor_finished(&from) && format == FORMAT;
+}
+
+/* ------------------------------------------------------------------------------------- sessions */
+
+static server_session *of_session(registry *of, session_id session)
+{
+    for (uint32_t i = 0; i < of->server_count; i++) {
+        if (of->servers[i].session == session) {
+            return &of->servers[i];
+        }
+    }
+    return NULL;
+}
+
+static server_session *live_session(registry *of, session_id session)
+{
+    server_session *found = of_session(of, session);
+    return found != NULL && found->live ? found : NULL;
+}
+
+static void end_session(registry *of, server_session *one)
+{
+    if (one->live) {
+        one->live = false;
+        of->changed++;
+    }
+}
+
+void registry_expire(registry *of, sb_time now)
+{
+    for (uint32_t i = 0; i < of->server_count; i++) {
+        server_session *one = &of->servers[i];
+        if (one->live && now >= one->deadline) {
+            SOMETIMES(true, "a session ends because its time has passed");
+            sb_log("placement: session %llu of %s has expired", (unsigned long long)one->session,
+                   sb_address_name(one->server));
+            end_session(of, one);
+        }
+    }
+}
+
+/* The place of a server in the list, which is kept in the order of addresses; NULL when there is no
+ * more room. */
+static server_session *of_server(registry *of, sb_address server)
+{
+    uint32_t i = 0;
+    while (i < of->server_count && of->servers[i].server < server) {
+        i++;
+    }
+    if (i < of->server_count && of->servers[i].server == server) {
+        return &of->servers[i];
+    }
+    if (of->server_count == REGISTRY_SERVERS_MAX) {
+        return NULL;
+    }
+    memmove(&of->servers[i + 1], &of->servers[i], (of->server_count - i) * sizeof(of->servers[0]));
+    memset(&of->servers[i], 0, sizeof(of->servers[i]));
+    of->servers[i].server = server;
+    of->server_count++;
+    return &of->servers[i];
+}
+
+/* The session that a request with this nonce was granted, or 0. */
+static session_id granted_before(const server_session *one, uint64_t nonce)
+{
+    const uint32_t known = one->nonce_count < REGISTRY_NONCES ? one->nonce_count : REGISTRY_NONCES;
+    for (uint32_t i = 0; i < known; i++) {
+        if (one->nonces[i] == nonce) {
+            return one->nonce_sessions[i];
+        }
+    }
+    return 0;
+}
+
+reply_status registry_grant(registry *of, const session_grant_request *request, sb_time now,
+                            session_id *session)
+{
+    server_session *one = of_server(of, request->server);
+    if (one == NULL || request->ttl == 0) {
+        return REPLY_BAD_REQUEST;
+    }
+    *session = granted_before(one, request->nonce);
+    if (*session != 0) {
+        SOMETIMES(true, "a request for a session is repeated");
+        return REPLY_OK;
+    }
+    end_session(of, one);
+    one->session = ++of->last_session;
+    one->live = true;
+    one->ttl = request->ttl;
+    one->deadline = now + request->ttl;
+    const uint32_t slot = one->nonce_count++ % REGISTRY_NONCES;
+    one->nonces[slot] = request->nonce;
+    one->nonce_sessions[slot] = one->session;
+    of->changed++;
+    *session = one->session;
+    return REPLY_OK;
+}
+
+reply_status registry_keepalive(registry *of, session_id session, sb_time now)
+{
+    server_session *one = live_session(of, session);
+    if (one == NULL) {
+        return REPLY_NOT_FOUND;
+    }
+    one->deadline = now + one->ttl;
+    return REPLY_OK;
+}
+
+void registry_revoke(registry *of, session_id session)
+{
+    server_session *one = of_session(of, session);
+    if (one != NULL) {
+        end_session(of, one);
+    }
+}
+
+void registry_pack_sessions(const registry *of, packing *list)
+{
+    for (uint32_t i = 0; i < of->server_count; i++) {
+        const server_session *one = &of->servers[i];
+        pack_session(list, &(session_description){
+                               .server = one->server, .session = one->session, .live = one->live});
+    }
+}
+
+/* ---------------------------------------------------------------------------------------- owner */
+
+reply_status registry_campaign(registry *of, session_id session, campaign_reply *reply)
+{
+    const server_session *candidate = live_session(of, session);
+    if (candidate == NULL) {
+        return REPLY_NOT_FOUND;
+    }
+    if (!of->reigning || live_session(of, of->owner_session) == NULL) {
+        of->last_tenure++;
+        of->owner = candidate->server;
+        of->owner_session = session;
+        of->reigning = true;
+        of->changed++;
+    }
+    reply->tenure = of->last_tenure;
+    reply->owner = of->owner;
+    reply->owner_session = of->owner_session;
+    return REPLY_OK;
+}
+
+void registry_resign(registry *of, session_id session, tenure_id tenure)
+{
+    if (of->reigning && of->owner_session == session && of->last_tenure == tenure) {
+        of->reigning = false;
+        of->changed++;
+    }
+}

@@ -1,0 +1,81 @@
+/*
+ * SUBMIT_JOB, CANCEL_JOB and JOB_STATUS: what an operator asks of any server.
+ *
+ * Every request may be sent again, to any server: a job is submitted once for its nonce, and a cancel of a
+ * job that is being cancelled is accepted.  An answer is made after the commit that it tells of (TiDB issue
+ * 24172 reported success though the transaction had failed).
+ */
+#ifndef ENGINE_WIRE_JOB_H
+#define ENGINE_WIRE_JOB_H
+
+#include "engine/base/bytes.h"
+#include "engine/base/scalars.h"
+
+typedef enum failure {
+#define FAILURE(name, text) FAILURE_##name,
+#include "engine/wire/failures.def"
+#undef FAILURE
+    FAILURE_COUNT
+} failure;
+
+const char *failure_text(failure of);
+
+typedef enum job_answer {
+    JOB_ANSWER_OK,
+    JOB_ANSWER_NOT_READY, /* nothing has happened; ask another server, or later */
+    JOB_ANSWER_NOT_FOUND, /* there is no such job */
+    JOB_ANSWER_TOO_LATE,  /* cancel: the job has ended, or its index is public already */
+    JOB_ANSWER_UNKNOWN,   /* it may or may not have happened; ask again */
+    JOB_ANSWER_BAD_REQUEST,
+    JOB_ANSWER_COUNT
+} job_answer;
+
+const char *job_answer_text(job_answer answer);
+
+#define JOB_COLUMNS_MAX 4u
+
+/* ADD INDEX name (columns) of a table.  columns are positions.  nonce: not 0, the asker's own, one per job. */
+typedef struct submit_job_request {
+    uint64_t nonce;
+    table_id table;
+    slice index_name;
+    bool unique;
+    uint8_t column_count;
+    uint8_t columns[JOB_COLUMNS_MAX];
+} submit_job_request;
+
+typedef struct submit_job_reply {
+    job_answer answer;
+    job_id job; /* of OK */
+} submit_job_reply;
+
+typedef struct job_request { /* of CANCEL_JOB and JOB_STATUS */
+    job_id job;
+} job_request;
+
+typedef struct cancel_job_reply {
+    job_answer answer;
+} cancel_job_reply;
+
+/* Of OK.  state and schema are job_state (engine/ddl/job.h) and schema_state. */
+typedef struct job_status_reply {
+    job_answer answer;
+    bool ended; /* it is in history */
+    uint8_t state, schema;
+    failure cause;
+    uint64_t row_count;
+} job_status_reply;
+
+/* Encoding clears `into` first.  Decoding is false on a message that cannot be; slices borrow from it. */
+void submit_job_request_encode(const submit_job_request *from, buffer *into);
+bool submit_job_request_decode(submit_job_request *into, slice bytes);
+void submit_job_reply_encode(const submit_job_reply *from, buffer *into);
+bool submit_job_reply_decode(submit_job_reply *into, slice bytes);
+void job_request_encode(const job_request *from, buffer *into);
+bool job_request_decode(job_request *into, slice bytes);
+void cancel_job_reply_encode(const cancel_job_reply *from, buffer *into);
+bool cancel_job_reply_decode(cancel_job_reply *into, slice bytes);
+void job_status_reply_encode(const job_status_reply *from, buffer *into);
+bool job_status_reply_decode(job_status_reply *into, slice bytes);
+
+#endif

@@ -1,0 +1,165 @@
+/*
+ * Durable bytes of the storage machines: see durable.h.
+ */
+#include "nodes/oracles/durable.h"
+
+#include <string.h>
+
+#include "engine/base/checksum.h"
+#include "engine/storage/checkpoint.h"
+#include "engine/storage/write_log.h"
+
+#define ORACLE "durable bytes"
+#define MANIFEST "manifest"
+#define WRAPPER_SIZE 24u /* of a durable file: magic, size, checksum */
+
+static void damaged(sb_world *world, sb_node node, const char *path, uint64_t offset)
+    __attribute__((noreturn));
+static void damaged(sb_world *world, sb_node node, const char *path, uint64_t offset) {
+    sb_finding_at(world, SB_FINDING_CANNOT_START, node, ORACLE, "%s of %s is damaged at offset %llu", path,
+                  sb_node_name(world, node), (unsigned long long)offset);
+}
+
+static slice durable_file(const sb_world *world, sb_node node, const char *path) {
+    size_t size = 0;
+    const unsigned char *data = sb_disk_durable(world, node, path, &size);
+    return data == NULL ? (slice){NULL, 0} : slice_of(data, size);
+}
+
+/* A store that was never up long enough to make its files has none, and an empty state. */
+static bool read_manifest(sb_world *world, sb_node node, manifest *into) {
+    const slice file = durable_file(world, node, MANIFEST);
+    if (file.data == NULL) {
+        return false;
+    }
+    cursor at = cursor_of(file);
+    (void)cursor_u64(&at); /* the magic: what matters is that the content is what was written */
+    const uint64_t size = cursor_u64(&at), sum = cursor_u64(&at);
+    if (at.failed || size != file.size - WRAPPER_SIZE) {
+        damaged(world, node, MANIFEST, 0);
+    }
+    const slice content = slice_of(file.data + WRAPPER_SIZE, (size_t)size);
+    if (checksum64(content) != sum || !manifest_decode(into, content)) {
+        damaged(world, node, MANIFEST, WRAPPER_SIZE);
+    }
+    return true;
+}
+
+static bool apply(void *context, log_sequence sequence, slice record) {
+    return store_state_apply(context, sequence, record);
+}
+
+static void read_store(durable_store *into, sb_world *world) {
+    manifest of;
+    char path[CHECKPOINT_PATH_SIZE];
+    uint64_t offset = 0;
+    store_state_init(&into->state);
+    if (!read_manifest(world, into->node, &of)) {
+        return;
+    }
+    checkpoint_path(path, of.generation);
+    const slice checkpoint = durable_file(world, into->node, path);
+    if (checkpoint.data == NULL || !checkpoint_decode(&into->state, checkpoint, &of, &offset)) {
+        damaged(world, into->node, path, offset);
+    }
+    log_path(path, of.generation);
+    const slice log = durable_file(world, into->node, path);
+    if (log.data == NULL ||
+        !write_log_read(log, of.generation, of.sequence, apply, &into->state, &offset)) {
+        damaged(world, into->node, path, offset);
+    }
+}
+
+void durable_cluster_read(durable_cluster *into, sb_world *world, const sb_node *nodes, uint32_t count) {
+    *into = (durable_cluster){.store_count = count};
+    into->stores = sb_alloc_zero(count * sizeof(*into->stores));
+    for (uint32_t i = 0; i < count; i++) {
+        into->stores[i].node = nodes[i];
+        read_store(&into->stores[i], world);
+    }
+    durable_resolve_locks(into);
+}
+
+void durable_cluster_release(durable_cluster *of) {
+    for (uint32_t i = 0; i < of->store_count; i++) {
+        store_state_release(&of->stores[i].state);
+    }
+    sb_free(of->stores);
+    *of = (durable_cluster){0};
+}
+
+/* ------------------------------------------------------------------------------------------ locks */
+
+/* The lock becomes a version or goes away.  Lists of versions change, the map of keys does not. */
+static void resolve_lock(durable_cluster *of, mvcc *within, slice key, const version *lock) {
+    const timestamp start = lock->start;
+    const entry *primary = durable_find(of, version_primary(lock));
+    const version *record = primary == NULL ? NULL : entry_record(primary, start);
+    if (record != NULL && record->kind != VERSION_ROLLBACK) {
+        mvcc_commit(within, key, start, record->commit, 1);
+        return;
+    }
+    if (record == NULL && primary != NULL && entry_own_lock(primary, start) != NULL) {
+        of->undecided++;
+        return;
+    }
+    mvcc_rollback(within, key, start, 1);
+}
+
+void durable_resolve_locks(durable_cluster *of) {
+    durable_walk walk;
+    const slice all = {NULL, 0};
+    for (durable_walk_init(&walk, of, all, all); durable_walk_next(&walk);) {
+        if (walk.found->lock != NULL) {
+            resolve_lock(of, &of->stores[walk.store].state.data, walk.key, walk.found->lock);
+        }
+    }
+}
+
+/* ---------------------------------------------------------------------------------------- looking */
+
+const entry *durable_find(const durable_cluster *of, slice key) {
+    for (uint32_t i = 0; i < of->store_count; i++) {
+        const store_state *state = &of->stores[i].state;
+        for (uint32_t j = 0; j < state->region_count; j++) {
+            if (key_in_range(key, state->regions[j].start, state->regions[j].end)) {
+                return mvcc_find(&state->data, key);
+            }
+        }
+    }
+    return NULL;
+}
+
+const version *durable_entry_read(const entry *of, timestamp at) {
+    const version *found = entry_read(of, at);
+    return found != NULL && found->kind == VERSION_PUT ? found : NULL;
+}
+
+const version *durable_read(const durable_cluster *of, slice key, timestamp at) {
+    const entry *found = durable_find(of, key);
+    return found == NULL ? NULL : durable_entry_read(found, at);
+}
+
+void durable_walk_init(durable_walk *walk, const durable_cluster *of, slice start, slice end) {
+    *walk = (durable_walk){.of = of, .start = start, .end = end};
+}
+
+bool durable_walk_next(durable_walk *walk) {
+    for (; walk->store < walk->of->store_count; walk->store++, walk->entered = false) {
+        const ordered_map *map = &walk->of->stores[walk->store].state.data.entries;
+        if (!walk->entered) {
+            walk->at = walk->start.size == 0 ? ordered_map_first(map) : ordered_map_seek(map, walk->start);
+            walk->entered = true;
+        } else {
+            ordered_map_next(&walk->at);
+        }
+        if (ordered_map_valid(&walk->at)) {
+            walk->key = ordered_map_key(&walk->at);
+            walk->found = ordered_map_value(&walk->at);
+            if (walk->end.size == 0 || slice_compare(walk->key, walk->end) < 0) {
+                return true;
+            }
+        }
+    }
+    return false;
+}

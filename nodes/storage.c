@@ -1,0 +1,40 @@
+/*
+ * The program of a storage machine: recover, serve until asked to stop, drain, close.
+ */
+#include "nodes/storage.h"
+
+#include "engine/storage/storage_service.h"
+#include "nodes/boot.h"
+
+static void serve(store *at, const boot_settings *settings)
+{
+    storage_service service;
+    storage_service_init(&service, at);
+    sb_exchange *exchange =
+        sb_exchange_open(wire_method_names, METHOD_COUNT, storage_service_handle, &service,
+                         settings->storage_concurrency);
+    (void)sb_sleep(SB_FOREVER, sb_shutdown_scope());
+    sb_exchange_close(exchange);
+    storage_service_release(&service);
+}
+
+int storage_program(const sb_boot *boot)
+{
+    boot_plan plan;
+    store data;
+    packing regions;
+    if (!boot_plan_decode(&plan, slice_of(boot->argument, boot->argument_size))) {
+        sb_log("storage: the boot argument is not a plan");
+        return STORAGE_EXIT_PLAN;
+    }
+    packing_init(&regions);
+    boot_plan_pack_regions(&plan, &regions);
+    const store_opened opened =
+        store_open(&data, packing_list(&regions), plan.settings.checkpoint_log_size);
+    packing_release(&regions);
+    if (opened == STORE_OPENED) {
+        serve(&data, &plan.settings);
+    }
+    store_close(&data);
+    return opened == STORE_DAMAGED ? STORAGE_EXIT_DAMAGED : 0;
+}

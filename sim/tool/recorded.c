@@ -1,0 +1,119 @@
+/*
+ * Recorded runs; see recorded.h.
+ */
+#include "sim/tool/recorded.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "sim/record/memory.h"
+#include "sim/verdict/report.h"
+
+typedef struct recorded_child {
+    const sb_recorded_run *run;
+    sb_seed_result *result; /* shared */
+} recorded_child;
+
+static int run_recorded(void *context, sb_watch *watch)
+{
+    const recorded_child *const child = context;
+    const sb_recorded_run *const run = child->run;
+    sb_record *const record = sb_record_new();
+    sb_universe *const universe = sb_open_universe(run->universe);
+    const sb_world_options options = {.record = record,
+                                      .record_from = run->from,
+                                      .record_to = run->to,
+                                      .break_at = run->break_at,
+                                      .progress = &watch->step};
+    sb_seed_result result;
+    watch->busy = 1;
+    sb_world *const world = sb_run_seed(universe, run->plan, run->seed, &options, &result);
+    watch->busy = 0;
+    sb_name_record(world, record);
+    *child->result = result;
+    const int code = run->present(run->context, world, record, &result);
+    sb_record_free(record);
+    sb_universe_close(universe);
+    return code;
+}
+
+bool sb_run_recorded(const sb_recorded_run *run, sb_seed_result *result, sb_child_end *end)
+{
+    memset(end, 0, sizeof *end);
+    recorded_child child = {run, sb_shared_alloc(sizeof *result)};
+    if (run->in_process) {
+        sb_watch watch = {0};
+        end->code = run_recorded(&child, &watch);
+    } else {
+        sb_child_run(run_recorded, &child, run->patience, end);
+    }
+    *result = *child.result;
+    sb_shared_free(child.result, sizeof *result);
+    result->seed = run->seed;
+    return !end->runaway && end->signal == 0;
+}
+
+void sb_child_end_text(const sb_child_end *end, char *text, size_t size)
+{
+    char name[32];
+    if (end->runaway) {
+        snprintf(text, size, "it ran away at step %" PRIu64 " and did not answer", end->step);
+    } else {
+        snprintf(text, size, "its process was killed by %s at step %" PRIu64, sb_signal_text(end->signal, name, sizeof name),
+                 end->step);
+    }
+}
+
+size_t sb_slice_of_run(const sb_record *record, const sb_seed_result *result, size_t limit, sb_step **steps)
+{
+    const size_t kept = sb_record_count(record);
+    *steps = sb_host_alloc(limit, sizeof **steps);
+    if (kept == 0) {
+        return 0;
+    }
+    const sb_step last = sb_record_first_step(record) + kept - 1;
+    if (result->outcome == SB_OUTCOME_FINDING && sb_record_event(record, result->finding_step) != NULL) {
+        return sb_record_slice(record, result->finding_step, *steps, limit);
+    }
+    const size_t count = kept < limit ? kept : limit;
+    for (size_t i = 0; i < count; i++) {
+        (*steps)[i] = last - (count - 1 - i);
+    }
+    return count;
+}
+
+sb_record_header sb_plan_header(const sb_plan *plan, uint64_t seed, sb_header_words *words)
+{
+    sb_plan_options(plan, words->options, sizeof words->options);
+    return (sb_record_header){.scenario = plan->scenario->name,
+                              .strategy = sb_strategy_name(plan->strategy),
+                              .build = plan->product->version,
+                              .options = words->options[0] == ' ' ? words->options + 1 : words->options,
+                              .seed = seed};
+}
+
+void sb_explain(FILE *out, const sb_plan *plan, sb_world *world, const sb_record *record, const sb_seed_result *result,
+                uint64_t seed_count, size_t slice_length)
+{
+    char replay[1536];
+    const sb_finding_report *const finding = sb_world_finding(world);
+    if (finding == NULL) {
+        return;
+    }
+    sb_plan_replay(plan, result->seed, replay, sizeof replay);
+    const sb_report_options options = {world, record, result->seed, seed_count, replay};
+    sb_report_finding(out, finding, &options);
+    if (slice_length == 0) {
+        return;
+    }
+    sb_step *steps;
+    char problem[256];
+    sb_header_words words;
+    const sb_record_header header = sb_plan_header(plan, result->seed, &words);
+    const size_t count = sb_slice_of_run(record, result, slice_length, &steps);
+    const sb_trace_view view = {record, &header, steps, count, result->finding_step};
+    fputs("  what led to it, the latest last\n", out);
+    sb_trace_text(out, &view, problem, sizeof problem);
+    free(steps);
+}

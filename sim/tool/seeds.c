@@ -1,0 +1,173 @@
+/*
+ * Reading kept seeds; see seeds.h.
+ */
+#include "sim/tool/seeds.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "sim/record/memory.h"
+#include "sim/tool/contract.h"
+
+#define FILE_SIZE_MAX 65536u
+
+bool sb_is_seed_file(const char *word)
+{
+    const size_t length = strlen(word);
+    return strchr(word, '/') != NULL || (length > 5 && strcmp(word + length - 5, ".seed") == 0);
+}
+
+/* The whole file as a text, or NULL after one line on stderr. */
+static char *read_text(const char *path)
+{
+    char *text = NULL;
+    FILE *const in = fopen(path, "re");
+    if (in == NULL) {
+        sb_complain(SB_EXIT_IO, "cannot open %s: %s", path, strerror(errno));
+        return NULL;
+    }
+    text = sb_host_alloc(FILE_SIZE_MAX + 1, 1);
+    errno = 0;
+    const size_t size = fread(text, 1, FILE_SIZE_MAX + 1, in);
+    if (ferror(in)) {
+        sb_complain(SB_EXIT_IO, "cannot read %s: %s", path, strerror(errno));
+        goto failed;
+    }
+    if (size > FILE_SIZE_MAX || memchr(text, '\0', size) != NULL) {
+        sb_complain(SB_EXIT_IO, "%s: is no kept seed; expected a text of key = value lines", path);
+        goto failed;
+    }
+    fclose(in);
+    return text;
+failed:
+    fclose(in);
+    free(text);
+    return NULL;
+}
+
+static char *trim(char *text)
+{
+    while (*text == ' ' || *text == '\t') {
+        text++;
+    }
+    size_t length = strlen(text);
+    while (length > 0 && strchr(" \t\r", text[length - 1]) != NULL) {
+        text[--length] = '\0';
+    }
+    return text;
+}
+
+static bool expect_is_good(const char *expect)
+{
+    char kind[32];
+    const size_t length = strcspn(expect, " ");
+    if (length >= sizeof kind) {
+        return false;
+    }
+    memcpy(kind, expect, length);
+    kind[length] = '\0';
+    const bool is_word = strcmp(expect, "passed") == 0 || sb_finding_kind_of(kind) != SB_FINDING_NONE;
+    const char *const signature = expect + length + strspn(expect + length, " ");
+    return is_word && (*signature == '\0' ||
+                       (strlen(signature) == 8 && strspn(signature, "0123456789abcdef") == 8));
+}
+
+/* One pair; the problem goes on after "<path>:<line>: ". */
+static bool take_pair(sb_kept_seed *kept, const char *key, const char *value, char *problem)
+{
+    char reason[SB_PROBLEM_SIZE];
+    sb_plan_words *const plan = &kept->plan;
+    if (strcmp(key, "scenario") == 0) {
+        plan->scenario = value;
+    } else if (strcmp(key, "strategy") == 0) {
+        plan->strategy = value;
+    } else if (strcmp(key, "build") == 0) {
+        kept->build = value;
+    } else if (strcmp(key, "bug") == 0 && plan->bug_count < SB_WORD_MAX) {
+        plan->bugs[plan->bug_count++] = value;
+    } else if (strcmp(key, "set") == 0 && plan->setting_count < SB_WORD_MAX) {
+        plan->settings[plan->setting_count++] = value;
+    } else if (strcmp(key, "seed") == 0) {
+        if (!sb_parse_number(value, &kept->seed, reason)) {
+            snprintf(problem, SB_PROBLEM_SIZE, "seed: '%.64s' %.400s", value, reason);
+            return false;
+        }
+    } else if (strcmp(key, "expect") == 0) {
+        kept->expect = value;
+        if (!expect_is_good(value)) {
+            snprintf(problem, SB_PROBLEM_SIZE,
+                     "expect: '%.64s' is no outcome; expected passed, or a kind of finding and perhaps a signature", value);
+            return false;
+        }
+    } else if (strcmp(key, "note") != 0) {
+        snprintf(problem, SB_PROBLEM_SIZE,
+                 "'%.64s' is no key; expected one of scenario, seed, strategy, bug, set, expect, build, note", key);
+        return false;
+    }
+    return true;
+}
+
+static bool take_line(sb_kept_seed *kept, char *line, bool *has_seed, char *problem)
+{
+    line = trim(line);
+    if (*line == '\0' || *line == '#') {
+        return true;
+    }
+    char *const equals = strchr(line, '=');
+    if (equals == NULL) {
+        snprintf(problem, SB_PROBLEM_SIZE, "'%.64s' is no pair; expected key = value", line);
+        return false;
+    }
+    *equals = '\0';
+    const char *const key = trim(line);
+    *has_seed = *has_seed || strcmp(key, "seed") == 0;
+    return take_pair(kept, key, trim(equals + 1), problem);
+}
+
+int sb_kept_seed_read(sb_kept_seed *kept, const char *path)
+{
+    char problem[SB_PROBLEM_SIZE];
+    bool has_seed = false;
+    memset(kept, 0, sizeof *kept);
+    kept->words = read_text(path);
+    if (kept->words == NULL) {
+        return SB_EXIT_IO;
+    }
+    unsigned number = 0;
+    for (char *line = kept->words, *next; line != NULL; line = next) {
+        number++;
+        next = strchr(line, '\n');
+        if (next != NULL) {
+            *next++ = '\0';
+        }
+        if (!take_line(kept, line, &has_seed, problem)) {
+            sb_kept_seed_release(kept);
+            return sb_complain(SB_EXIT_IO, "%s:%u: %s", path, number, problem);
+        }
+    }
+    if (!has_seed) {
+        sb_kept_seed_release(kept);
+        return sb_complain(SB_EXIT_IO, "%s: has no seed; expected a line like seed = 4711", path);
+    }
+    return 0;
+}
+
+void sb_kept_seed_release(sb_kept_seed *kept)
+{
+    free(kept->words);
+    memset(kept, 0, sizeof *kept);
+}
+
+bool sb_kept_seed_agrees(const sb_kept_seed *kept, bool passed, sb_finding_kind kind, uint32_t signature)
+{
+    if (strcmp(kept->expect, "passed") == 0) {
+        return passed;
+    }
+    char with_signature[64];
+    const char *const word = sb_finding_word(kind);
+    snprintf(with_signature, sizeof with_signature, "%s %08" PRIx32, word, signature);
+    return !passed && (strcmp(kept->expect, word) == 0 || strcmp(kept->expect, with_signature) == 0);
+}

@@ -1,0 +1,410 @@
+/*
+ * A trace as a drawing: time runs downwards, one lane for each node and incarnation, one row for each event.
+ *
+ *              placement1#1      server2#3       server2#4
+ *    1  0.0s      |                  |               :
+ *    2  0.1s   [send a] ---------->  |               :
+ *    3  0.2s      |             [deliver a]          :
+ *    4  0.3s      |             [  killed ]          :
+ *
+ * All positions are laid out here, in points, so that neato -n only has to draw: lanes are straight and arrows of messages
+ * point downwards by construction. Boxes are as wide as a lane allows, so labels are cut; the whole words are in the tooltips.
+ */
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "sim/record/memory.h"
+#include "traces/trace.h"
+
+#define AXIS_WIDTH 150   /* points left of the first lane: step and time */
+#define LANE_STRIDE 190
+#define BOX_WIDTH 164
+#define BOX_HEIGHT 18
+#define ROW_HEIGHT 27
+#define HEADER_ROWS 2
+#define LABEL_MAX 31
+#define POINTS_PER_INCH 72
+#define ROLE_MAX 64
+
+typedef struct lane {
+    unsigned node, incarnation;
+    unsigned role, rank; /* rank: of the node among those of its role */
+    size_t first_row, last_row;
+} lane;
+
+typedef struct drawing {
+    FILE *out;
+    const sb_trace_view *view;
+    lane *lanes;
+    size_t lane_count;
+} drawing;
+
+/* ---------------------------------------------------------------------------------------- lanes */
+
+static int compare_lanes(const void *left, const void *right)
+{
+    const lane *const a = left, *const b = right;
+    if (a->node != b->node) {
+        return a->node < b->node ? -1 : 1;
+    }
+    return a->incarnation < b->incarnation ? -1 : a->incarnation > b->incarnation;
+}
+
+static lane *find_lane(const drawing *draw, unsigned node, unsigned incarnation)
+{
+    for (size_t i = 0; i < draw->lane_count; i++) {
+        if (draw->lanes[i].node == node && draw->lanes[i].incarnation == incarnation) {
+            return &draw->lanes[i];
+        }
+    }
+    return NULL;
+}
+
+static lane *lane_of(const drawing *draw, const sb_event *event)
+{
+    unsigned node, incarnation;
+    sb_trace_lane_of(event, &node, &incarnation);
+    return find_lane(draw, node, incarnation);
+}
+
+/* A role is a name without the number at its end: server1 and server2 look alike. */
+static size_t role_length(const char *name)
+{
+    size_t length = strlen(name);
+    while (length > 0 && name[length - 1] >= '0' && name[length - 1] <= '9') {
+        length--;
+    }
+    return length;
+}
+
+static void find_roles(drawing *draw)
+{
+    const char *roles[ROLE_MAX];
+    unsigned sizes[ROLE_MAX] = {0}, count = 0;
+    for (size_t i = 0; i < draw->lane_count; i++) {
+        lane *const each = &draw->lanes[i];
+        if (i > 0 && draw->lanes[i - 1].node == each->node) {
+            each->role = draw->lanes[i - 1].role;
+            each->rank = draw->lanes[i - 1].rank;
+            continue;
+        }
+        const char *const name = sb_record_node_name(draw->view->record, each->node);
+        unsigned role = 0;
+        while (role < count && (role_length(roles[role]) != role_length(name) ||
+                                strncmp(roles[role], name, role_length(name)) != 0)) {
+            role++;
+        }
+        if (role == count && count < ROLE_MAX - 1) {
+            roles[count++] = name;
+        }
+        each->role = role;
+        each->rank = sizes[role]++;
+    }
+}
+
+static void collect_lanes(drawing *draw)
+{
+    const sb_trace_view *const view = draw->view;
+    size_t capacity = 0;
+    for (size_t row = 0; row < view->count; row++) {
+        unsigned node, incarnation;
+        sb_trace_lane_of(sb_record_event(view->record, view->steps[row]), &node, &incarnation);
+        lane *known = find_lane(draw, node, incarnation);
+        if (known == NULL) {
+            if (draw->lane_count == capacity) {
+                capacity = capacity == 0 ? 16 : capacity * 2;
+                draw->lanes = sb_host_grow(draw->lanes, capacity, sizeof *draw->lanes);
+            }
+            known = &draw->lanes[draw->lane_count++];
+            *known = (lane){.node = node, .incarnation = incarnation, .first_row = row};
+        }
+        known->last_row = row;
+    }
+    qsort(draw->lanes, draw->lane_count, sizeof *draw->lanes, compare_lanes);
+    find_roles(draw);
+}
+
+/* Where things lie; y grows upwards in Graphviz. */
+static int lane_x(const drawing *draw, const lane *at)
+{
+    return AXIS_WIDTH + LANE_STRIDE / 2 + (int)(at - draw->lanes) * LANE_STRIDE;
+}
+
+static long row_y(size_t row)
+{
+    return -(long)(row + HEADER_ROWS) * ROW_HEIGHT;
+}
+
+/* --------------------------------------------------------------------------------------- colours */
+
+/* Hues in thousandths, far from each other and from red, which belongs to findings. */
+static const unsigned hues[] = {580, 360, 90, 760, 480, 860, 140, 680};
+
+static void print_colour(FILE *out, const lane *of, unsigned saturation, unsigned value)
+{
+    if (of->node == 0) {
+        fprintf(out, "\"0 0 0.%03u\"", value);
+        return;
+    }
+    const unsigned shift = of->rank % 4 * 14;
+    const unsigned hue = (hues[of->role % (sizeof hues / sizeof hues[0])] + shift) % 1000;
+    fprintf(out, "\"0.%03u 0.%03u 0.%03u\"", hue, saturation, value);
+}
+
+static void print_strong(FILE *out, const lane *of)
+{
+    print_colour(out, of, 700, 620);
+}
+
+static void print_pale(FILE *out, const lane *of)
+{
+    print_colour(out, of, 110, 985);
+}
+
+/* ---------------------------------------------------------------------------------------- writing */
+
+static void print_quoted(FILE *out, const char *text, size_t max)
+{
+    fputc('"', out);
+    size_t shown = 0;
+    for (const char *at = text; *at != '\0'; at++) {
+        const unsigned char now = (unsigned char)*at;
+        if ((now & 0xc0) != 0x80 && shown++ == max) {
+            fputs("...", out);
+            break;
+        }
+        if (now == '"' || now == '\\') {
+            fputc('\\', out);
+        }
+        fputc(now < 0x20 ? ' ' : now, out);
+    }
+    fputc('"', out);
+}
+
+static void print_inches(FILE *out, const char *name, int points)
+{
+    fprintf(out, "%s=%d.%02d", name, points / POINTS_PER_INCH, points % POINTS_PER_INCH * 100 / POINTS_PER_INCH);
+}
+
+static void print_point(FILE *out, const char *name, size_t number, int x, long y)
+{
+    fprintf(out, "  %s%zu [shape=point style=invis width=0.01 pos=\"%d,%ld!\"];\n", name, number, x, y);
+}
+
+static void print_lane_header(const drawing *draw, const lane *of, const char *place, long y)
+{
+    char name[96];
+    FILE *const out = draw->out;
+    const char *const node = sb_record_node_name(draw->view->record, of->node);
+    if (of->node == 0) {
+        snprintf(name, sizeof name, "%s", node);
+    } else {
+        snprintf(name, sizeof name, "%s#%u", node, of->incarnation);
+    }
+    fprintf(out, "  %s%zu [label=", place, (size_t)(of - draw->lanes));
+    print_quoted(out, name, LABEL_MAX);
+    fputs(" fontname=\"Helvetica-Bold\" fontsize=11 fontcolor=white style=\"filled,rounded\" color=", out);
+    print_strong(out, of);
+    fputs(" fillcolor=", out);
+    print_strong(out, of);
+    fputs(" height=0.34 ", out);
+    print_inches(out, "width", BOX_WIDTH - 20);
+    fprintf(out, " pos=\"%d,%ld!\" tooltip=", lane_x(draw, of), y);
+    print_quoted(out, name, sizeof name);
+    fputs("];\n", out);
+}
+
+/* The life line: from the header down to the lane's last event; a machine that died ends there. */
+static void print_lane(const drawing *draw, const lane *of)
+{
+    const size_t number = (size_t)(of - draw->lanes);
+    const long top = of->first_row == 0 ? row_y(0) + ROW_HEIGHT : row_y(of->first_row);
+    const sb_event *const last =
+        sb_record_event(draw->view->record, draw->view->steps[of->last_row]);
+    const bool ended = last->kind == SB_EVENT_KILL || last->kind == SB_EVENT_EXIT;
+    const size_t bottom_row = ended ? of->last_row : draw->view->count;
+    print_lane_header(draw, of, "head", row_y(0) + ROW_HEIGHT * 2 - ROW_HEIGHT / 2);
+    print_point(draw->out, "top", number, lane_x(draw, of), row_y(0) + ROW_HEIGHT);
+    print_point(draw->out, "born", number, lane_x(draw, of), top);
+    print_point(draw->out, "end", number, lane_x(draw, of), row_y(bottom_row));
+    fprintf(draw->out, "  top%zu -> born%zu [dir=none style=dotted penwidth=1 color=", number, number);
+    print_colour(draw->out, of, 300, 800);
+    fprintf(draw->out, "];\n  born%zu -> end%zu [dir=none penwidth=2 color=", number, number);
+    print_colour(draw->out, of, 300, 850);
+    fputs("];\n", draw->out);
+}
+
+static void print_axis(const drawing *draw, size_t row, const sb_event *event)
+{
+    const sb_step step = draw->view->steps[row];
+    fprintf(draw->out,
+            "  axis%zu [shape=plain fontsize=8 fontcolor=\"#777777\" label=\"%" PRIu64 "   %" PRIu64 ".%06" PRIu64
+            "s\" pos=\"%d,%ld!\"];\n",
+            row, step, event->time / 1000000000, event->time / 1000 % 1000000, AXIS_WIDTH / 2, row_y(row));
+}
+
+/* A line across all lanes, for what concerns more than one machine. */
+static void print_ruler(const drawing *draw, size_t row, const char *colour)
+{
+    const int right = AXIS_WIDTH + (int)draw->lane_count * LANE_STRIDE;
+    print_point(draw->out, "left", row, AXIS_WIDTH - 10, row_y(row));
+    print_point(draw->out, "right", row, right, row_y(row));
+    fprintf(draw->out, "  left%zu -> right%zu [dir=none style=dashed penwidth=1 color=\"%s\"];\n", row, row, colour);
+}
+
+/* How a kind of event looks: fill, border and font; NULL: in the lane's own colours. */
+typedef struct look {
+    const char *fill, *border, *font;
+    bool strong, ruler;
+} look;
+
+static look look_of(const sb_trace_view *view, sb_step step, const sb_event *event)
+{
+    if (step == view->finding || event->kind == SB_EVENT_FINDING) {
+        return (look){"#d01c1c", "#7d0000", "white", true, false};
+    }
+    switch (event->kind) {
+    case SB_EVENT_KILL:
+        return (look){"#222222", "#222222", "white", true, false};
+    case SB_EVENT_EXIT:
+    case SB_EVENT_STOP:
+    case SB_EVENT_PAUSE:
+        return (look){"#666666", "#444444", "white", false, false};
+    case SB_EVENT_DROP:
+    case SB_EVENT_RESET:
+    case SB_EVENT_CRASHED_WRITE:
+    case SB_EVENT_CRASHED_NAME:
+        return (look){"#fde3e1", "#c0392b", "#8e1b10", false, false};
+    case SB_EVENT_FAULT:
+    case SB_EVENT_FAILPOINT:
+    case SB_EVENT_CLOCK:
+        return (look){"#ffe8cc", "#d9730d", "#8a4700", true, event->kind == SB_EVENT_FAULT};
+    case SB_EVENT_HEAL:
+    case SB_EVENT_RESUME:
+        return (look){"#ddf3e0", "#2e8b45", "#14532d", false, event->kind == SB_EVENT_HEAL};
+    case SB_EVENT_BOOT:
+        return (look){"#ddf3e0", "#2e8b45", "#14532d", true, false};
+    case SB_EVENT_PHASE:
+        return (look){"#eeeeee", "#999999", "#333333", true, true};
+    case SB_EVENT_MOVE:
+    case SB_EVENT_CALL:
+    case SB_EVENT_SERVE:
+        return (look){NULL, NULL, "#111111", true, false};
+    default:
+        return (look){NULL, NULL, "#222222", false, false};
+    }
+}
+
+static void print_event(const drawing *draw, size_t row, const sb_event *event)
+{
+    FILE *const out = draw->out;
+    const sb_step step = draw->view->steps[row];
+    const lane *const of = lane_of(draw, event);
+    const look looks = look_of(draw->view, step, event);
+    char text[1024], lane_text[128], tooltip[1400];
+    sb_record_describe(draw->view->record, step, text, sizeof text);
+    sb_trace_lane_text(draw->view->record, step, lane_text, sizeof lane_text);
+    snprintf(tooltip, sizeof tooltip, "step %" PRIu64 ", %" PRIu64 ".%09" PRIu64 "s, %s: %s", step,
+             event->time / 1000000000, event->time % 1000000000, lane_text, text);
+    if (looks.ruler) {
+        print_ruler(draw, row, looks.border);
+    }
+    fprintf(out, "  e%" PRIu64 " [id=\"step-%" PRIu64 "\" class=\"%s\" label=", step, step,
+            sb_event_descriptions[event->kind].word);
+    print_quoted(out, text, LABEL_MAX);
+    fputs(" tooltip=", out);
+    print_quoted(out, tooltip, sizeof tooltip);
+    fprintf(out, " fontname=\"%s\" fontcolor=\"%s\" ", looks.strong ? "Helvetica-Bold" : "Helvetica", looks.font);
+    if (looks.fill != NULL) {
+        fprintf(out, "fillcolor=\"%s\" color=\"%s\"", looks.fill, looks.border);
+    } else {
+        fputs("fillcolor=", out);
+        print_pale(out, of);
+        fputs(" color=", out);
+        print_strong(out, of);
+    }
+    fprintf(out, " pos=\"%d,%ld!\"];\n", lane_x(draw, of), row_y(row));
+}
+
+static bool is_shown(const sb_trace_view *view, sb_step step)
+{
+    size_t low = 0, high = view->count;
+    while (low < high) {
+        const size_t middle = low + (high - low) / 2;
+        if (view->steps[middle] < step) {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+    return low < view->count && view->steps[low] == step;
+}
+
+/* From a cause to its effect, where it leaves the lane: a message, or one machine that does something to another. */
+static void print_arrow(const drawing *draw, sb_step step, const sb_event *event)
+{
+    FILE *const out = draw->out;
+    if (event->cause == 0 || !is_shown(draw->view, event->cause)) {
+        return;
+    }
+    const sb_event *const cause = sb_record_event(draw->view->record, event->cause);
+    const lane *const from = lane_of(draw, cause);
+    if (from == lane_of(draw, event)) {
+        return;
+    }
+    const bool is_message = cause->kind == SB_EVENT_SEND || cause->kind == SB_EVENT_DUPLICATE;
+    fprintf(out, "  e%" PRIu64 " -> e%" PRIu64 " [edgetooltip=\"%" PRIu64 " led to %" PRIu64 "\" ", event->cause, step,
+            event->cause, step);
+    if (event->kind == SB_EVENT_DROP) {
+        fputs("style=dashed penwidth=1.4 color=\"#c0392b\"", out);
+    } else if (is_message) {
+        fputs("penwidth=1.4 color=", out);
+        print_strong(out, from);
+    } else {
+        fputs("style=dashed penwidth=0.8 color=\"#888888\"", out);
+    }
+    fputs("];\n", out);
+}
+
+static void print_title(const drawing *draw)
+{
+    const sb_record_header *const header = draw->view->header;
+    const int width = AXIS_WIDTH + (int)draw->lane_count * LANE_STRIDE;
+    char title[512];
+    snprintf(title, sizeof title, "%s  seed %" PRIu64 "  strategy %s  build %s  %s", header->scenario, header->seed,
+             header->strategy, header->build, header->options);
+    fputs("  title [shape=plain fontname=\"Helvetica-Bold\" fontsize=12 fontcolor=\"#222222\" label=", draw->out);
+    print_quoted(draw->out, title, sizeof title);
+    fprintf(draw->out, " pos=\"%d,%ld!\"];\n", width / 2, row_y(0) + ROW_HEIGHT * 3);
+}
+
+bool sb_trace_dot(FILE *out, const sb_trace_view *view, char *problem, size_t problem_size)
+{
+    (void)problem, (void)problem_size;
+    drawing draw = {.out = out, .view = view};
+    collect_lanes(&draw);
+    fputs("digraph trace {\n"
+          "  graph [splines=line outputorder=edgesfirst bgcolor=white pad=0.25 fontname=\"Helvetica\"];\n"
+          "  node [shape=box style=\"filled,rounded\" fontname=\"Helvetica\" fontsize=9 margin=\"0.02,0\" fixedsize=true ",
+          out);
+    print_inches(out, "width", BOX_WIDTH);
+    fputc(' ', out);
+    print_inches(out, "height", BOX_HEIGHT);
+    fputs("];\n  edge [arrowsize=0.6];\n", out);
+    print_title(&draw);
+    for (size_t i = 0; i < draw.lane_count; i++) {
+        print_lane(&draw, &draw.lanes[i]);
+    }
+    for (size_t row = 0; row < view->count && !ferror(out); row++) {
+        const sb_event *const event = sb_record_event(view->record, view->steps[row]);
+        print_axis(&draw, row, event);
+        print_event(&draw, row, event);
+    }
+    for (size_t row = 0; row < view->count && !ferror(out); row++) {
+        print_arrow(&draw, view->steps[row], sb_record_event(view->record, view->steps[row]));
+    }
+    fputs("}\n", out);
+    free(draw.lanes);
+    return true;
+}
