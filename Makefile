@@ -50,7 +50,7 @@ TRACES := $(sort $(wildcard traces/*.c))
 ENGINE := $(sort $(wildcard engine/*.c engine/*/*.c))
 NODES := $(sort $(filter-out nodes/main.c,$(wildcard nodes/*.c nodes/*/*.c)))
 
-object = $(patsubst %.S,$(OUT)/%.o,$(patsubst %.c,$(OUT)/%.o,$(1)))
+object = $(patsubst %.S,$(OUT)/%.asm.o,$(patsubst %.c,$(OUT)/%.o,$(1))) # fiber.c has its own fiber.o
 ARCHIVES := $(OUT)/libnodes.a $(OUT)/libengine.a $(OUT)/libsim.a $(OUT)/libtraces.a $(OUT)/libsim.a
 
 .PHONY: all
@@ -86,7 +86,7 @@ $(OUT)/%.o: %.c
 	@mkdir -p $(@D)
 	$(CC) $(BASE_FLAGS) -c -o $@ $<
 
-$(OUT)/%.o: %.S
+$(OUT)/%.asm.o: %.S
 	@mkdir -p $(@D)
 	$(CC) $(BASE_FLAGS) -c -o $@ $<
 
@@ -96,8 +96,121 @@ $(shell mkdir -p $(OUT) && echo '$(BUILD_ID)' | cmp -s - $(OUT)/build-id || echo
 $(OUT)/nodes/main.o: BASE_FLAGS += -DSEEDBED_BUILD='"$(BUILD_ID)"'
 $(OUT)/nodes/main.o: $(OUT)/build-id
 
+# ------------------------------------------------------------------------------------------- tests
+#
+# Every tests/test_*.c is a Check program of its own, every tests/test_*.sh a script that exits 0.
+
+TEST_PROGRAMS := $(patsubst %.c,$(OUT)/%,$(sort $(wildcard tests/test_*.c)))
+ENGINE_TESTS := $(filter $(OUT)/tests/test_engine% $(OUT)/tests/test_oracle%,$(TEST_PROGRAMS))
+SIM_TESTS := $(filter-out $(ENGINE_TESTS),$(TEST_PROGRAMS))
+TEST_SCRIPTS := $(sort $(wildcard tests/test_*.sh))
+TEST_PARTS := $(OUT)/tests/workload.o
+SIM_ARCHIVES := $(OUT)/libsim.a $(OUT)/libtraces.a $(OUT)/libsim.a
+# Programs against the doors alone: a bench, digests and plants for the determinism checks, examples.
+DOOR_PROGRAMS := $(patsubst %.c,$(OUT)/%,$(filter-out tests/workload.c tests/test_%, \
+	$(wildcard tests/*.c tests/examples/*.c)))
+
+$(OUT)/tests/%.o: tests/%.c
+	@mkdir -p $(@D)
+	$(CC) $(BASE_FLAGS) $(ENGINE_FLAGS) -c -o $@ $<
+
+$(OUT)/tests/bench.o: ENGINE_FLAGS := # both sides of it as fast as they can be
+
+$(SIM_TESTS): $(OUT)/tests/%: $(OUT)/tests/%.o $(TEST_PARTS) $(SIM_ARCHIVES)
+	$(CC) $(LINK_FLAGS) -o $@ $< $(TEST_PARTS) $(SIM_ARCHIVES) $(DW_LIBS) $(CHECK_LIBS)
+
+$(ENGINE_TESTS): $(OUT)/tests/%: $(OUT)/tests/%.o $(ARCHIVES)
+	$(CC) $(LINK_FLAGS) -o $@ $< $(ARCHIVES) $(DW_LIBS) $(CHECK_LIBS)
+
+$(DOOR_PROGRAMS): $(OUT)/%: $(OUT)/%.o $(TEST_PARTS) $(SIM_ARCHIVES)
+	$(CC) $(LINK_FLAGS) -o $@ $< $(TEST_PARTS) $(SIM_ARCHIVES) $(DW_LIBS)
+
+CHECK_LIBS = $(shell pkg-config --libs check 2>/dev/null || echo -lcheck)
+
+.PHONY: suites programs
+suites: $(TEST_PROGRAMS)
+programs: $(DOOR_PROGRAMS)
+
+# The two that start from a fresh machine install what is missing first, and then look again at what there is.
+.PHONY: deps-run deps-check
+deps-run:
+	@tests/install_missing.sh run
+deps-check:
+	@tests/install_missing.sh check
+
+.PHONY: check check-here
+check: deps-check
+	@$(MAKE) --no-print-directory check-here
+check-here: all suites programs
+	@tests/run_suites.sh $(TEST_PROGRAMS) -- $(TEST_SCRIPTS)
+
+.PHONY: sweep
+sweep: deps-run
+	@$(MAKE) --no-print-directory all
+	build/seedbed sweep rolling-restart --seeds 1..1000
+
+.PHONY: seeds
+seeds: all
+	@tests/kept_seeds.sh
+
+.PHONY: bench
+bench: $(OUT)/tests/bench
+	$(OUT)/tests/bench
+
+.PHONY: lint
+lint:
+	@tests/lint.sh
+
+.PHONY: matrix
+matrix:
+	@tests/matrix.sh
+
+# ----------------------------------------------------------------------------------------- install
+#
+# The library is one object: with link-time optimisation its archive would be of use to this compiler only.
+
+DOORS := sim/node.h sim/world.h sim/tool.h sim/status.def sim/record/record.h sim/record/events.def \
+	sim/fault/faults.def sim/chance/streams.def sim/verdict/kinds.def
+LIBRARY_OBJECTS := $(call object,$(SIM) $(TRACES))
+RELOCATE := -r -nostdlib $(if $(findstring -flto,$(SIM_FLAGS)),-O3 -flto=auto -flinker-output=nolto-rel)
+VERSION := $(shell cat VERSION 2>/dev/null || echo 0.1)
+
+$(OUT)/libseedbed.a: $(LIBRARY_OBJECTS)
+	@rm -f $@
+	$(CC) $(RELOCATE) -o $(OUT)/libseedbed.o $(LIBRARY_OBJECTS)
+	@ar rcs $@ $(OUT)/libseedbed.o
+
+.PHONY: install
+install: all $(OUT)/libseedbed.a
+	install -d $(addprefix $(DESTDIR)$(PREFIX)/,bin lib/pkgconfig share/man/man1)
+	install -m 755 $(OUT)/seedbed $(DESTDIR)$(PREFIX)/bin/seedbed
+	install -m 644 $(OUT)/libseedbed.a $(DESTDIR)$(PREFIX)/lib/libseedbed.a
+	@for door in $(DOORS); do \
+		install -D -m 644 $$door $(DESTDIR)$(PREFIX)/include/seedbed/$$door || exit 1; done
+	@printf '%s\n' 'prefix=$(PREFIX)' 'includedir=$${prefix}/include/seedbed' 'libdir=$${prefix}/lib' '' \
+		'Name: seedbed' 'Description: deterministic simulation testing for programs written in C' \
+		'Version: $(VERSION)' 'Cflags: -I$${includedir}' 'Libs: -L$${libdir} -lseedbed $(DW_LIBS)' \
+		> $(DESTDIR)$(PREFIX)/lib/pkgconfig/seedbed.pc
+	@test ! -f docs/seedbed.1 || install -m 644 docs/seedbed.1 $(DESTDIR)$(PREFIX)/share/man/man1/seedbed.1
+
 -include $(shell find $(OUT) -name '*.d' 2>/dev/null)
 
 .PHONY: clean
 clean:
 	rm -rf build
+
+.PHONY: help
+help:
+	@printf '%-10s %s\n' \
+		all 'build/seedbed (the default)' \
+		sweep 'the main job: a thousand seeds of rolling-restart; installs what is missing' \
+		check 'all tests; installs what is missing' \
+		seeds 'replay every kept seed in seeds/' \
+		bench 'the kernel beside a bare loop' \
+		matrix 'the same seeds under other compilers, levels, sanitizers, addresses, locales' \
+		lint 'layers, symbols, statics, floats, format' \
+		install 'command, library, headers, manual under DESTDIR and PREFIX ($(PREFIX))' \
+		clean 'remove build/' \
+		'' '' \
+		VARIANT= 'release (default), debug, asan, msan, coverage' \
+		CC= 'gcc (default), clang'

@@ -69,7 +69,6 @@ sb_status client_sessions_drain(client_sessions *of, sb_duration grace)
     if (of->running == 0) {
         return SB_OK;
     }
-    SOMETIMES(true, "client-transaction-canceled-by-drain");
     sb_scope_cancel(&of->scope);
     while (of->running > 0) {
         sb_condition_wait(&of->finished, NULL, NULL);

@@ -8,8 +8,8 @@
  * The map borrows: a key's bytes must live, unchanged, as long as the key is in the map (put them
  * into the thing that value points to), and values are the caller's to free.  Order depends on the
  * keys alone.  Separators are copies, so that a removed key leaves nothing behind that points to
- * it.  A node is unlinked when it gets empty and not before; a map that has shrunk keeps sparse leaves,
- * which costs memory only.
+ * it.  A node is unlinked when it gets empty and not before; a map that has shrunk keeps sparse
+ * leaves, which costs memory only.
  *
  * A cursor is good until the map changes.
  */

@@ -8,12 +8,10 @@
 #include "engine/base/checksum.h"
 
 #define MAGIC 0x656c696664746f73u /* "sotdfile" */
-#define VERSION 1u
+#define FORMAT 1u
 #define CHECKSUM_SIZE 8u
-#define WRITE_SIZE ((uint32_t)64 << 10)  /* the writer hands on what it has when it has this much  \
-                                          */
+#define WRITE_SIZE ((uint32_t)64 << 10)  /* what the writer collects before it writes */
 #define WINDOW_SIZE ((uint32_t)64 << 10) /* the reader reads about this much ahead */
-#define INDEX_ENTRY_SIZE_MIN 29u
 
 /* -------------------------------------------------------------------------------------- builder */
 
@@ -85,7 +83,7 @@ sorted_summary sorted_builder_finish(sorted_builder *builder)
         .pair_count = builder->pair_count,
     };
     buffer_add_u64(out, MAGIC);
-    buffer_add_u32(out, VERSION);
+    buffer_add_u32(out, FORMAT);
     buffer_add_u32(out, builder->block_count);
     buffer_add_u64(out, builder->pair_count);
     buffer_add_u64(out, index_offset);
@@ -187,7 +185,7 @@ static bool footer_decode(slice bytes, uint64_t file_size, sorted_summary *summa
 {
     cursor at = cursor_of(bytes);
     bool good = cursor_u64(&at) == MAGIC;
-    good = cursor_u32(&at) == VERSION && good;
+    good = cursor_u32(&at) == FORMAT && good;
     found->block_count = cursor_u32(&at);
     summary->pair_count = cursor_u64(&at);
     found->index_offset = cursor_u64(&at);

@@ -16,6 +16,7 @@
 #include "engine/wire/keys.h"
 
 #define CHECKSUM_SIZE 8u
+#define ROWS_MAX 4096u /* of one scan */
 
 /* ------------------------------------------------------------------------------------------ states */
 
@@ -249,8 +250,8 @@ static engine_status scan_rows(transaction *in, cluster *of, const char *word, c
     key_prefix_end(&end, buffer_slice(&start));
     const engine_status status =
         in != NULL
-            ? transaction_scan(in, buffer_slice(&start), buffer_slice(&end), SUBTASKS_MAX, found, scope)
-            : cluster_scan(of, TIMESTAMP_MAX, buffer_slice(&start), buffer_slice(&end), SUBTASKS_MAX,
+            ? transaction_scan(in, buffer_slice(&start), buffer_slice(&end), ROWS_MAX, found, scope)
+            : cluster_scan(of, TIMESTAMP_MAX, buffer_slice(&start), buffer_slice(&end), ROWS_MAX,
                            found, scope);
     buffer_release(&start);
     buffer_release(&end);

@@ -39,10 +39,6 @@ bool subtask_state_is_final(subtask_state state);
 
 #define SUBTASKS_MAX 512u
 
-static inline uint64_t subtask_identity(job_id job, uint32_t number) {
-    return job << 16 | number;
-}
-
 typedef struct task_row {
     job_id job;
     task_state state;

@@ -182,7 +182,6 @@ static engine_status fetch_map(cluster *of, sb_scope *scope)
             of->map = map;
             break;
         }
-        SOMETIMES(true, "region-map-with-holes-refused");
         status = backoff_wait(&wait, scope);
         if (status != ENGINE_OK) {
             break;

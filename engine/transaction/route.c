@@ -136,7 +136,6 @@ engine_status route_find(route *way, slice key)
         if (way->region->leader != 0) {
             return ENGINE_OK;
         }
-        SOMETIMES(true, "region-without-leader");
         way->stale = way->waiting = true;
     }
 }
@@ -168,7 +167,6 @@ void route_trouble(route *way, reply_status status)
     case REPLY_REGION_NOT_FOUND:
     case REPLY_EPOCH_NOT_MATCH:
     case REPLY_OUTSIDE_REGION:
-        SOMETIMES(true, "region-map-was-stale");
         way->stale = true;
         break;
     case REPLY_BAD_REQUEST:

@@ -34,6 +34,11 @@ const char *job_answer_text(job_answer answer);
 
 #define JOB_COLUMNS_MAX 4u
 
+/* The number under which a subtask's moves are recorded. */
+static inline uint64_t subtask_identity(job_id job, uint32_t number) {
+    return job << 16 | number;
+}
+
 /* ADD INDEX name (columns) of a table.  columns are positions.  nonce: not 0, the asker's own, one per job. */
 typedef struct submit_job_request {
     uint64_t nonce;

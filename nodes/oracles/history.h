@@ -11,6 +11,7 @@
 #ifndef NODES_ORACLES_HISTORY_H
 #define NODES_ORACLES_HISTORY_H
 
+#include "engine/base/scalars.h"
 #include "nodes/report.h"
 #include "sim/world.h"
 

@@ -64,6 +64,14 @@ static void set_halt(sb_world *world)
     world->halt = halt;
 }
 
+/* The scheduler counts steps too, but a task that never waits does not come to it. */
+static void runs_on(sb_world *world)
+{
+    if (world->running != NULL && world->outcome == SB_OUTCOME_RUNNING) {
+        sb_misuse(world, SB_FINDING_RUNAWAY, "steps", "a million steps and the clock has not moved");
+    }
+}
+
 void sb_event_slow(sb_world *world)
 {
     const sb_step interval = (sb_step)1 << SB_MARK_SHIFT;
@@ -86,6 +94,9 @@ void sb_event_slow(sb_world *world)
     }
     sb_strategy_step(world);
     set_halt(world);
+    if (world->step - world->instant_start > SB_STEPS_PER_INSTANT_MAX + SB_BATCH_EVENTS) {
+        runs_on(world);
+    }
 }
 
 uint64_t sb_world_digest(sb_world *world)

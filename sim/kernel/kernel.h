@@ -224,6 +224,7 @@ struct sb_world {
     unsigned node_count;
     sb_exploration exploration;
     sb_network network;
+    sb_packet *spare_packets; /* machine/network.c */
     sb_link_state *links; /* [SB_NODE_COUNT_MAX * SB_NODE_COUNT_MAX]; NULL: none differs */
     sb_disk disk;
     sb_heap kernel_heap, disk_heap;
@@ -234,6 +235,7 @@ struct sb_world {
     void *host_pointer;    /* the host's saved stack pointer */
     void *stop_pointer;    /* saved by whoever stopped the world on its stack */
     sb_step instant_start; /* step at which this instant began */
+    uint64_t idle_turns;   /* yields and looks at the clock in this instant */
     sb_step step_limit, break_at, run_until;
     sb_finding_report finding;
     sb_task *finding_task; /* whose stack the finding stands on; NULL: none */
@@ -426,6 +428,15 @@ void sb_task_drop(sb_world *world,
 
 void sb_yield_now(sb_world *world);
 void sb_switch_point_slow(sb_world *world);
+
+/* A loop that only yields or looks at the clock takes no steps: its turns are counted instead. */
+void sb_idle_too_long(sb_world *world) __attribute__((noreturn, cold));
+static inline void sb_idle_turn(sb_world *world)
+{
+    if (SB_UNLIKELY(++world->idle_turns > SB_STEPS_PER_INSTANT_MAX)) {
+        sb_idle_too_long(world);
+    }
+}
 
 /* Another task may run first, if the strategy says so.  Every call of door 1 that may switch begins
  * with it. */

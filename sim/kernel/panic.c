@@ -23,9 +23,10 @@
 static const int caught[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT};
 #define CAUGHT_COUNT (sizeof(caught) / sizeof(caught[0]))
 
-/* Handlers belong to the process, not to a universe: how many universes are open, and what stood
- * before. */
+/* Handlers and their stack belong to the process, not to a universe: how many universes are open,
+ * and what stood before. */
 static unsigned installed;
+static void *signal_stack;
 static struct sigaction before[CAUGHT_COUNT];
 
 /* -----------------------------------------------------------------------------------------
@@ -262,36 +263,42 @@ sb_stack_bounds sb_host_stack(void)
     return bounds;
 }
 
-void sb_panic_install(sb_universe *universe)
+static void install(void)
 {
-    universe->signal_stack =
+    signal_stack =
         mmap(NULL, SIGNAL_STACK_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    if (universe->signal_stack == MAP_FAILED) {
+    if (signal_stack == MAP_FAILED) {
         abort();
     }
-    const stack_t stack = {.ss_sp = universe->signal_stack, .ss_size = SIGNAL_STACK_SIZE};
+    const stack_t stack = {.ss_sp = signal_stack, .ss_size = SIGNAL_STACK_SIZE};
     sigaltstack(&stack, NULL);
+    struct sigaction action = {.sa_flags = SA_SIGINFO | SA_ONSTACK | SA_NODEFER};
+    action.sa_sigaction = on_signal;
+    sigemptyset(&action.sa_mask);
+    for (size_t i = 0; i < CAUGHT_COUNT; i++) {
+        sigaction(caught[i], &action, &before[i]);
+    }
+    sigaction(SIGUSR2, &action, NULL);
+}
+
+void sb_panic_install(sb_universe *universe)
+{
     universe->host_stack = sb_host_stack();
     if (installed++ == 0) {
-        struct sigaction action = {.sa_flags = SA_SIGINFO | SA_ONSTACK | SA_NODEFER};
-        action.sa_sigaction = on_signal;
-        sigemptyset(&action.sa_mask);
-        for (size_t i = 0; i < CAUGHT_COUNT; i++) {
-            sigaction(caught[i], &action, &before[i]);
-        }
-        sigaction(SIGUSR2, &action, NULL);
+        install();
     }
 }
 
-void sb_panic_remove(sb_universe *universe)
+void sb_panic_remove(void)
 {
-    if (--installed == 0) {
-        for (size_t i = 0; i < CAUGHT_COUNT; i++) {
-            sigaction(caught[i], &before[i], NULL);
-        }
-        signal(SIGUSR2, SIG_DFL);
-        const stack_t none = {.ss_flags = SS_DISABLE};
-        sigaltstack(&none, NULL);
+    if (--installed != 0) {
+        return;
     }
-    munmap(universe->signal_stack, SIGNAL_STACK_SIZE);
+    for (size_t i = 0; i < CAUGHT_COUNT; i++) {
+        sigaction(caught[i], &before[i], NULL);
+    }
+    signal(SIGUSR2, SIG_DFL);
+    const stack_t none = {.ss_flags = SS_DISABLE};
+    sigaltstack(&none, NULL);
+    munmap(signal_stack, SIGNAL_STACK_SIZE);
 }

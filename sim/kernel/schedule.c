@@ -217,6 +217,7 @@ static sb_due *queue_take(sb_world *world)
     if (key.time != world->now) {
         world->now = key.time;
         world->instant_start = world->step;
+        world->idle_turns = 0;
     }
     return due;
 }
@@ -261,6 +262,22 @@ static sb_task *timer_fires(sb_world *world, sb_due *due)
     return task;
 }
 
+/* The one task that what just happened has made ready, when nothing else is: the usual case, spared the
+ * way through the list. */
+static sb_task *only_ready_task(sb_world *world)
+{
+    if (world->ready_count != 1) {
+        return NULL;
+    }
+    sb_due *const due = world->ready[world->ready_first];
+    if (SB_UNLIKELY(due->type != SB_DUE_TASK || due->node->paused)) {
+        return NULL;
+    }
+    world->ready_count = 0;
+    world->ready_first = 0;
+    return (sb_task *)due;
+}
+
 /* Do what is due; the task that goes on by it, or NULL. */
 static sb_task *perform(sb_world *world, sb_due *due)
 {
@@ -271,7 +288,7 @@ static sb_task *perform(sb_world *world, sb_due *due)
         return timer_fires(world, due);
     case SB_DUE_MESSAGE:
         sb_packet_arrives(world, (sb_packet *)due);
-        return NULL;
+        return only_ready_task(world);
     case SB_DUE_ACTION:
         ((sb_action *)due)->act(world, (sb_action *)due);
         return NULL;
@@ -367,8 +384,14 @@ sb_status sb_block(sb_world *world, sb_wait_kind kind, const char *object, sb_ta
     return task->wake_status;
 }
 
+void sb_idle_too_long(sb_world *world)
+{
+    sb_misuse(world, SB_FINDING_RUNAWAY, "turns", "a million turns and the clock has not moved");
+}
+
 void sb_yield_now(sb_world *world)
 {
+    sb_idle_turn(world);
     sb_task *const task = world->running;
     sb_ready_push(world, &task->due);
     give_way(world, task, false);

@@ -21,7 +21,6 @@ struct sb_universe {
     sb_world *world;       /* at base */
     uint32_t stacks_ready; /* lanes whose guards stand and whose bytes are the fill */
     uint32_t stacks_dirty; /* lanes that the last world used */
-    void *signal_stack;
     sb_stack_bounds host_stack;
 };
 
@@ -37,7 +36,7 @@ void *sb_node_range(const sb_universe *universe, sb_node node);
 
 /* panic.c: catch signals of this process that strike inside a world. */
 void sb_panic_install(sb_universe *universe);
-void sb_panic_remove(sb_universe *universe);
+void sb_panic_remove(void);
 
 /* Registers of a fiber that stands still, from its saved stack pointer. */
 void sb_fiber_registers(const void *stack_pointer, sb_registers *registers);

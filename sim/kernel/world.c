@@ -88,7 +88,7 @@ sb_universe *sb_universe_open(const sb_universe_options *options)
 void sb_universe_close(sb_universe *universe)
 {
     if (universe != NULL) {
-        sb_panic_remove(universe);
+        sb_panic_remove();
         SB_UNPOISON(universe->base, KERNEL_RANGE);
         munmap(universe->base, universe->size);
         free(universe);

@@ -59,6 +59,7 @@ sb_time sb_monotonic_time(void)
 {
     sb_world *const world = sb_current;
     sb_switch_point(world);
+    sb_idle_turn(world);
     const sb_node_state *const node = world->running->node;
     const sb_time local = sb_local_time(node, world->now);
     if (local != world->now) {
@@ -72,6 +73,7 @@ sb_time sb_wall_time(void)
 {
     sb_world *const world = sb_current;
     sb_switch_point(world);
+    sb_idle_turn(world);
     const sb_node_state *const node = world->running->node;
     /* The world begins in 2024, so that a skew backwards stays positive. */
     const sb_time wall =

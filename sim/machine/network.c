@@ -20,11 +20,37 @@ static unsigned char *packet_bytes(sb_packet *packet)
     return (unsigned char *)packet + ((sizeof(sb_packet) + 15) & ~(size_t)15);
 }
 
+/* Small packets go round in a list of their own. */
+#define SMALL_PACKET ((size_t)128)
+
+static void packet_free(sb_world *world, sb_packet *packet)
+{
+    if (SB_LIKELY(packet->message.size <= SMALL_PACKET)) {
+        SB_POISON(packet_bytes(packet), SMALL_PACKET);
+        packet->next = world->spare_packets;
+        world->spare_packets = packet;
+    } else {
+        sb_kernel_free(world, packet);
+    }
+}
+
+static sb_packet *packet_room(sb_world *world, size_t size)
+{
+    sb_packet *const spare = world->spare_packets;
+    if (SB_LIKELY(size <= SMALL_PACKET && spare != NULL)) {
+        world->spare_packets = spare->next;
+        SB_UNPOISON(packet_bytes(spare), size);
+        SB_UNDEFINED(packet_bytes(spare), size);
+        return spare;
+    }
+    const size_t room = size <= SMALL_PACKET ? SMALL_PACKET : size;
+    return sb_kernel_alloc_bare(world, ((sizeof(sb_packet) + 15) & ~(size_t)15) + room);
+}
+
 static sb_packet *packet_new(sb_world *world, sb_address from, sb_address to, sb_message_kind kind,
                              size_t size)
 {
-    sb_packet *const packet =
-        sb_kernel_alloc_bare(world, ((sizeof(sb_packet) + 15) & ~(size_t)15) + size);
+    sb_packet *const packet = packet_room(world, size);
     packet->due.key_low = 0;
     packet->due.node = world->nodes[to];
     packet->due.priority = 0;
@@ -113,7 +139,7 @@ static void drop(sb_world *world, sb_packet *packet, unsigned at, unsigned peer,
     sb_event_add(world, SB_EVENT_DROP, at, world->nodes[at]->incarnation, 0, packet->cause, peer,
                  why, packet->message.size);
     sb_fault_effective(world, why);
-    sb_kernel_free(world, packet);
+    packet_free(world, packet);
 }
 
 static void launch(sb_world *world, sb_packet *packet)
@@ -163,7 +189,8 @@ sb_status sb_network_send(sb_world *world, sb_address to, const void *header, si
         memcpy(bytes + header_size, data, size);
     }
     packet->is_reply = is_reply;
-    packet->hash = XXH3_64bits(bytes, header_size + size);
+    packet->hash =
+        header_size == 0 ? XXH3_64bits(data, size) : XXH3_64bits(bytes, header_size + size);
     packet->cause = sb_event_here(world, SB_EVENT_SEND, to, packet->hash, packet->message.size);
     if (SB_UNLIKELY(is_blocked(world, from->number, to))) {
         drop(world, packet, from->number, to, SB_FAULT_PARTITION);
@@ -211,6 +238,17 @@ void sb_network_hang_up(sb_world *world, sb_node_state *node)
 /* ----------------------------------------------------------------------------------------
  * receiving */
 
+/* From now on it is the program's, until it is freed or the machine dies. */
+static void hold(sb_node_state *node, sb_packet *packet)
+{
+    packet->next = node->held;
+    packet->link = &node->held;
+    if (node->held != NULL) {
+        node->held->link = &packet->next;
+    }
+    node->held = packet;
+}
+
 void sb_packet_arrives(sb_world *world, sb_packet *packet)
 {
     sb_node_state *const node = packet->due.node;
@@ -234,15 +272,30 @@ void sb_packet_arrives(sb_world *world, sb_packet *packet)
     packet->cause =
         sb_event_add(world, reset ? SB_EVENT_RESET : SB_EVENT_DELIVER, node->number,
                      node->incarnation, 0, packet->cause, from, packet->hash, packet->message.size);
-    node->peers |= UINT64_C(1) << from;
-    world->nodes[from]->peers |= UINT64_C(1) << node->number;
+    if (SB_UNLIKELY((node->peers >> from & 1) == 0)) {
+        node->peers |= UINT64_C(1) << from;
+        world->nodes[from]->peers |= UINT64_C(1) << node->number;
+    }
+    sb_task *const receiver = node->receivers;
+    if (receiver != NULL) {
+        hold(node, packet); /* it waits, so the mailbox is empty */
+        receiver->wait_item = packet;
+        sb_wake_by(world, receiver, SB_OK, packet->cause);
+        return;
+    }
     packet->next = NULL;
     *node->mailbox_tail = packet;
     node->mailbox_tail = &packet->next;
     node->mailbox_count++;
-    if (node->receivers != NULL) {
-        sb_wake_by(world, node->receivers, SB_OK, packet->cause);
+}
+
+static void mailbox_take(sb_node_state *node)
+{
+    node->mailbox = node->mailbox->next;
+    if (node->mailbox == NULL) {
+        node->mailbox_tail = &node->mailbox;
     }
+    node->mailbox_count--;
 }
 
 sb_status sb_receive(sb_message **message, sb_scope *scope)
@@ -251,24 +304,20 @@ sb_status sb_receive(sb_message **message, sb_scope *scope)
     sb_switch_point(world);
     sb_node_state *const node = world->running->node;
     sb_status status = scope == NULL ? SB_OK : sb_scope_status(scope);
-    while (status == SB_OK && node->mailbox == NULL) {
-        status = sb_block(world, SB_WAIT_MESSAGE, "mailbox", &node->receivers, scope, SB_FOREVER);
-    }
     if (status != SB_OK) {
         return status;
     }
-    sb_packet *const packet = node->mailbox;
-    node->mailbox = packet->next;
-    if (node->mailbox == NULL) {
-        node->mailbox_tail = &node->mailbox;
+    sb_packet *packet = node->mailbox;
+    if (packet != NULL) {
+        mailbox_take(node);
+        hold(node, packet);
+    } else {
+        status = sb_block(world, SB_WAIT_MESSAGE, "mailbox", &node->receivers, scope, SB_FOREVER);
+        if (status != SB_OK) {
+            return status;
+        }
+        packet = world->running->wait_item;
     }
-    node->mailbox_count--;
-    packet->next = node->held;
-    packet->link = &node->held;
-    if (node->held != NULL) {
-        node->held->link = &packet->next;
-    }
-    node->held = packet;
     world->running->cause = packet->cause;
     *message = &packet->message;
     return SB_OK;
@@ -283,14 +332,14 @@ void sb_message_free(sb_message *message)
     if (packet->next != NULL) {
         packet->next->link = packet->link;
     }
-    sb_kernel_free(world, packet);
+    packet_free(world, packet);
 }
 
 static void free_list(sb_world *world, sb_packet *packet)
 {
     while (packet != NULL) {
         sb_packet *const next = packet->next;
-        sb_kernel_free(world, packet);
+        packet_free(world, packet);
         packet = next;
     }
 }

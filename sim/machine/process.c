@@ -182,7 +182,7 @@ void sb_node_kill(sb_world *world, sb_node number)
     while (node->tasks != NULL) {
         sb_task_drop(world, node->tasks);
     }
-    node->parked_count = 0;
+    sb_unpark(world, node); /* what came while it stood still finds nobody */
     sb_disk_close_all(world, node);
     sb_disk_crash(world, node);
     /* A killed process hangs up; a machine that lost its power is silent. */

@@ -203,6 +203,10 @@ int sb_record_describe(const sb_record *record, sb_step step, char *text, size_t
     case SB_EVENT_HEAL:
         describe_fault(&to, record, event);
         break;
+    case SB_EVENT_FIRE: /* its deadline is now */
+        line_add(&to, "fire");
+        add_text(&to, record, event->a);
+        break;
     case SB_EVENT_BOOT:
         line_add(&to, "boot %s#%" PRIu64, sb_record_node_name(record, (unsigned)event->c), event->b);
         break;

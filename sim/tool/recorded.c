@@ -83,6 +83,17 @@ size_t sb_slice_of_run(const sb_record *record, const sb_seed_result *result, si
     return count;
 }
 
+/* The slice of an event, and the finding itself below it where it was seen later. */
+static size_t slice_from(const sb_record *record, sb_step from, sb_step finding, size_t limit, sb_step **steps)
+{
+    *steps = sb_host_alloc(limit + 1, sizeof **steps);
+    size_t count = sb_record_slice(record, from, *steps, limit);
+    if (count == 0 || (*steps)[count - 1] < finding) {
+        (*steps)[count++] = finding;
+    }
+    return count;
+}
+
 sb_record_header sb_plan_header(const sb_plan *plan, uint64_t seed, sb_header_words *words)
 {
     sb_plan_options(plan, words->options, sizeof words->options);
@@ -103,7 +114,7 @@ void sb_explain(FILE *out, const sb_plan *plan, sb_world *world, const sb_record
     }
     sb_plan_replay(plan, result->seed, replay, sizeof replay);
     const sb_report_options options = {world, record, result->seed, seed_count, replay};
-    sb_report_finding(out, finding, &options);
+    const sb_step look_from = sb_report_finding(out, finding, &options);
     if (slice_length == 0) {
         return;
     }
@@ -111,8 +122,8 @@ void sb_explain(FILE *out, const sb_plan *plan, sb_world *world, const sb_record
     char problem[256];
     sb_header_words words;
     const sb_record_header header = sb_plan_header(plan, result->seed, &words);
-    const size_t count = sb_slice_of_run(record, result, slice_length, &steps);
-    const sb_trace_view view = {record, &header, steps, count, result->finding_step};
+    const size_t count = slice_from(record, look_from, finding->step, slice_length, &steps);
+    const sb_trace_view view = {record, &header, steps, count, finding->step};
     fputs("  what led to it, the latest last\n", out);
     sb_trace_text(out, &view, problem, sizeof problem);
     free(steps);

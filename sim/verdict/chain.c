@@ -9,8 +9,10 @@
  *   call --send--> [network] --deliver--> serve --answer, send--> [network] --deliver--> call-end
  */
 #include <inttypes.h>
+#include <stdlib.h>
 #include <string.h>
 
+#include "sim/record/memory.h"
 #include "sim/verdict/report.h"
 
 #define CHAIN_MAX 16
@@ -173,36 +175,60 @@ static void print_link(FILE *out, sb_world *world, const sb_waiting_task *task, 
     fprintf(out, " since %" PRIu64 ".%06" PRIu64 "s\n", task->since / SB_SECOND, task->since / 1000 % 1000000);
 }
 
-/* The lane this task waits for; 0: none that is known. */
-static unsigned print_one(FILE *out, sb_world *world, const sb_record *record, const sb_waiting_task *task, unsigned depth)
+/* How far the exchange came. */
+static sb_step last_of(const exchange_fate *fate)
 {
-    print_link(out, world, task, depth);
-    if (task->holder != 0) {
+    const sb_step steps[] = {fate->call,          fate->request_sent, fate->request_dropped, fate->request_delivered,
+                             fate->served,        fate->answered,     fate->reply_sent,      fate->reply_dropped,
+                             fate->reply_delivered};
+    sb_step last = 0;
+    for (size_t i = 0; i < sizeof steps / sizeof steps[0]; i++) {
+        last = steps[i] > last ? steps[i] : last;
+    }
+    return last;
+}
+
+/* What is printed of several chains: each task stands in one of them. */
+typedef struct chains {
+    FILE *out;
+    sb_world *world;
+    const sb_waiting_list *list;
+    const sb_record *record;
+    unsigned shown;
+    sb_step end; /* the last event of the first chain */
+    bool passed[UINT16_MAX + 1];
+} chains;
+
+/* The lane this task waits for; 0: none that is known. */
+static unsigned print_one(chains *all, const sb_waiting_task *task, unsigned depth)
+{
+    print_link(all->out, all->world, task, depth);
+    if (all->shown == 1) {
+        all->end = task->cause;
+    }
+    if (task->holder != 0 || task->peer == 0 || all->record == NULL || sb_record_count(all->record) == 0) {
         return task->holder;
     }
-    if (task->peer == 0 || record == NULL || sb_record_count(record) == 0) {
-        return 0;
-    }
     exchange_fate fate;
-    trace_exchange(record, task, &fate);
-    print_fate(out, record, &fate);
+    trace_exchange(all->record, task, &fate);
+    print_fate(all->out, all->record, &fate);
+    if (all->shown == 1 && last_of(&fate) != 0) {
+        all->end = last_of(&fate);
+    }
     return fate.answered == 0 ? fate.server_lane : 0;
 }
 
-static void print_chain(FILE *out, sb_world *world, const sb_waiting_list *list, const sb_record *record,
-                        const sb_waiting_task *task)
+static void print_chain(chains *all, const sb_waiting_task *task)
 {
-    unsigned passed[CHAIN_MAX];
     for (unsigned depth = 0; task != NULL && depth < CHAIN_MAX; depth++) {
-        passed[depth] = task->lane;
-        const unsigned next = print_one(out, world, record, task, depth);
-        for (unsigned i = 0; i <= depth; i++) {
-            if (passed[i] == next) {
-                fputs("    -> and so on, in a circle\n", out);
-                return;
-            }
+        all->passed[task->lane] = true;
+        const unsigned next = print_one(all, task, depth);
+        task = next != 0 ? waiting_task_of(all->list, next) : NULL;
+        if (task != NULL && all->passed[task->lane]) {
+            fprintf(all->out, "    -> %s#%u %s, which stands above\n", sb_node_name(all->world, task->node),
+                    task->incarnation, task->name);
+            return;
         }
-        task = next != 0 ? waiting_task_of(list, next) : NULL;
     }
 }
 
@@ -212,21 +238,28 @@ static bool begins_a_chain(const sb_waiting_task *task)
     return task->deadline == SB_FOREVER && (task->peer != 0 || task->holder != 0);
 }
 
-void sb_report_chain(FILE *out, sb_world *world, const sb_waiting_list *list, const sb_record *record)
+sb_step sb_report_chain(FILE *out, sb_world *world, const sb_waiting_list *list, const sb_record *record)
 {
-    unsigned shown = 0;
+    chains *const all = sb_host_alloc(1, sizeof *all);
+    all->out = out;
+    all->world = world;
+    all->list = list;
+    all->record = record;
     for (size_t i = 0; i < list->count; i++) {
-        if (!begins_a_chain(&list->tasks[i])) {
+        if (!begins_a_chain(&list->tasks[i]) || all->passed[list->tasks[i].lane]) {
             continue;
         }
-        if (shown == 0) {
+        if (all->shown == 0) {
             fputs("  who waits for whom\n", out);
         }
-        if (shown++ < CHAINS_SHOWN_MAX) {
-            print_chain(out, world, list, record, &list->tasks[i]);
+        if (all->shown++ < CHAINS_SHOWN_MAX) {
+            print_chain(all, &list->tasks[i]);
         }
     }
-    if (shown > CHAINS_SHOWN_MAX) {
-        fprintf(out, "    and %u more\n", shown - CHAINS_SHOWN_MAX);
+    if (all->shown > CHAINS_SHOWN_MAX) {
+        fprintf(out, "    and %u more\n", all->shown - CHAINS_SHOWN_MAX);
     }
+    const sb_step end = all->end;
+    free(all);
+    return end;
 }

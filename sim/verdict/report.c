@@ -28,20 +28,15 @@ static void print_symbol(FILE *out, const sb_symbol *symbol, const char *indent)
             has_name ? symbol->function : "");
 }
 
-/* The program's functions, and what libraries they had called at the top.  The framework is shown only where there is nothing
- * else. */
-static void print_stack(FILE *out, const sb_stack *stack, const char *indent)
+/* The program's functions, and what libraries they had called at the top; the framework only where it is at fault. */
+static void print_stack(FILE *out, const sb_stack *stack, bool with_framework, const char *indent)
 {
-    size_t program_count = 0;
-    for (size_t i = 0; i < stack->count; i++) {
-        program_count += sb_symbol_owner_of(&stack->symbols[i]) == SB_OWNER_PROGRAM;
-    }
     bool seen = false;
     for (size_t i = 0; i < stack->count; i++) {
         const sb_symbol_owner owner = sb_symbol_owner_of(&stack->symbols[i]);
         const bool is_called_library = owner == SB_OWNER_LIBRARY && !seen;
         seen = seen || owner != SB_OWNER_LIBRARY;
-        if (owner == SB_OWNER_PROGRAM || is_called_library || program_count == 0) {
+        if (owner == SB_OWNER_PROGRAM || is_called_library || with_framework) {
             print_symbol(out, &stack->symbols[i], indent);
         }
     }
@@ -116,7 +111,7 @@ static void print_waiting(FILE *out, sb_world *world, const sb_waiting_task *tas
     fputc('\n', out);
     sb_stack stack;
     sb_stack_symbolise(task->frames, task->frame_count, &stack);
-    print_stack(out, &stack, "      ");
+    print_stack(out, &stack, false, "      ");
 }
 
 void sb_report_waiting(FILE *out, sb_world *world, const sb_waiting_list *list)
@@ -133,13 +128,11 @@ void sb_report_waiting(FILE *out, sb_world *world, const sb_waiting_list *list)
 
 /* ------------------------------------------------------------------------------------ the block */
 
-static void print_headline(FILE *out, const sb_finding_report *finding, const sb_stack *stack,
+static void print_headline(FILE *out, const sb_finding_report *finding, const sb_place *place,
                            const sb_report_options *options)
 {
-    sb_place place;
     char text[256];
-    sb_finding_place(finding, stack, &place);
-    sb_place_text(&place, text, sizeof text);
+    sb_place_text(place, text, sizeof text);
     fprintf(out, "finding %s%s%s", sb_finding_word(finding->kind), text[0] != '\0' ? "  " : "", text);
     if (options->seed_count == 1) {
         fprintf(out, "  (1 seed, %" PRIu64 ")", options->seed);
@@ -147,7 +140,7 @@ static void print_headline(FILE *out, const sb_finding_report *finding, const sb
         fprintf(out, "  (%" PRIu64 " seeds, smallest %" PRIu64 ")", options->seed_count, options->seed);
     }
     fputc('\n', out);
-    if (place.in_framework) {
+    if (place->in_framework) {
         fputs("  no frame of the program is on the stack: the framework itself is at fault\n", out);
     }
 }
@@ -166,29 +159,34 @@ static void print_what(FILE *out, const sb_finding_report *finding)
     }
 }
 
-void sb_report_finding(FILE *out, const sb_finding_report *finding, const sb_report_options *options)
+sb_step sb_report_finding(FILE *out, const sb_finding_report *finding, const sb_report_options *options)
 {
+    sb_step look_from = finding->step;
     sb_stack stack;
+    sb_place place;
     sb_stack_symbolise(finding->frames, finding->frame_count, &stack);
     const uint32_t signature = sb_finding_signature(finding, &stack, sb_node_role(options->world, finding->node));
-    print_headline(out, finding, &stack, options);
+    sb_finding_place(finding, &stack, &place);
+    print_headline(out, finding, &place, options);
     fprintf(out, "  node %s#%u  task %s  step %" PRIu64 "  time ", sb_node_name(options->world, finding->node),
             finding->incarnation, finding->task[0] != '\0' ? finding->task : "-", finding->step);
     print_time(out, finding->time);
     fprintf(out, "  signature %08" PRIx32 "\n", signature);
     print_what(out, finding);
-    print_stack(out, &stack, "    ");
+    print_stack(out, &stack, place.in_framework, "    ");
     if (finding->state[0] != '\0') {
         fprintf(out, "  %s\n", finding->state);
     }
     if (finding->kind == SB_FINDING_DEADLOCK || finding->kind == SB_FINDING_STUCK_JOB) {
         sb_waiting_list list;
         sb_waiting_collect(options->world, &list);
-        sb_report_chain(out, options->world, &list, options->record);
+        const sb_step end = sb_report_chain(out, options->world, &list, options->record);
+        look_from = end != 0 ? end : look_from;
         sb_report_waiting(out, options->world, &list);
         sb_waiting_release(&list);
     }
     if (options->replay != NULL) {
         fprintf(out, "  replay: %s\n", options->replay);
     }
+    return look_from;
 }

@@ -26,7 +26,9 @@ typedef struct sb_report_options {
     const char *replay;      /* the command that replays it */
 } sb_report_options;
 
-void sb_report_finding(FILE *out, const sb_finding_report *finding, const sb_report_options *options);
+/* Returns the step from which to look back: of the finding, or, of a world that stands still, where the first chain of
+ * who waits for whom ends (a reply that was lost, say). */
+sb_step sb_report_finding(FILE *out, const sb_finding_report *finding, const sb_report_options *options);
 
 /* The blocked tasks of a world, with their stacks, in the order of their lanes. */
 typedef struct sb_waiting_list {
@@ -38,7 +40,8 @@ void sb_waiting_release(sb_waiting_list *list);
 
 void sb_report_waiting(FILE *out, sb_world *world, const sb_waiting_list *list);
 
-/* From every task that waits for somebody without a deadline: for whom, and what has become of its request (chain.c). */
-void sb_report_chain(FILE *out, sb_world *world, const sb_waiting_list *list, const sb_record *record);
+/* From every task that waits for somebody without a deadline: for whom, and what has become of its request (chain.c).
+ * Returns the last step of the first chain; 0: there is none. */
+sb_step sb_report_chain(FILE *out, sb_world *world, const sb_waiting_list *list, const sb_record *record);
 
 #endif

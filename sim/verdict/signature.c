@@ -68,7 +68,8 @@ void sb_finding_place(const sb_finding_report *finding, const sb_stack *stack, s
 int sb_place_text(const sb_place *place, char *text, size_t size)
 {
     if (place->line != 0) {
-        return snprintf(text, size, "%s:%d %s", place->file, place->line, place->function);
+        return snprintf(text, size, "%s:%d%s%s", place->file, place->line, place->function[0] != '\0' ? " " : "",
+                        place->function);
     }
     return snprintf(text, size, "%s%s%s", place->file, place->file[0] != '\0' ? " " : "", place->function);
 }

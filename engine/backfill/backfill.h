@@ -1,0 +1,57 @@
+/*
+ * The backfill of one subtask: a range of rows becomes entries of an index.
+ *
+ *     scan ──→ encode ──→ writer ──runs──→ channel ──→ local engine ──→ sorted file ──→ import
+ *     rows at   key and    buffers up      bounded     spills runs,     on this         upload, ingest
+ *     snapshot  value      to a quota                  merges them      machine's disk  region by region
+ *
+ * Everything is written at the job's snapshot timestamp, so doing a part again, here or elsewhere, writes the
+ * same versions of the same entries.  A backend is what one such run has open on this machine: the local
+ * engine, its writers and its files.  It is registered here from its opening to its clean-up, which runs
+ * exactly once, however the run ends (TiDB issues 43915, 47967).
+ */
+#ifndef ENGINE_BACKFILL_BACKFILL_H
+#define ENGINE_BACKFILL_BACKFILL_H
+
+#include "engine/schema/definitions.h"
+#include "engine/wire/job.h"
+
+typedef struct backfill_settings {
+    uint32_t batch_rows;       /* read in one go, at most 64; 0: 64 */
+    sb_duration batch_pause;   /* after each batch of a writer */
+    uint32_t writer_count;     /* of one backend, at most 8; 0: 2 */
+    uint32_t writer_quota;     /* bytes a writer buffers before it flushes; 0: 2 KiB */
+    uint32_t channel_capacity; /* runs between writers and engine; 0: 2 */
+} backfill_settings;
+
+typedef struct backfill_work {
+    job_id job;
+    uint32_t number;        /* of the subtask */
+    table_definition table; /* a copy: the schema must not stay pinned for so long */
+    index_definition index;
+    timestamp snapshot;
+    slice start, end; /* of rows; borrowed */
+} backfill_work;
+
+typedef struct backfill backfill;
+
+backfill *backfill_open(cluster *of, const backfill_settings *settings);
+void backfill_close(backfill *of); /* no backend is registered */
+
+/* Backends registered now. */
+uint32_t backfill_backend_count(const backfill *of);
+
+/* Do the work.  One run per (job, number) at a time.
+ * ENGINE_OK: all entries are in storage; *row_count is how many.
+ * ENGINE_FAILED: for ever, because of *cause.
+ * ENGINE_CONFLICT: passing trouble of this machine; run it again.
+ * ENGINE_CANCELED, ENGINE_TIMEOUT: the scope ended, or the index has been given up meanwhile. */
+engine_status backfill_run(backfill *of, const backfill_work *work, uint64_t *row_count, failure *cause,
+                           sb_scope *scope);
+
+/* Remove what an earlier incarnation of this machine has left in its folder.  Before the first run. */
+void backfill_remove_leftovers(void);
+
+extern const sb_machine local_engine_machine; /* moved with id = subtask_identity */
+
+#endif

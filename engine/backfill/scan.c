@@ -1,0 +1,51 @@
+/*
+ * Reading rows at the snapshot, a batch at a time.
+ */
+#include "engine/backfill/pipeline.h"
+
+void row_scan_init(row_scan *of, cluster *from, const backfill_work *work, uint32_t batch_rows) {
+    *of = (row_scan){
+        .cluster = from, .snapshot = work->snapshot, .batch_rows = batch_rows, .end = work->end};
+    buffer_init(&of->next);
+    buffer_add(&of->next, work->start.data, work->start.size);
+    sb_mutex_init(&of->turn, "turn to scan");
+}
+
+void row_scan_release(row_scan *of) {
+    buffer_release(&of->next);
+    sb_mutex_release(&of->turn);
+}
+
+static engine_status scan_batch(row_scan *of, pair_list *batch, sb_scope *scope) {
+    if (of->finished) {
+        return ENGINE_NOT_FOUND;
+    }
+    if (failpoint("backfill-scan-fails")) {
+        return ENGINE_CONFLICT;
+    }
+    const engine_status status = cluster_scan(of->cluster, of->snapshot, buffer_slice(&of->next), of->end,
+                                              of->batch_rows, batch, scope);
+    if (status != ENGINE_OK) {
+        return status; /* before anything is taken for "no rows": TiDB issue 71518 */
+    }
+    of->finished = !batch->more;
+    if (batch->more) {
+        buffer_clear(&of->next);
+        buffer_add(&of->next, batch->next.data, batch->next.size);
+    }
+    if (batch->count == 0) {
+        sb_assert(of->finished);
+        pair_list_release(batch);
+        return ENGINE_NOT_FOUND;
+    }
+    return ENGINE_OK;
+}
+
+engine_status row_scan_next(row_scan *of, pair_list *batch, sb_scope *scope) {
+    if (sb_mutex_lock(&of->turn, scope) != SB_OK) {
+        return engine_scope_status(scope);
+    }
+    const engine_status status = scan_batch(of, batch, scope);
+    sb_mutex_unlock(&of->turn);
+    return status;
+}

@@ -1,0 +1,324 @@
+/*
+ * The executor: see executor.h.
+ *
+ *     look ──→ start a run for each subtask to be run, at most `concurrency`
+ *          ──→ cancel runs whose row is not what they began with
+ *
+ *     a run: claim (pending → running, under our session) → backfill → record (running → succeed, failed)
+ */
+#include "engine/task/executor.h"
+
+#include "engine/counters.h"
+#include "engine/task/moves.h"
+#include "engine/task/tenure.h"
+#include "engine/transaction/route.h"
+
+#define CONCURRENCY 2u
+#define POLL_ACTIVE (300 * SB_MILLISECOND)
+#define POLL_IDLE (2 * SB_SECOND)
+#define REGISTRATION (5 * SB_SECOND)
+
+typedef struct executor {
+    cluster *cluster;
+    schema_cache *schema;
+    backfill *backfill;
+    session_id session;
+    executor_settings settings;
+    struct subtask_run *runs;
+    uint32_t run_count;
+    sb_wait_group tasks;
+    sb_condition look_now; /* a run has ended */
+    bool woken;
+    bool refused; /* storage does not accept our session any more */
+} executor;
+
+/* A subtask being run here. */
+typedef struct subtask_run {
+    struct subtask_run *next;
+    executor *of;
+    subtask_row row; /* as it was when it was last read by the run */
+    sb_scope scope;
+} subtask_run;
+
+/* ---------------------------------------------------------------------------------------- registry */
+
+static engine_status try_register(executor *of, sb_scope *scope) {
+    transaction *in;
+    engine_status status = transaction_begin(of->cluster, 0, &in, scope);
+    if (status != ENGINE_OK) {
+        return status;
+    }
+    server_row row = {0};
+    status = server_read_in(in, sb_self(), &row, scope);
+    const bool missing = status == ENGINE_NOT_FOUND || (status == ENGINE_OK && row.session != of->session);
+    if (missing) {
+        row = (server_row){sb_self(), of->session};
+        server_put(in, &row);
+        status = transaction_commit(in, NULL, scope);
+    } else {
+        transaction_rollback(in);
+    }
+    transaction_release(in);
+    return status;
+}
+
+/* Stand in the registry, again and again: others take rows out (TiDB issue 47954 wrote it once, at the start). */
+static void stay_registered(executor *of, sb_scope *scope) {
+    const engine_status status =
+        failpoint("registration-fails") ? ENGINE_CONFLICT : try_register(of, scope);
+    of->refused |= status == ENGINE_FENCED;
+}
+
+/* ------------------------------------------------------------------------- conditional moves of rows */
+
+/* The row is still the run's: this server, this attempt, and either not begun or begun by us. */
+static bool is_ours(const subtask_run *run, const subtask_row *row) {
+    return row->server == sb_self() && row->attempt == run->row.attempt;
+}
+
+typedef bool expectation(const subtask_run *run, const subtask_row *row);
+
+/* To be begun: nobody has, or an earlier session of this server, or a run of ours that was lost. */
+static bool may_begin(const subtask_run *run, const subtask_row *row) {
+    return is_ours(run, row) && (row->state == SUBTASK_PENDING || row->state == SUBTASK_RUNNING);
+}
+
+static bool is_running_here(const subtask_run *run, const subtask_row *row) {
+    return is_ours(run, row) && row->state == SUBTASK_RUNNING && row->session == run->of->session;
+}
+
+/* One transaction: if the row is as expected, it becomes `to`.  ENGINE_NOT_FOUND: it is not ours any more. */
+static engine_status try_move(subtask_run *run, expectation *expected, const subtask_row *to,
+                              sb_scope *scope) {
+    cluster *of = run->of->cluster;
+    transaction *in;
+    engine_status status = cluster_session(of) == run->of->session ? transaction_begin(of, 0, &in, scope)
+                                                                   : ENGINE_FENCED;
+    if (status != ENGINE_OK) {
+        return status;
+    }
+    subtask_row row;
+    status = subtask_read_in(in, to->job, to->number, &row, scope);
+    if (status == ENGINE_OK && !expected(run, &row)) {
+        SOMETIMES(true, "subtask-is-not-ours-any-more");
+        status = ENGINE_NOT_FOUND;
+    }
+    const subtask_state from = status == ENGINE_OK ? row.state : to->state;
+    if (status == ENGINE_OK) {
+        subtask_put(in, to);
+        status = transaction_commit(in, NULL, scope);
+    } else {
+        transaction_rollback(in);
+    }
+    transaction_release(in);
+    if (status == ENGINE_OK && from != to->state) {
+        sb_machine_move(&subtask_machine, subtask_identity(to->job, to->number), from, to->state);
+    }
+    return status;
+}
+
+/* Until it is certain.  After an unknown outcome the row may be what it was to become already. */
+static engine_status move(subtask_run *run, expectation *expected, const subtask_row *to,
+                          sb_scope *scope) {
+    backoff wait;
+    backoff_init(&wait);
+    engine_status status = try_move(run, expected, to, scope);
+    while (engine_status_is_passing(status)) {
+        status = backoff_wait(&wait, scope);
+        if (status == ENGINE_OK) {
+            status = try_move(run, expected, to, scope);
+        }
+    }
+    if (status == ENGINE_OK) {
+        run->row = *to;
+    }
+    run->of->refused |= status == ENGINE_FENCED;
+    return status;
+}
+
+/* --------------------------------------------------------------------------------------------- runs */
+
+static engine_status claim(subtask_run *run) {
+    subtask_row claimed = run->row;
+    claimed.state = SUBTASK_RUNNING;
+    claimed.session = run->of->session;
+    return move(run, may_begin, &claimed, &run->scope);
+}
+
+/* A copy of the definitions: pinning them for so long would hold up every schema change. */
+static bool find_definitions(const subtask_run *run, backfill_work *work) {
+    const schema_snapshot *schema = schema_acquire(run->of->schema);
+    if (schema == NULL) {
+        return false;
+    }
+    const table_definition *table = schema_table(schema, run->row.table);
+    const index_definition *index = table != NULL ? table_index(table, run->row.index) : NULL;
+    const bool found = index != NULL && index->state == SCHEMA_WRITE_REORGANIZATION;
+    if (found) {
+        work->table = *table;
+        work->index = *index;
+    }
+    schema_release(run->of->schema, schema);
+    return found;
+}
+
+static void record(subtask_run *run, engine_status ended, uint64_t row_count, failure cause) {
+    subtask_row to = run->row;
+    if (ended == ENGINE_OK) {
+        to.state = SUBTASK_SUCCEED;
+        to.row_count = row_count;
+    } else {
+        to.state = SUBTASK_FAILED;
+        to.cause = cause;
+    }
+    if (failpoint("subtask-end-is-not-recorded")) {
+        return; /* it stays running; the next look runs it again */
+    }
+    if (move(run, is_running_here, &to, &run->scope) == ENGINE_OK && ended == ENGINE_OK) {
+        sb_count(COUNTER_rows_indexed, row_count);
+    }
+}
+
+static void execute(subtask_run *run) {
+    backfill_work work = {.job = run->row.job,
+                          .number = run->row.number,
+                          .snapshot = run->row.snapshot,
+                          .start = range_key_slice(&run->row.start),
+                          .end = range_key_slice(&run->row.end)};
+    SOMETIMES(run->row.state == SUBTASK_RUNNING, "orphan-subtask-run-again");
+    if (!find_definitions(run, &work) || claim(run) != ENGINE_OK) {
+        return;
+    }
+    uint64_t row_count;
+    failure cause;
+    const engine_status status = backfill_run(run->of->backfill, &work, &row_count, &cause, &run->scope);
+    if (status == ENGINE_OK || status == ENGINE_FAILED) {
+        record(run, status, row_count, cause);
+    }
+}
+
+static void run_main(void *argument) {
+    subtask_run *run = argument;
+    executor *of = run->of;
+    execute(run);
+    subtask_run **link = &of->runs;
+    while (*link != run) {
+        link = &(*link)->next;
+    }
+    *link = run->next;
+    of->run_count--;
+    sb_scope_release(&run->scope);
+    sb_free(run);
+    of->woken = true;
+    sb_condition_broadcast(&of->look_now);
+}
+
+static void start(executor *of, const subtask_row *row, sb_scope *scope) {
+    subtask_run *run = sb_alloc_zero(sizeof(*run));
+    run->of = of;
+    run->row = *row;
+    run->next = of->runs;
+    of->runs = run;
+    of->run_count++;
+    sb_scope_init(&run->scope, scope, "subtask");
+    sb_spawn(&of->tasks, run_main, run, "subtask-%llu-%u", (unsigned long long)row->job, row->number);
+}
+
+/* ------------------------------------------------------------------------------------------- looking */
+
+static subtask_run *run_of(const executor *of, job_id job, uint32_t number) {
+    for (subtask_run *run = of->runs; run != NULL; run = run->next) {
+        if (run->row.job == job && run->row.number == number) {
+            return run;
+        }
+    }
+    return NULL;
+}
+
+/* Cancel what is not ours any more.  A cancel may let others run, so the list is searched anew after each. */
+static void cancel_lost(executor *of, const subtask_row *rows, uint32_t count) {
+    subtask_run *run = of->runs;
+    while (run != NULL) {
+        bool kept = sb_scope_status(&run->scope) != SB_OK; /* or on its way out already */
+        for (uint32_t i = 0; i < count && !kept; i++) {
+            kept = rows[i].job == run->row.job && rows[i].number == run->row.number &&
+                   may_begin(run, &rows[i]);
+        }
+        if (kept) {
+            run = run->next;
+        } else {
+            SOMETIMES(true, "running-subtask-canceled-because-moved-away");
+            sb_scope_cancel(&run->scope);
+            run = of->runs;
+        }
+    }
+}
+
+/* One look; *active tells whether there is anything of ours. */
+static void look(executor *of, bool *active, sb_scope *scope) {
+    subtask_row *rows;
+    uint32_t count;
+    if (failpoint("executor-look-fails") ||
+        subtasks_read_all(of->cluster, &rows, &count, scope) != ENGINE_OK) {
+        return;
+    }
+    cancel_lost(of, rows, count);
+    *active = of->runs != NULL;
+    for (uint32_t i = 0; i < count; i++) {
+        const subtask_row *row = &rows[i];
+        if (row->server != sb_self() || subtask_state_is_final(row->state)) {
+            continue;
+        }
+        *active = true;
+        if (of->run_count < of->settings.concurrency && run_of(of, row->job, row->number) == NULL) {
+            start(of, row, scope);
+        }
+    }
+    sb_free(rows);
+}
+
+static void rest(executor *of, bool active, sb_scope *scope) {
+    sb_scope until;
+    sb_scope_init_timeout(&until, scope, "executor poll",
+                          active ? of->settings.poll_active : of->settings.poll_idle);
+    while (!of->woken && sb_scope_status(&until) == SB_OK) {
+        sb_condition_wait(&of->look_now, NULL, &until);
+    }
+    of->woken = false;
+    sb_scope_release(&until);
+}
+
+static void use_settings(executor *of, const executor_settings *settings) {
+    of->settings = *settings;
+    executor_settings *use = &of->settings;
+    use->concurrency = use->concurrency > 0 ? use->concurrency : CONCURRENCY;
+    use->poll_active = use->poll_active > 0 ? use->poll_active : POLL_ACTIVE;
+    use->poll_idle = use->poll_idle > 0 ? use->poll_idle : POLL_IDLE;
+    use->registration = use->registration > 0 ? use->registration : REGISTRATION;
+}
+
+void executor_run(cluster *of, schema_cache *schema, backfill *with, session_id session,
+                  const executor_settings *settings, sb_scope *scope) {
+    executor self = {.cluster = of, .schema = schema, .backfill = with, .session = session};
+    use_settings(&self, settings);
+    sb_condition_init(&self.look_now, "executor");
+    sb_wait_group_init(&self.tasks, "subtask runs");
+    sb_scope work;
+    sb_scope_init(&work, scope, "executor");
+    sb_time registered = 0;
+    while (sb_scope_status(&work) == SB_OK && !self.refused) {
+        const sb_time now = sb_monotonic_time();
+        if (registered == 0 || now - registered >= self.settings.registration) {
+            registered = now;
+            stay_registered(&self, &work);
+        }
+        bool active = self.runs != NULL;
+        look(&self, &active, &work);
+        rest(&self, active, &work);
+    }
+    sb_scope_cancel(&work);
+    (void)sb_wait_group_wait(&self.tasks, NULL);
+    sb_scope_release(&work);
+    sb_wait_group_release(&self.tasks);
+    sb_condition_release(&self.look_now);
+}

@@ -1,0 +1,372 @@
+/*
+ * The scheduler of one task: see scheduler.h.
+ *
+ * A subtask is taken from a server only when placement says that the server has no live session; a server
+ * that has restarted keeps its subtasks and runs them again.  Work is given to servers that are
+ * live and stand in the registry under their live session.
+ */
+#include "engine/task/scheduler.h"
+
+#include "engine/task/liveness.h"
+#include "engine/task/moves.h"
+#include "engine/transaction/route.h"
+
+#define TICK (500 * SB_MILLISECOND)
+#define ROWS_PER_SUBTASK 150u
+
+/* A server that may be given work. */
+typedef struct candidate {
+    sb_address server;
+    uint32_t load; /* subtasks of it that have not ended */
+} candidate;
+
+/* What one tick looks at and decides. */
+typedef struct round {
+    scheduler *of;
+    transaction *in;
+    server_sessions sessions;
+    task_row task;
+    subtask_row *subtasks;
+    uint32_t subtask_count;
+    candidate candidates[SERVERS_MAX];
+    uint32_t candidate_count;
+    noted_moves moves;
+    bool changed;
+} round;
+
+void scheduler_init(scheduler *of, const tenure *by, const task_row *wanted,
+                    const scheduler_settings *settings) {
+    *of = (scheduler){.tenure = *by, .wanted = *wanted, .settings = *settings};
+    of->settings.tick = of->settings.tick > 0 ? of->settings.tick : TICK;
+    of->settings.rows_per_subtask =
+        of->settings.rows_per_subtask > 0 ? of->settings.rows_per_subtask : ROWS_PER_SUBTASK;
+    sb_condition_init(&of->wake, "task scheduler");
+    task_plan_init(&of->plan);
+}
+
+void scheduler_release(scheduler *of) {
+    task_plan_release(&of->plan);
+    sb_condition_release(&of->wake);
+}
+
+void scheduler_set_order(scheduler *of, scheduler_order order) {
+    if (of->order != order) {
+        of->order = order;
+        of->woken = true;
+        sb_condition_broadcast(&of->wake);
+    }
+}
+
+/* ---------------------------------------------------------------------------------------- servers */
+
+/* Who may be given work; rows of servers that are gone are taken out of the registry. */
+static engine_status find_candidates(round *on, sb_scope *scope) {
+    server_row *servers;
+    uint32_t count;
+    const engine_status status = servers_read_in(on->in, &servers, &count, scope);
+    if (status != ENGINE_OK) {
+        return status;
+    }
+    for (uint32_t i = 0; i < count && on->candidate_count < SERVERS_MAX; i++) {
+        const session_id live = server_sessions_live(&on->sessions, servers[i].server);
+        if (live == servers[i].session) {
+            on->candidates[on->candidate_count++] = (candidate){.server = servers[i].server};
+        } else if (live == 0) {
+            server_delete(on->in, servers[i].server);
+            on->changed = true;
+        }
+    }
+    sb_free(servers);
+    return ENGINE_OK;
+}
+
+static candidate *candidate_of(round *on, sb_address server) {
+    for (uint32_t i = 0; i < on->candidate_count; i++) {
+        if (on->candidates[i].server == server) {
+            return &on->candidates[i];
+        }
+    }
+    return NULL;
+}
+
+/* The one with the least load, the first by address among equals; NULL when there is nobody. */
+static candidate *idlest(round *on) {
+    candidate *found = NULL;
+    for (uint32_t i = 0; i < on->candidate_count; i++) {
+        if (found == NULL || on->candidates[i].load < found->load) {
+            found = &on->candidates[i];
+        }
+    }
+    return found;
+}
+
+/* --------------------------------------------------------------------------------------- subtasks */
+
+static void move_task(round *on, task_state to) {
+    moves_note(&on->moves, &task_machine, on->task.job, on->task.state, to);
+    on->task.state = to;
+    on->task.tenure = on->of->tenure.id;
+    task_put(on->in, &on->task);
+    on->changed = true;
+}
+
+static void put_subtask(round *on, subtask_row *row, subtask_state to) {
+    if (row->state != to) {
+        moves_note(&on->moves, &subtask_machine, subtask_identity(row->job, row->number), row->state, to);
+        row->state = to;
+    }
+    subtask_put(on->in, row);
+    on->changed = true;
+}
+
+/* Hand the subtask to a server: whatever an earlier one reports about it is void from now on. */
+static void give(round *on, subtask_row *row, candidate *to) {
+    row->server = to->server;
+    row->session = 0;
+    row->attempt++;
+    to->load++;
+    put_subtask(on, row, SUBTASK_PENDING);
+}
+
+static void count_loads(round *on) {
+    for (uint32_t i = 0; i < on->subtask_count; i++) {
+        candidate *holder = candidate_of(on, on->subtasks[i].server);
+        if (holder != NULL && !subtask_state_is_final(on->subtasks[i].state)) {
+            holder->load++;
+        }
+    }
+}
+
+/* Subtasks of servers without a live session go to others. */
+static void fail_over(round *on) {
+    for (uint32_t i = 0; i < on->subtask_count; i++) {
+        subtask_row *row = &on->subtasks[i];
+        candidate *heir = idlest(on);
+        if (heir == NULL) {
+            SOMETIMES(true, "no-server-to-give-subtasks-to");
+            return;
+        }
+        if (!subtask_state_is_final(row->state) &&
+            server_sessions_live(&on->sessions, row->server) == 0) {
+            SOMETIMES(row->state == SUBTASK_RUNNING, "running-subtask-moved-to-another-server");
+            give(on, row, heir);
+        }
+    }
+}
+
+/* Subtasks that nobody has begun move from the busiest server to the idlest, while that evens them out. */
+static void balance(round *on) {
+    for (uint32_t i = on->subtask_count; i-- > 0;) {
+        subtask_row *row = &on->subtasks[i];
+        candidate *holder = candidate_of(on, row->server), *idle = idlest(on);
+        if (row->state == SUBTASK_PENDING && holder != NULL && holder->load >= idle->load + 2) {
+            SOMETIMES(true, "pending-subtask-balanced");
+            holder->load--;
+            give(on, row, idle);
+        }
+    }
+}
+
+/* --------------------------------------------------------------------------------------- decisions */
+
+static void submit(round *on) {
+    on->task = on->of->wanted;
+    on->task.state = TASK_PENDING;
+    on->task.tenure = on->of->tenure.id;
+    task_put(on->in, &on->task);
+    on->changed = true;
+}
+
+static void start(round *on) {
+    const task_plan *plan = &on->of->plan;
+    if (plan->count == 0 || on->candidate_count == 0) {
+        SOMETIMES(plan->count > 0, "task-waits-for-a-server");
+        return;
+    }
+    for (uint32_t i = 0; i < plan->count; i++) {
+        candidate *heir = idlest(on);
+        subtask_row row = {.job = on->task.job,
+                           .number = i,
+                           .state = SUBTASK_PENDING,
+                           .server = heir->server,
+                           .attempt = 1,
+                           .table = on->task.table,
+                           .index = on->task.index,
+                           .snapshot = on->task.snapshot,
+                           .start = plan->ranges[i].start,
+                           .end = plan->ranges[i].end};
+        heir->load++;
+        put_subtask(on, &row, SUBTASK_PENDING);
+    }
+    on->task.subtask_count = plan->count;
+    move_task(on, TASK_RUNNING);
+}
+
+/* What has failed or is given up is undone: nobody is to run any of it. */
+static void revert(round *on) {
+    for (uint32_t i = 0; i < on->subtask_count; i++) {
+        if (!subtask_state_is_final(on->subtasks[i].state)) {
+            put_subtask(on, &on->subtasks[i], SUBTASK_CANCELED);
+        }
+    }
+    move_task(on, TASK_REVERTED);
+}
+
+static void cancel(round *on) {
+    on->task.cause = on->task.cause == FAILURE_NONE ? FAILURE_CANCELLED : on->task.cause;
+    move_task(on, TASK_CANCELLING);
+    move_task(on, TASK_REVERTING);
+    revert(on);
+}
+
+static void watch(round *on) {
+    uint32_t succeeded = 0;
+    uint64_t row_count = 0;
+    sb_assert_op(on->subtask_count, ==, on->task.subtask_count);
+    for (uint32_t i = 0; i < on->subtask_count; i++) {
+        const subtask_row *row = &on->subtasks[i];
+        succeeded += row->state == SUBTASK_SUCCEED;
+        row_count += row->row_count;
+        if (row->state == SUBTASK_FAILED && on->task.cause == FAILURE_NONE) {
+            on->task.cause = row->cause;
+        }
+    }
+    on->of->row_count = row_count;
+    if (on->task.cause != FAILURE_NONE) {
+        move_task(on, TASK_REVERTING);
+        revert(on);
+    } else if (succeeded == on->subtask_count) {
+        move_task(on, TASK_SUCCEED);
+    } else if (on->of->order == SCHEDULER_GO) {
+        count_loads(on);
+        fail_over(on);
+        balance(on);
+    }
+}
+
+static void decide(round *on) {
+    const bool give_up = on->of->order == SCHEDULER_CANCEL;
+    switch (on->task.state) {
+    case TASK_PENDING:
+        if (give_up) {
+            cancel(on);
+        } else if (on->of->order == SCHEDULER_GO) {
+            start(on);
+        }
+        break;
+    case TASK_RUNNING:
+        if (give_up) {
+            cancel(on);
+        } else {
+            watch(on);
+        }
+        break;
+    case TASK_CANCELLING:
+        move_task(on, TASK_REVERTING);
+        revert(on);
+        break;
+    case TASK_REVERTING:
+        revert(on);
+        break;
+    default:
+        sb_assert(task_state_is_final(on->task.state));
+        break;
+    }
+}
+
+/* -------------------------------------------------------------------------------------------- ticks */
+
+static engine_status look(round *on, sb_scope *scope) {
+    engine_status status = find_candidates(on, scope);
+    if (status == ENGINE_OK) {
+        status = task_read_in(on->in, on->of->wanted.job, &on->task, scope);
+    }
+    if (status == ENGINE_OK) {
+        status = subtasks_read_in(on->in, on->task.job, &on->subtasks, &on->subtask_count, scope);
+    }
+    return status;
+}
+
+/* One transaction; *task is what the task is after it. */
+static engine_status tick(scheduler *of, task_row *task, sb_scope *scope) {
+    round on = {.of = of};
+    moves_init(&on.moves);
+    engine_status status = server_sessions_read(of->tenure.cluster, &on.sessions, scope);
+    if (status == ENGINE_OK) {
+        status = tenure_begin(&of->tenure, &on.in, scope);
+    }
+    if (status != ENGINE_OK) {
+        return status;
+    }
+    status = look(&on, scope);
+    if (status == ENGINE_OK) {
+        decide(&on);
+    } else if (status == ENGINE_NOT_FOUND) {
+        submit(&on);
+        status = ENGINE_OK;
+    }
+    if (status == ENGINE_OK && on.changed) {
+        status = tenure_commit(&of->tenure, on.in, scope);
+    } else {
+        tenure_abandon(&of->tenure, on.in);
+    }
+    if (status == ENGINE_OK) {
+        moves_record(&on.moves);
+        *task = on.task;
+    }
+    moves_release(&on.moves);
+    sb_free(on.subtasks);
+    return status;
+}
+
+/* Until the next tick is due, or the order has changed. */
+static void rest(scheduler *of, sb_scope *scope) {
+    sb_scope until;
+    sb_scope_init_timeout(&until, scope, "scheduler tick", of->settings.tick);
+    while (!of->woken && sb_scope_status(&until) == SB_OK) {
+        sb_condition_wait(&of->wake, NULL, &until);
+    }
+    sb_scope_release(&until);
+    of->woken = false;
+}
+
+static engine_status make_plan(scheduler *of, const task_row *task, sb_scope *scope) {
+    task_plan fresh;
+    task_plan_init(&fresh);
+    const engine_status status = task_plan_make(&fresh, of->tenure.cluster, task->table, task->snapshot,
+                                                of->settings.rows_per_subtask, scope);
+    task_plan_release(status == ENGINE_OK ? &of->plan : &fresh);
+    if (status == ENGINE_OK) {
+        of->plan = fresh;
+    }
+    return status;
+}
+
+engine_status scheduler_run(scheduler *of, task_row *ended, sb_scope *scope) {
+    task_row task = of->wanted;
+    backoff wait;
+    backoff_init(&wait);
+    engine_status status = ENGINE_OK;
+    while (status == ENGINE_OK) {
+        status = tick(of, &task, scope);
+        if (engine_status_is_passing(status)) {
+            status = backoff_wait(&wait, scope);
+            continue;
+        }
+        if (status != ENGINE_OK) {
+            break;
+        }
+        backoff_init(&wait);
+        if (task_state_is_final(task.state)) {
+            *ended = task;
+            break;
+        }
+        if (task.state == TASK_PENDING && of->plan.count == 0 && of->order == SCHEDULER_GO) {
+            status = make_plan(of, &task, scope);
+        } else {
+            rest(of, scope);
+            status = engine_scope_status(scope);
+        }
+    }
+    return status;
+}

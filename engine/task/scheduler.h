@@ -1,0 +1,51 @@
+/*
+ * The owner's side of a distributed task: plan, assignment, failover, balance, the end.
+ *
+ *     pending → running → succeed
+ *                  ├────→ reverting → reverted          a subtask failed for ever
+ *                  └→ cancelling ─┘                     the job is cancelled
+ *
+ * Each tick is one transaction of the owner: it reads the task, its subtasks and the registry at one
+ * snapshot, decides, and commits what is to change.  Nothing is remembered between two ticks but the
+ * plan on its way, so a new owner's scheduler goes on where the last one was.
+ */
+#ifndef ENGINE_TASK_SCHEDULER_H
+#define ENGINE_TASK_SCHEDULER_H
+
+#include "engine/task/plan.h"
+#include "engine/task/tenure.h"
+
+typedef struct scheduler_settings {
+    uint32_t rows_per_subtask; /* at most; 0: 150 */
+    sb_duration tick;          /* 0: 500 ms */
+} scheduler_settings;
+
+typedef enum scheduler_order {
+    SCHEDULER_GO,
+    SCHEDULER_HOLD,  /* give no work to anybody */
+    SCHEDULER_CANCEL /* revert the task */
+} scheduler_order;
+
+typedef struct scheduler {
+    tenure tenure;
+    task_row wanted; /* job, table, index, snapshot: the task to submit if there is none */
+    scheduler_settings settings;
+    scheduler_order order;
+    bool woken;
+    sb_condition wake;
+    task_plan plan;
+    uint64_t row_count; /* of subtasks that succeeded, at the last tick */
+} scheduler;
+
+void scheduler_init(scheduler *of, const tenure *by, const task_row *wanted,
+                    const scheduler_settings *settings);
+void scheduler_release(scheduler *of);
+
+/* Submit the task if there is none and see it through.  ENGINE_OK: *ended has a final state.  ENGINE_NOT_OWNER,
+ * ENGINE_FENCED, or how the scope ended: the task goes on without us. */
+engine_status scheduler_run(scheduler *of, task_row *ended, sb_scope *scope);
+
+/* From any task: a change of order wakes the scheduler. */
+void scheduler_set_order(scheduler *of, scheduler_order order);
+
+#endif

@@ -1,0 +1,142 @@
+/*
+ * Keys and rows, encoded by the oracles themselves: see encoding.h.
+ */
+#include "nodes/oracles/encoding.h"
+
+#include <string.h>
+
+#define SIGN_BIT ((uint64_t)1 << 63)
+#define NUMBER_SIZE 8u
+
+static void add_byte(encoded_key *into, unsigned char byte)
+{
+    sb_assert_op(into->size, <, sizeof(into->bytes));
+    into->bytes[into->size++] = byte;
+}
+
+static void add_number(encoded_key *into, uint64_t number)
+{
+    for (unsigned shift = 64; shift > 0; shift -= 8) {
+        add_byte(into, (unsigned char)(number >> (shift - 8) & 0xff));
+    }
+}
+
+static void add_signed(encoded_key *into, int64_t number)
+{
+    add_number(into, (uint64_t)number ^ SIGN_BIT);
+}
+
+static encoded_key prefix_of(uint64_t table, unsigned char what)
+{
+    encoded_key made = {.size = 0};
+    add_byte(&made, 't');
+    add_number(&made, table);
+    add_byte(&made, what);
+    return made;
+}
+
+encoded_key encode_rows_prefix(uint64_t table)
+{
+    return prefix_of(table, 'r');
+}
+
+encoded_key encode_indexes_prefix(uint64_t table)
+{
+    return prefix_of(table, 'i');
+}
+
+encoded_key encode_row_key(uint64_t table, int64_t id)
+{
+    encoded_key made = encode_rows_prefix(table);
+    add_signed(&made, id);
+    sb_assert_op(made.size, ==, ENCODED_ROW_KEY_SIZE);
+    return made;
+}
+
+encoded_key encode_index_prefix(uint64_t table, uint64_t index)
+{
+    encoded_key made = encode_indexes_prefix(table);
+    add_number(&made, index);
+    return made;
+}
+
+encoded_key encode_entry_key(uint64_t table, uint64_t index, int64_t k, int64_t id)
+{
+    encoded_key made = encode_index_prefix(table, index);
+    add_signed(&made, k);
+    add_signed(&made, id);
+    sb_assert_op(made.size, ==, ENCODED_ENTRY_KEY_SIZE);
+    return made;
+}
+
+encoded_key encode_behind(const encoded_key *prefix)
+{
+    encoded_key made = *prefix;
+    sb_assert_op(made.size, >, 0);
+    sb_assert_op(made.bytes[made.size - 1], <, 0xff);
+    made.bytes[made.size - 1]++;
+    return made;
+}
+
+int64_t decode_last_number(slice key)
+{
+    sb_assert_op(key.size, >=, NUMBER_SIZE);
+    uint64_t number = 0;
+    for (uint32_t i = key.size - NUMBER_SIZE; i < key.size; i++) {
+        number = number << 8 | key.data[i];
+    }
+    return (int64_t)(number ^ SIGN_BIT);
+}
+
+/* Little-endian, `size` bytes; false when they are not there. */
+static bool take(slice *from, uint32_t size, uint64_t *number)
+{
+    if (from->size < size) {
+        return false;
+    }
+    *number = 0;
+    for (uint32_t i = size; i > 0; i--) {
+        *number = *number << 8 | from->data[i - 1];
+    }
+    from->data += size;
+    from->size -= size;
+    return true;
+}
+
+static bool take_integer(slice *from, int64_t *value)
+{
+    uint64_t type = 0, bits = 0;
+    const bool taken = take(from, 1, &type) && take(from, NUMBER_SIZE, &bits);
+    *value = (int64_t)bits;
+    return taken && type == 0;
+}
+
+static bool take_bytes(slice *from, slice *value)
+{
+    uint64_t type = 0, size = 0;
+    if (!take(from, 1, &type) || !take(from, 4, &size) || type != 1 || from->size < size) {
+        return false;
+    }
+    *value = slice_of(from->data, (size_t)size);
+    from->data += size;
+    from->size -= (uint32_t)size;
+    return true;
+}
+
+bool decode_row(slice value, row_value *into)
+{
+    uint64_t format = 0, columns = 0;
+    int64_t k = 0;
+    slice c = {NULL, 0}, pad = {NULL, 0};
+    if (!take(&value, 1, &format) || !take(&value, 1, &columns) || format != 1 || columns != 3 ||
+        !take_integer(&value, &k) || !take_bytes(&value, &c) || !take_bytes(&value, &pad)) {
+        return false;
+    }
+    *into = row_value_of(k, c, pad);
+    return value.size == 0;
+}
+
+bool is_entry_value(slice value)
+{
+    return value.size == 1 && value.data[0] == '0';
+}

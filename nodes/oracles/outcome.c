@@ -1,0 +1,106 @@
+/*
+ * I5 and law 10: how the job ended, and what that must have left behind.
+ */
+#include "engine/ddl/job.h"
+#include "engine/wire/keys.h"
+#include "nodes/oracles/oracle.h"
+
+#define ORACLE "outcome"
+
+static unsigned long long number(uint64_t of)
+{
+    return (unsigned long long)of;
+}
+
+static bool is_there(const evidence *of, void (*make_key)(buffer *, job_id), job_id job)
+{
+    buffer key;
+    buffer_init(&key);
+    make_key(&key, job);
+    const bool there = durable_read(of->durable, buffer_slice(&key), TIMESTAMP_MAX) != NULL;
+    buffer_release(&key);
+    return there;
+}
+
+/* A row of history is written once and never touched again. */
+static void check_once(const evidence *of, job_id job, const entry *found)
+{
+    if (found->values->older != NULL) {
+        sb_finding(of->world, SB_FINDING_WRONG_OUTCOME, ORACLE, "job %llu went into history twice", number(job));
+    }
+    if (is_there(of, key_job, job)) {
+        sb_finding(of->world, SB_FINDING_WRONG_OUTCOME, ORACLE, "job %llu is in history and lives on",
+                   number(job));
+    }
+}
+
+/* A job may end without its index only for a cause that the scenario has put into the world. */
+static void check_cause(const evidence *of, const job_row *row)
+{
+    if (row->cause == FAILURE_DUPLICATE_KEY && !row->index.unique) {
+        sb_finding(of->world, SB_FINDING_FALSE_DUPLICATE, ORACLE,
+                   "job %llu met a duplicate in an index that is not unique", number(row->id));
+    }
+    const bool excused = (row->cause == FAILURE_CANCELLED && of->cancel_asked) ||
+                         (row->cause == FAILURE_INJECTED && of->permanent_error);
+    if (!excused) {
+        sb_finding(of->world, SB_FINDING_WRONG_OUTCOME, ORACLE, "job %llu ended %s: %s", number(row->id),
+                   job_state_text(row->state), failure_text(row->cause));
+    }
+}
+
+static void check_row(const evidence *of, const job_row *row)
+{
+    const index_definition *index = table_index(&of->definition, row->index.id);
+    if (!job_state_is_final(row->state)) {
+        sb_finding(of->world, SB_FINDING_WRONG_OUTCOME, ORACLE, "job %llu is in history and %s", number(row->id),
+                   job_state_text(row->state));
+    }
+    if ((row->state == JOB_SYNCED) != (row->cause == FAILURE_NONE)) {
+        sb_finding(of->world, SB_FINDING_WRONG_OUTCOME, ORACLE, "job %llu ended %s with the cause \"%s\"",
+                   number(row->id), job_state_text(row->state), failure_text(row->cause));
+    }
+    if (row->state == JOB_SYNCED) {
+        if (index == NULL || index->state != SCHEMA_PUBLIC) {
+            sb_finding(of->world, SB_FINDING_WRONG_OUTCOME, ORACLE, "job %llu ended synced, its index is %s",
+                       number(row->id), index == NULL ? "gone" : schema_state_text(index->state));
+        }
+        return;
+    }
+    if (index != NULL) {
+        sb_finding(of->world, SB_FINDING_WRONG_OUTCOME, ORACLE, "job %llu ended %s and left its index %s",
+                   number(row->id), job_state_text(row->state), schema_state_text(index->state));
+    }
+    check_cause(of, row);
+}
+
+void oracle_outcome(const evidence *of)
+{
+    buffer start, end;
+    buffer_init(&start);
+    buffer_init(&end);
+    key_meta(&start, "history", NULL, 0);
+    key_prefix_end(&end, buffer_slice(&start));
+    durable_walk walk;
+    bool found = of->job == 0;
+    for (durable_walk_init(&walk, of->durable, buffer_slice(&start), buffer_slice(&end));
+         durable_walk_next(&walk);) {
+        const version *last = durable_entry_read(walk.found, TIMESTAMP_MAX);
+        job_id job = 0;
+        job_row row;
+        if (last == NULL) {
+            continue;
+        }
+        if (!key_meta_decode(walk.key, "history", &job, 1) || !job_row_decode(job, version_value(last), &row)) {
+            sb_finding(of->world, SB_FINDING_WRONG_OUTCOME, ORACLE, "a row of history cannot be read");
+        }
+        found |= job == of->job;
+        check_once(of, job, walk.found);
+        check_row(of, &row);
+    }
+    buffer_release(&end);
+    buffer_release(&start);
+    if (!found) {
+        sb_finding(of->world, SB_FINDING_WRONG_OUTCOME, ORACLE, "job %llu is not in history", number(of->job));
+    }
+}

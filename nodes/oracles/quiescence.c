@@ -1,0 +1,85 @@
+/*
+ * Quiescence: when every job has ended, nothing temporary is left.
+ */
+#include <string.h>
+
+#include "engine/wire/keys.h"
+#include "nodes/oracles/encoding.h"
+#include "nodes/oracles/oracle.h"
+
+#define ORACLE "quiescence"
+
+static const char *const temporary_words[] = {"job", "ack", "task", "subtask", "delete-range"};
+#define TEMPORARY_WORDS (sizeof(temporary_words) / sizeof(temporary_words[0]))
+
+static void check_word(const evidence *of, const char *word)
+{
+    buffer start, end;
+    buffer_init(&start);
+    buffer_init(&end);
+    key_meta(&start, word, NULL, 0);
+    key_prefix_end(&end, buffer_slice(&start));
+    durable_walk walk;
+    for (durable_walk_init(&walk, of->durable, buffer_slice(&start), buffer_slice(&end));
+         durable_walk_next(&walk);) {
+        if (durable_entry_read(walk.found, TIMESTAMP_MAX) != NULL) {
+            sb_finding(of->world, SB_FINDING_LEAK, ORACLE, "a row \"%s\" is left, with number %llu", word,
+                       (unsigned long long)decode_last_number(walk.key) ^ 1ull << 63);
+        }
+    }
+    buffer_release(&end);
+    buffer_release(&start);
+}
+
+/* Entries belong to an index that the table has. */
+static void check_entries(const evidence *of)
+{
+    const encoded_key start = encode_indexes_prefix(of->table), end = encode_behind(&start);
+    durable_walk walk;
+    for (durable_walk_init(&walk, of->durable, encoded_slice(&start), encoded_slice(&end));
+         durable_walk_next(&walk);) {
+        const uint32_t id_end = start.size + 8;
+        if (durable_entry_read(walk.found, TIMESTAMP_MAX) == NULL || walk.key.size < id_end) {
+            continue;
+        }
+        const uint64_t sign = (uint64_t)1 << 63;
+        const uint64_t index = (uint64_t)decode_last_number((slice){walk.key.data, id_end}) ^ sign;
+        if (table_index(&of->definition, index) == NULL) {
+            sb_finding(of->world, SB_FINDING_LEAK, ORACLE, "an entry of index %llu is left, and no such index",
+                       (unsigned long long)index);
+        }
+    }
+}
+
+/* Files of a backfill, on the server that ran it or the store that took it in. */
+typedef struct file_check {
+    const evidence *of;
+    sb_node node;
+    const char *directory;
+} file_check;
+
+static void check_file(void *context, const char *path, const unsigned char *data, size_t size)
+{
+    const file_check *in = context;
+    (void)data;
+    if (strncmp(path, in->directory, strlen(in->directory)) == 0) {
+        sb_finding_at(in->of->world, SB_FINDING_LEAK, in->node, ORACLE, "file %s of %zu bytes is left on %s", path,
+                      size, sb_node_name(in->of->world, in->node));
+    }
+}
+
+void oracle_quiescence(const evidence *of)
+{
+    for (uint32_t i = 0; i < TEMPORARY_WORDS; i++) {
+        check_word(of, temporary_words[i]);
+    }
+    check_entries(of);
+    for (uint32_t i = 0; i < of->server_count; i++) {
+        file_check in = {of, of->servers[i], "jobs/"};
+        sb_disk_list_durable(of->world, in.node, check_file, &in);
+    }
+    for (uint32_t i = 0; i < of->durable->store_count; i++) {
+        file_check in = {of, of->durable->stores[i].node, "ingest/"};
+        sb_disk_list_durable(of->world, in.node, check_file, &in);
+    }
+}

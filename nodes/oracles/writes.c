@@ -1,0 +1,382 @@
+/*
+ * What clients were told is so.
+ *
+ * Storage keeps every version of a row with the timestamps of the transaction that made it, so the
+ * truth is known exactly: which transaction wrote what when.  The clients' history is laid beside it:
+ *
+ *   version → statement    by the number of the write in c; a deletion by its transaction's start
+ *   statement → version    noted on the way (`made`), so that a statement without one is found
+ *   read → version         the newest at or before the reader's start
+ *
+ * An operation whose outcome is unknown is judged by what is there: all of it or nothing.
+ */
+#include "nodes/oracles/encoding.h"
+#include "nodes/oracles/number_map.h"
+#include "nodes/oracles/oracle.h"
+
+#define ORACLE "client writes"
+
+/* A put of a row, in the list of all puts with the same k. */
+typedef struct k_put {
+    int64_t id;
+    timestamp from, to; /* it is the row in [from, to) */
+    uint32_t next;      /* of the same k */
+} k_put;
+
+typedef struct writes {
+    const evidence *of;
+    const history *told;
+    const version **made;  /* by statement: the durable version that bears its number */
+    uint32_t *owner;       /* by statement: its operation */
+    number_map statements; /* by the number of the write */
+    number_map starts;     /* operations, by the start of their transaction */
+    bool by_index;         /* somebody read by index, so the lists by k are made */
+    k_put *puts;
+    uint32_t put_count, put_room;
+    number_map by_k; /* k + 1 → first of puts */
+} writes;
+
+static unsigned long long number(uint64_t of)
+{
+    return (unsigned long long)of;
+}
+
+static bool is_put(const history_statement *one)
+{
+    return one->kind == STATEMENT_INSERT || one->kind == STATEMENT_UPDATE;
+}
+
+static bool is_write(const history_statement *one)
+{
+    return is_put(one) || one->kind == STATEMENT_DELETE;
+}
+
+static const history_statement *statement_of(const writes *in, const operation *of, uint32_t at)
+{
+    return &in->told->statements[of->first_statement + at];
+}
+
+/* The last write of the operation to this id before statement `before` that changed something; NULL: none did. */
+static const history_statement *own_write(const writes *in, const operation *of, uint32_t before, int64_t id)
+{
+    for (uint32_t i = before; i > 0; i--) {
+        const history_statement *one = statement_of(in, of, i - 1);
+        if (one->id == id && is_write(one) && one->result == RESULT_DONE) {
+            return one;
+        }
+    }
+    return NULL;
+}
+
+static bool is_last_write(const writes *in, const operation *of, uint32_t at)
+{
+    const history_statement *one = statement_of(in, of, at);
+    return own_write(in, of, of->statement_count, one->id) == one;
+}
+
+/* ---------------------------------------------------------------------------------------- what was said */
+
+static void gather(writes *in)
+{
+    const history *told = in->told;
+    in->made = sb_alloc_zero((told->statement_count + 1) * sizeof(*in->made));
+    in->owner = sb_alloc((told->statement_count + 1) * sizeof(*in->owner));
+    number_map_init(&in->statements, told->statement_count);
+    number_map_init(&in->starts, told->operation_count);
+    for (uint32_t i = 0; i < told->operation_count; i++) {
+        const operation *of = &told->operations[i];
+        if (of->start != 0 && number_map_put(&in->starts, of->start, i) != NUMBER_MAP_NONE) {
+            sb_finding(in->of->world, SB_FINDING_WRONG_READ, ORACLE, "two transactions began at %llu",
+                       number(of->start));
+        }
+        for (uint32_t j = 0; j < of->statement_count; j++) {
+            const history_statement *one = statement_of(in, of, j);
+            in->owner[of->first_statement + j] = i;
+            in->by_index |= one->kind == STATEMENT_READ_INDEX && one->result == RESULT_IDS;
+            if (is_put(one)) {
+                (void)number_map_put(&in->statements, one->wrote.write, of->first_statement + j);
+            }
+        }
+    }
+}
+
+/* ---------------------------------------------------------------------------------------- what is there */
+
+static void keep_by_k(writes *in, int64_t id, const row_value *value, const version *of, timestamp to)
+{
+    if (in->put_count == in->put_room) {
+        in->put_room = in->put_room == 0 ? 2048 : 2 * in->put_room;
+        const size_t size = in->put_room * sizeof(*in->puts);
+        in->puts = in->puts == NULL ? sb_alloc(size) : sb_realloc(in->puts, size);
+    }
+    k_put *made = &in->puts[in->put_count];
+    *made = (k_put){.id = id, .from = of->commit, .to = to};
+    made->next = number_map_put(&in->by_k, (uint64_t)value->k + 1, in->put_count);
+    in->put_count++;
+}
+
+static bool unchanged_between(const version *of)
+{
+    return of->older == NULL || of->older->commit < of->start;
+}
+
+static void check_put(writes *in, int64_t id, const version *of, timestamp to)
+{
+    sb_world *world = in->of->world;
+    row_value value;
+    if (!decode_row(version_value(of), &value)) {
+        sb_finding(world, SB_FINDING_LOST_WRITE, ORACLE, "the bytes of row %lld are no row", (long long)id);
+    }
+    const uint32_t at = value.write == 0 ? NUMBER_MAP_NONE : number_map_get(&in->statements, value.write);
+    if (at == NUMBER_MAP_NONE) {
+        sb_finding(world, SB_FINDING_WRONG_READ, ORACLE, "row %lld holds a value that nobody wrote",
+                   (long long)id);
+    }
+    const history_statement *one = &in->told->statements[at];
+    const operation *by = &in->told->operations[in->owner[at]];
+    if (by->outcome == OUTCOME_REFUSED) {
+        sb_finding(world, SB_FINDING_WRONG_READ, ORACLE, "write %llu to row %lld was refused and is there",
+                   number(value.write), (long long)id);
+    }
+    const bool same_pad = one->kind == STATEMENT_UPDATE || one->wrote.pad == value.pad;
+    if (one->id != id || one->wrote.k != value.k || one->wrote.c != value.c || !same_pad) {
+        sb_finding(world, SB_FINDING_LOST_WRITE, ORACLE, "row %lld is not what write %llu made it",
+                   (long long)id, number(value.write));
+    }
+    const bool was_there = of->older != NULL && of->older->kind == VERSION_PUT;
+    if (!unchanged_between(of) || (one->kind == STATEMENT_UPDATE && !was_there)) {
+        sb_finding(world, SB_FINDING_LOST_WRITE, ORACLE,
+                   "write %llu to row %lld does not follow from what its transaction read", number(value.write),
+                   (long long)id);
+    }
+    in->made[at] = of;
+    if (in->by_index) {
+        keep_by_k(in, id, &value, of, to);
+    }
+}
+
+/* An operation that may have deleted the row without having told its start. */
+static bool unknown_deletion(const writes *in, int64_t id)
+{
+    for (uint32_t i = 0; i < in->told->operation_count; i++) {
+        const operation *of = &in->told->operations[i];
+        for (uint32_t j = 0; of->outcome == OUTCOME_UNKNOWN && j < of->statement_count; j++) {
+            const history_statement *one = statement_of(in, of, j);
+            if (one->kind == STATEMENT_DELETE && one->id == id) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
+static void check_deletion(writes *in, int64_t id, const version *of)
+{
+    const uint32_t at = number_map_get(&in->starts, of->start);
+    const operation *by = at == NUMBER_MAP_NONE ? NULL : &in->told->operations[at];
+    bool told = by == NULL && unknown_deletion(in, id);
+    for (uint32_t j = 0; by != NULL && by->outcome != OUTCOME_REFUSED && j < by->statement_count; j++) {
+        const history_statement *one = statement_of(in, by, j);
+        told |= one->kind == STATEMENT_DELETE && one->id == id;
+    }
+    if (!told || !unchanged_between(of)) {
+        sb_finding(in->of->world, SB_FINDING_LOST_WRITE, ORACLE,
+                   "row %lld was deleted at %llu by nobody who was told so", (long long)id,
+                   number(of->commit));
+    }
+}
+
+static void look_at_rows(writes *in)
+{
+    const encoded_key start = encode_rows_prefix(in->of->table), end = encode_behind(&start);
+    durable_walk walk;
+    for (durable_walk_init(&walk, in->of->durable, encoded_slice(&start), encoded_slice(&end));
+         durable_walk_next(&walk);) {
+        const int64_t id = decode_last_number(walk.key);
+        timestamp to = TIMESTAMP_MAX;
+        for (const version *of = walk.found->values; of != NULL; of = of->older) {
+            if (of->kind == VERSION_PUT) {
+                check_put(in, id, of, to);
+            } else {
+                check_deletion(in, id, of);
+            }
+            to = of->commit;
+        }
+    }
+}
+
+/* -------------------------------------------------------------------------------------- acknowledgements */
+
+static const version *version_by(const writes *in, int64_t id, timestamp start)
+{
+    const encoded_key key = encode_row_key(in->of->table, id);
+    const entry *found = durable_find(in->of->durable, encoded_slice(&key));
+    const version *of = found == NULL ? NULL : found->values;
+    while (of != NULL && of->start != start) {
+        of = of->older;
+    }
+    return of;
+}
+
+static void check_acknowledged(const writes *in, const operation *of, uint32_t at)
+{
+    const history_statement *one = statement_of(in, of, at);
+    if (!is_write(one) || one->result != RESULT_DONE || !is_last_write(in, of, at)) {
+        return;
+    }
+    const version *made = is_put(one) ? in->made[of->first_statement + at] : version_by(in, one->id, of->start);
+    if (made == NULL || made->start != of->start || made->commit != of->committed) {
+        sb_finding(in->of->world, SB_FINDING_LOST_WRITE, ORACLE,
+                   "the %s of row %lld, acknowledged by %s at %llu, is not there",
+                   statement_kind_text(one->kind), (long long)one->id, sb_node_name(in->of->world, of->server),
+                   number(of->committed));
+    }
+}
+
+/* All of it or nothing; what its numbered writes tell. */
+static void check_unknown(const writes *in, const operation *of)
+{
+    const version *first = NULL;
+    bool missing = false, there = false;
+    for (uint32_t j = 0; j < of->statement_count; j++) {
+        const history_statement *one = statement_of(in, of, j);
+        if (one->kind != STATEMENT_INSERT) {
+            continue; /* an update may have found no row, and a later statement may have overwritten it */
+        }
+        const version *made = in->made[of->first_statement + j];
+        missing |= made == NULL;
+        there |= made != NULL;
+        first = first == NULL ? made : first;
+        if ((missing && there) || (made != NULL && made->commit != first->commit)) {
+            sb_finding(in->of->world, SB_FINDING_LOST_WRITE, ORACLE,
+                       "operation %llu, of unknown outcome, is there in part", number(of->number));
+        }
+    }
+}
+
+/* ---------------------------------------------------------------------------------------------- reads */
+
+/* Whether the row was there at the start, and what it held. */
+static bool row_at(const writes *in, int64_t id, timestamp at, row_value *value)
+{
+    const encoded_key key = encode_row_key(in->of->table, id);
+    const version *found = durable_read(in->of->durable, encoded_slice(&key), at);
+    return found != NULL && decode_row(version_value(found), value);
+}
+
+static void check_read(const writes *in, const operation *of, uint32_t at)
+{
+    const history_statement *one = statement_of(in, of, at);
+    const history_statement *own = own_write(in, of, at, one->id);
+    row_value expected = {0};
+    bool there;
+    if (own == NULL) {
+        there = row_at(in, one->id, of->start, &expected);
+    } else {
+        there = is_put(own);
+        expected = own->wrote;
+        expected.pad = own->kind == STATEMENT_UPDATE ? one->read.pad : own->wrote.pad;
+    }
+    const bool found = one->result == RESULT_ROW;
+    if (there != found || (found && !row_value_equal(&expected, &one->read))) {
+        sb_finding(in->of->world, SB_FINDING_WRONG_READ, ORACLE,
+                   "a read of row %lld at %llu by %s gave %s %llu; it was %s %llu then", (long long)one->id,
+                   number(of->start), sb_node_name(in->of->world, of->server), found ? "write" : "no row",
+                   number(one->read.write), there ? "write" : "no row", number(expected.write));
+    }
+}
+
+/* DONE of an insert says that the row was not there, DONE of the others that it was. */
+static void check_result(const writes *in, const operation *of, uint32_t at)
+{
+    const history_statement *one = statement_of(in, of, at);
+    const history_statement *own = own_write(in, of, at, one->id);
+    row_value ignored;
+    const bool there = own != NULL ? is_put(own) : row_at(in, one->id, of->start, &ignored);
+    const bool said = (one->kind == STATEMENT_INSERT) != (one->result == RESULT_DONE);
+    if (there != said) {
+        sb_finding(in->of->world, SB_FINDING_WRONG_READ, ORACLE, "the %s of row %lld at %llu took it for %s",
+                   statement_kind_text(one->kind), (long long)one->id, number(of->start),
+                   said ? "there" : "absent");
+    }
+}
+
+static bool was_given(const writes *in, const history_statement *one, int64_t id)
+{
+    for (uint32_t i = 0; i < one->id_count; i++) {
+        if (in->told->ids[one->first_id + i] == id) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* The ids given are those of the rows with that k at the start: all of them, or the least when there are more. */
+static void check_index_read(const writes *in, const operation *of, uint32_t at)
+{
+    const history_statement *one = statement_of(in, of, at);
+    const int64_t *ids = in->told->ids + one->first_id;
+    const int64_t last = one->id_count > 0 ? ids[one->id_count - 1] : 0;
+    uint32_t matches = 0;
+    bool complete = true;
+    for (uint32_t i = number_map_get(&in->by_k, (uint64_t)one->wrote.k + 1); i != NUMBER_MAP_NONE;
+         i = in->puts[i].next) {
+        const k_put *put = &in->puts[i];
+        if (put->from > of->start || of->start >= put->to) {
+            continue;
+        }
+        const bool given = was_given(in, one, put->id);
+        matches += given;
+        complete &= given || (one->id_more && put->id > last);
+    }
+    if (!complete || matches != one->id_count) {
+        sb_finding(in->of->world, SB_FINDING_WRONG_INDEX, ORACLE,
+                   "a read of k %lld by index at %llu on %s gave %u rows, %u of them right%s",
+                   (long long)one->wrote.k, number(of->start), sb_node_name(in->of->world, of->server),
+                   one->id_count, matches, complete ? "" : ", and left others out");
+    }
+}
+
+static void check_committed(const writes *in, const operation *of)
+{
+    if (of->start <= of->seen) {
+        sb_finding(in->of->world, SB_FINDING_WRONG_READ, ORACLE,
+                   "operation %llu ran at %llu, before what had been acknowledged (%llu) when it began",
+                   number(of->number), number(of->start), number(of->seen));
+    }
+    for (uint32_t j = 0; j < of->statement_count; j++) {
+        const history_statement *one = statement_of(in, of, j);
+        if (one->kind == STATEMENT_READ) {
+            check_read(in, of, j);
+        } else if (one->kind != STATEMENT_READ_INDEX) {
+            check_result(in, of, j);
+        } else if (one->result == RESULT_IDS && in->by_index) {
+            check_index_read(in, of, j);
+        }
+        check_acknowledged(in, of, j);
+    }
+}
+
+/* ---------------------------------------------------------------------------------------------- the whole */
+
+void oracle_writes(const evidence *of)
+{
+    writes in = {.of = of, .told = of->operations};
+    gather(&in);
+    number_map_init(&in.by_k, in.by_index ? in.told->statement_count : 0);
+    look_at_rows(&in);
+    for (uint32_t i = 0; i < in.told->operation_count; i++) {
+        const operation *one = &in.told->operations[i];
+        if (one->outcome == OUTCOME_COMMITTED) {
+            check_committed(&in, one);
+        } else if (one->outcome == OUTCOME_UNKNOWN) {
+            check_unknown(&in, one);
+        }
+    }
+    number_map_release(&in.by_k);
+    number_map_release(&in.starts);
+    number_map_release(&in.statements);
+    sb_free(in.puts);
+    sb_free(in.owner);
+    sb_free(in.made);
+}

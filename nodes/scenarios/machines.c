@@ -1,0 +1,198 @@
+/*
+ * The cluster of the scenarios: see machines.h.
+ */
+#include "nodes/scenarios/machines.h"
+
+#include <stdio.h>
+
+#include "engine/base/codec.h"
+#include "engine/wire/keys.h"
+#include "nodes/client.h"
+#include "nodes/placement.h"
+#include "nodes/server.h"
+#include "nodes/storage.h"
+
+#define FIRST_INDEX 1u /* of a cluster without indexes: where its entries are cut in two */
+
+uint64_t setting_of(const sb_settings *settings, uint32_t setting)
+{
+    sb_assert_op(setting, <, settings->count);
+    return settings->values[setting];
+}
+
+/* ------------------------------------------------------------------------------------------ regions */
+
+/* Ids behind which the rows are cut: equal parts, each cut drawn up to half a part further. */
+static int64_t draw_cut(sb_world *world, uint64_t rows, uint64_t parts, uint64_t part)
+{
+    const uint64_t even = rows * part / parts;
+    const uint64_t width = rows / parts / 2;
+    return (int64_t)(even + sb_choose(world, SB_STREAM_SCENARIO, width + 1) + 1);
+}
+
+static void add_regions(machines *into, sb_world *world, const sb_settings *settings)
+{
+    boot_plan *plan = &into->plan;
+    const uint64_t parts = setting_of(settings, SETTING_REGIONS);
+    const uint64_t k_middle = setting_of(settings, SETTING_K_VALUES) / 2;
+    region_id id = 1;
+    buffer key;
+    buffer_init(&key);
+#define NEXT_STORE into->stores[(id - 1) % into->store_count]
+    buffer_add_u8(&key, 't');
+    boot_plan_add_region(plan, id, NEXT_STORE, buffer_slice(&key));
+    id++;
+    key_index_prefix(&key, plan->settings.table, FIRST_INDEX);
+    codec_add_i64(&key, (int64_t)k_middle);
+    boot_plan_add_region(plan, id, NEXT_STORE, buffer_slice(&key));
+    id++;
+    key_row_prefix(&key, plan->settings.table);
+    boot_plan_add_region(plan, id, NEXT_STORE, buffer_slice(&key));
+    id++;
+    for (uint64_t part = 1; part < parts; part++, id++) {
+        key_row(&key, plan->settings.table, draw_cut(world, plan->settings.rows, parts, part));
+        boot_plan_add_region(plan, id, NEXT_STORE, buffer_slice(&key));
+    }
+    boot_plan_add_region(plan, id, NEXT_STORE, (slice){NULL, 0});
+#undef NEXT_STORE
+    buffer_release(&key);
+}
+
+uint32_t machines_row_regions(const machines *of)
+{
+    uint32_t count = 0;
+    buffer first, last;
+    buffer_init(&first);
+    buffer_init(&last);
+    key_row(&first, of->plan.settings.table, 1);
+    key_row(&last, of->plan.settings.table, (int64_t)of->plan.settings.rows);
+    for (uint32_t i = 0; i < of->plan.region_count; i++) {
+        const boot_region *one = &of->plan.regions[i];
+        const slice start = {one->start, one->start_size}, end = {one->end, one->end_size};
+        count += slice_compare(start, buffer_slice(&last)) <= 0 &&
+                 (end.size == 0 || slice_compare(end, buffer_slice(&first)) > 0);
+    }
+    buffer_release(&last);
+    buffer_release(&first);
+    return count;
+}
+
+/* --------------------------------------------------------------------------------------------- plan */
+
+static void apply_settings(boot_settings *into, const sb_settings *settings)
+{
+    into->rows = setting_of(settings, SETTING_ROWS);
+    into->k_values = (uint32_t)setting_of(settings, SETTING_K_VALUES);
+    into->client_workers = (uint32_t)setting_of(settings, SETTING_CLIENT_WORKERS);
+    into->client_pause = setting_of(settings, SETTING_CLIENT_PAUSE);
+    into->client_think_ms = (uint32_t)setting_of(settings, SETTING_CLIENT_THINK);
+    into->checkpoint_log_size = (uint32_t)setting_of(settings, SETTING_CHECKPOINT_LOG_SIZE);
+    into->batch_size = (uint32_t)setting_of(settings, SETTING_BATCH_SIZE);
+    into->batch_pause = setting_of(settings, SETTING_BATCH_PAUSE);
+}
+
+/* Numbers that the next nodes of the world will get. */
+static sb_node number_nodes(sb_node next, sb_node *nodes, uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        nodes[i] = next++;
+    }
+    return next;
+}
+
+static void list_nodes(boot_machines *into, const sb_node *nodes, uint32_t count)
+{
+    sb_assert_op(count, <=, BOOT_MACHINES_MAX);
+    into->count = count;
+    for (uint32_t i = 0; i < count; i++) {
+        into->addresses[i] = nodes[i];
+    }
+}
+
+static void make_plan(machines *into, sb_world *world, const sb_settings *settings)
+{
+    boot_plan *plan = &into->plan;
+    boot_plan_init(plan);
+    apply_settings(&plan->settings, settings);
+    into->store_count = (uint32_t)setting_of(settings, SETTING_STORES);
+    into->server_count = (uint32_t)setting_of(settings, SETTING_SERVERS);
+    into->client_count = (uint32_t)setting_of(settings, SETTING_CLIENTS);
+    sb_node next = number_nodes((sb_node)sb_node_count(world), &into->placement, 1);
+    next = number_nodes(next, into->stores, into->store_count);
+    next = number_nodes(next, into->servers, into->server_count);
+    (void)number_nodes(next, into->clients, into->client_count);
+    list_nodes(&plan->placements, &into->placement, 1);
+    list_nodes(&plan->stores, into->stores, into->store_count);
+    list_nodes(&plan->servers, into->servers, into->server_count);
+    plan->settings.loader = into->clients[0];
+    add_regions(into, world, settings);
+}
+
+static void add_nodes(sb_world *world, const char *role, sb_program *program, const sb_node *nodes,
+                      uint32_t count, slice argument)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        char name[24];
+        (void)snprintf(name, sizeof(name), "%s%u", role, i + 1);
+        const sb_node added = sb_node_add(world, name, role, program, argument.data, argument.size);
+        sb_assert_op(added, ==, nodes[i]);
+    }
+}
+
+void machines_add(machines *into, sb_world *world, const sb_settings *settings)
+{
+    buffer argument;
+    buffer_init(&argument);
+    *into = (machines){.store_count = 0};
+    make_plan(into, world, settings);
+    boot_plan_encode(&into->plan, &argument);
+    const slice bytes = buffer_slice(&argument);
+    add_nodes(world, "placement", placement_program, &into->placement, 1, bytes);
+    add_nodes(world, "store", storage_program, into->stores, into->store_count, bytes);
+    add_nodes(world, "server", server_program, into->servers, into->server_count, bytes);
+    add_nodes(world, "client", client_program, into->clients, into->client_count, bytes);
+    into->everybody = machines_bits(&into->placement, 1) |
+                      machines_bits(into->stores, into->store_count) |
+                      machines_bits(into->servers, into->server_count) |
+                      machines_bits(into->clients, into->client_count);
+    buffer_release(&argument);
+}
+
+/* -------------------------------------------------------------------------------------------- power */
+
+uint64_t machines_bits(const sb_node *nodes, uint32_t count)
+{
+    uint64_t bits = 0;
+    for (uint32_t i = 0; i < count; i++) {
+        bits |= (uint64_t)1 << nodes[i];
+    }
+    return bits;
+}
+
+void machines_boot_all(sb_world *world, uint64_t nodes)
+{
+    for (unsigned node = 1; node < sb_node_count(world); node++) {
+        if ((nodes >> node & 1) != 0) {
+            sb_node_boot(world, (sb_node)node);
+        }
+    }
+}
+
+void machines_stop_all(sb_world *world, uint64_t nodes)
+{
+    for (unsigned node = 1; node < sb_node_count(world); node++) {
+        if ((nodes >> node & 1) != 0) {
+            sb_node_stop(world, (sb_node)node);
+        }
+    }
+}
+
+bool machines_all_down(const sb_world *world, uint64_t nodes)
+{
+    for (unsigned node = 1; node < sb_node_count(world); node++) {
+        if ((nodes >> node & 1) != 0 && sb_node_is_up(world, (sb_node)node)) {
+            return false;
+        }
+    }
+    return true;
+}

@@ -1,0 +1,47 @@
+/*
+ * The cluster of the scenarios: one placement, stores, servers, clients; its regions; what every machine is told.
+ *
+ *     node 0          the director, which is the operator too
+ *     1               placement
+ *     then            store1 …, server1 …, client1 … (the first loads the rows)
+ *
+ *     keys            'm' rows | entries of indexes, cut in two | rows 1 … | rows … | … | the last rows and all behind
+ *
+ * Regions go round the stores.  Where the rows are cut is drawn; the calm answer is into equal parts.
+ */
+#ifndef NODES_SCENARIOS_MACHINES_H
+#define NODES_SCENARIOS_MACHINES_H
+
+#include "nodes/boot.h"
+#include "sim/tool.h"
+
+enum {
+#define SETTING(name, word, kind, fallback, min, max, help) SETTING_##name,
+#include "nodes/scenarios/settings.def"
+#undef SETTING
+    SETTING_COUNT /* a scenario's own follow */
+};
+
+typedef struct machines {
+    sb_node placement;
+    sb_node stores[BOOT_MACHINES_MAX], servers[BOOT_MACHINES_MAX], clients[BOOT_MACHINES_MAX];
+    uint32_t store_count, server_count, client_count;
+    uint64_t everybody; /* bits 1 << node of all of them */
+    boot_plan plan;
+} machines;
+
+uint64_t setting_of(const sb_settings *settings, uint32_t setting);
+
+/* Add them to the world, down. */
+void machines_add(machines *into, sb_world *world, const sb_settings *settings);
+
+/* Regions that hold loaded rows. */
+uint32_t machines_row_regions(const machines *of);
+
+/* bits 1 << node */
+void machines_boot_all(sb_world *world, uint64_t nodes);
+void machines_stop_all(sb_world *world, uint64_t nodes);
+bool machines_all_down(const sb_world *world, uint64_t nodes);
+uint64_t machines_bits(const sb_node *nodes, uint32_t count);
+
+#endif

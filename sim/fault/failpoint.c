@@ -1,0 +1,77 @@
+/*
+ * Failpoints by glob: which are on, and at what rate.
+ */
+#include "sim/fault/swarm.h"
+
+/* ? is any character, * any run of them.  After a mismatch the last * takes one character more. */
+static bool glob_matches(const char *glob, const char *name)
+{
+    const char *star = NULL, *resume = NULL;
+    while (*name != '\0') {
+        if (*glob == '*') {
+            star = glob++;
+            resume = name;
+        } else if (*glob == '?' || *glob == *name) {
+            glob++;
+            name++;
+        } else if (star != NULL) {
+            glob = star + 1;
+            name = ++resume;
+        } else {
+            return false;
+        }
+    }
+    while (*glob == '*') {
+        glob++;
+    }
+    return *glob == '\0';
+}
+
+static void set_rate(sb_world *world, size_t failpoint, uint32_t rate)
+{
+    world->failpoint_rates[failpoint] = rate;
+    if (rate != 0) {
+        sb_fault_armed(world, SB_FAULT_FAILPOINT);
+    }
+}
+
+void sb_failpoints_enable(sb_world *world, const char *glob, uint32_t rate)
+{
+    sb_assert_op(rate, <=, 1000000);
+    const sb_place_name **names;
+    const size_t count = sb_failpoint_list(&names);
+    for (size_t i = 0; i < count; i++) {
+        if (glob_matches(glob, names[i]->name)) {
+            set_rate(world, i, rate);
+        }
+    }
+    world->failpoints_on = true;
+}
+
+/* low <= rate <= high, log-uniform, from the bits of a hash. */
+static uint32_t rate_of_hash(uint64_t hash, uint32_t low, uint32_t high)
+{
+    unsigned doublings = 0;
+    while (((uint64_t)low << (doublings + 1)) <= high) {
+        doublings++;
+    }
+    const uint64_t base = (uint64_t)low << (hash % (doublings + 1));
+    const uint64_t rate = base + (hash >> 32) % base;
+    return (uint32_t)(rate < high ? rate : high);
+}
+
+/* By the hash of each name, so that a failpoint that is new in the code changes nothing for the
+ * others. */
+void sb_failpoints_draw(sb_world *world, const char *glob, uint64_t salt, uint32_t low,
+                        uint32_t high)
+{
+    const sb_place_name **names;
+    const size_t count = salt == 0 ? 0 : sb_failpoint_list(&names);
+    for (size_t i = 0; i < count; i++) {
+        const char *const name = names[i]->name;
+        const uint64_t hash = XXH3_64bits_withSeed(name, strlen(name), salt);
+        if (glob_matches(glob, name)) {
+            set_rate(world, i, (hash & 1) != 0 ? rate_of_hash(hash >> 1, low, high) : 0);
+        }
+    }
+}

@@ -1,0 +1,222 @@
+/*
+ * What trouble a world has: drawn once, when the swarm starts.
+ */
+#include "sim/fault/swarm.h"
+
+#define KIND(fault) (UINT32_C(1) << SB_FAULT_##fault)
+
+_Static_assert(SB_FAULT_COUNT <= 32, "a plan's kinds are 32 bits");
+
+#define NETWORK_KINDS                                                                              \
+    (KIND(DELAY) | KIND(LOSS) | KIND(REPLY_LOSS) | KIND(DUPLICATE) | KIND(RESET) |                 \
+     KIND(PARTITION) | KIND(PARTITION_ONE_WAY))
+#define PROCESS_KINDS (KIND(KILL) | KIND(STOP) | KIND(PAUSE))
+#define CRASH_KINDS (KIND(LOST_WRITE) | KIND(TORN_WRITE) | KIND(LOST_NAME))
+#define DISK_KINDS (CRASH_KINDS | KIND(SYNC_LATENCY))
+#define CLOCK_KINDS (KIND(SKEW) | KIND(DRIFT))
+#define CODE_KINDS KIND(FAILPOINT)
+
+/* ------------------------------------------------------------------------------------------- draws
+ */
+
+static unsigned log_of(uint64_t value)
+{
+    return 63u - (unsigned)__builtin_clzll(value);
+}
+
+static uint64_t clamp(uint64_t value, uint64_t low, uint64_t high)
+{
+    return value < low ? low : value > high ? high : value;
+}
+
+uint64_t sb_draw_log(sb_world *world, sb_stream stream, uint64_t low, uint64_t high)
+{
+    sb_assert(0 < low && low <= high);
+    const unsigned first = log_of(low), last = log_of(high);
+    const uint64_t base = UINT64_C(1) << (first + sb_choose(world, stream, last - first + 1));
+    return clamp(base + sb_choose(world, stream, base), low, high);
+}
+
+uint64_t sb_draw_log_down(sb_world *world, sb_stream stream, uint64_t low, uint64_t high)
+{
+    sb_assert(0 < low && low <= high);
+    const unsigned first = log_of(low), last = log_of(high);
+    const uint64_t base = UINT64_C(1) << (last - sb_choose(world, stream, last - first + 1));
+    return clamp(2 * base - 1 - sb_choose(world, stream, base), low, high);
+}
+
+/* A family is off, mild or harsh; of one that is on, three in four of its declared kinds are there.
+ */
+static sb_swarm_level draw_level(sb_swarm *swarm, uint32_t family)
+{
+    sb_world *const world = swarm->world;
+    const uint32_t declared = swarm->plan.kinds & family;
+    if (declared == 0) {
+        return SB_SWARM_OFF;
+    }
+    const sb_swarm_level level = (sb_swarm_level)sb_choose(world, SB_STREAM_SWARM, 3);
+    for (unsigned fault = 0; fault < SB_FAULT_COUNT && level != SB_SWARM_OFF; fault++) {
+        if ((declared >> fault & 1) != 0 && sb_choose(world, SB_STREAM_SWARM, 4) != 0) {
+            swarm->kinds |= UINT32_C(1) << fault;
+        }
+    }
+    return level;
+}
+
+/* In a million; 0 when the world has no such fault. */
+static uint32_t draw_rate(sb_swarm *swarm, sb_fault fault, uint32_t mild_max, uint32_t harsh_max)
+{
+    if (!sb_swarm_has(swarm, fault)) {
+        return 0;
+    }
+    const bool harsh = swarm->network_level == SB_SWARM_HARSH;
+    const uint32_t high = harsh ? harsh_max : mild_max;
+    return (uint32_t)sb_draw_log(swarm->world, SB_STREAM_SWARM, high / 100, high);
+}
+
+/* -----------------------------------------------------------------------------------------
+ * families */
+
+/* Delay is always there once it is drawn: it is no epoch but the shape of this world's network. */
+static void draw_network(sb_swarm *swarm)
+{
+    sb_world *const world = swarm->world;
+    sb_network *const calm = &swarm->calm;
+    swarm->network_level = draw_level(swarm, NETWORK_KINDS);
+    *calm = world->network;
+    if (sb_swarm_has(swarm, SB_FAULT_DELAY)) {
+        const uint64_t doublings = swarm->network_level == SB_SWARM_HARSH ? 8 : 5;
+        calm->tail = true;
+        calm->tail_max = (uint8_t)(1 + sb_choose(world, SB_STREAM_SWARM, doublings));
+        calm->scale_max = (uint8_t)sb_choose(world, SB_STREAM_SWARM, 4);
+    }
+    sb_network *const trouble = &swarm->trouble;
+    *trouble = *calm;
+    trouble->loss += draw_rate(swarm, SB_FAULT_LOSS, 10000, 100000);
+    trouble->reply_loss += draw_rate(swarm, SB_FAULT_REPLY_LOSS, 10000, 100000);
+    trouble->duplicate += draw_rate(swarm, SB_FAULT_DUPLICATE, 10000, 200000);
+    trouble->reset += draw_rate(swarm, SB_FAULT_RESET, 1000, 10000);
+    sb_network_set(world, trouble); /* arms what it may do */
+    sb_network_set(world, calm);
+}
+
+static void draw_disk(sb_swarm *swarm)
+{
+    sb_world *const world = swarm->world;
+    swarm->disk_level = draw_level(swarm, DISK_KINDS);
+    sb_disk disk = world->disk;
+    disk.keep_on_crash = (swarm->kinds & CRASH_KINDS) == 0;
+    if (sb_swarm_has(swarm, SB_FAULT_SYNC_LATENCY)) {
+        const sb_duration floor = disk.sync_max > SB_MICROSECOND ? disk.sync_max : SB_MICROSECOND;
+        const uint64_t factor = swarm->disk_level == SB_SWARM_HARSH ? 512 : 16;
+        disk.sync_max = sb_draw_log(world, SB_STREAM_SWARM, floor, floor * factor);
+    }
+    sb_disk_set(world, &disk);
+}
+
+static int64_t with_sign(sb_world *world, uint64_t value)
+{
+    return sb_choose(world, SB_STREAM_CLOCK, 2) == 0 ? (int64_t)value : -(int64_t)value;
+}
+
+void sb_swarm_set_clock(sb_swarm *swarm, sb_node number)
+{
+    sb_world *const world = swarm->world;
+    const sb_node_state *const node = world->nodes[number];
+    const bool harsh = swarm->clock_level == SB_SWARM_HARSH;
+    int64_t skew = node->skew;
+    int32_t drift = node->drift;
+    if (sb_swarm_has(swarm, SB_FAULT_SKEW) && sb_choose(world, SB_STREAM_CLOCK, 2) != 0) {
+        const uint64_t most = harsh ? 600 * SB_SECOND : SB_SECOND;
+        skew = with_sign(world, sb_draw_log(world, SB_STREAM_CLOCK, SB_MILLISECOND, most));
+    }
+    if (node->power == SB_NODE_DOWN && sb_swarm_has(swarm, SB_FAULT_DRIFT) &&
+        sb_choose(world, SB_STREAM_CLOCK, 2) != 0) {
+        const uint64_t most = harsh ? 10000 : 100;
+        drift = (int32_t)with_sign(world, sb_draw_log(world, SB_STREAM_CLOCK, 1, most));
+    }
+    if (skew != node->skew || drift != node->drift) {
+        sb_clock_set(world, number, skew, drift);
+    }
+}
+
+static void draw_clocks(sb_swarm *swarm)
+{
+    sb_world *const world = swarm->world;
+    swarm->clock_level = draw_level(swarm, CLOCK_KINDS);
+    for (unsigned i = 1; i < world->node_count; i++) {
+        if ((swarm->plan.victims >> i & 1) != 0) {
+            sb_swarm_set_clock(swarm, (sb_node)i);
+        }
+    }
+}
+
+static void draw_code(sb_swarm *swarm)
+{
+    sb_world *const world = swarm->world;
+    swarm->code_level =
+        swarm->plan.failpoint_glob == NULL ? SB_SWARM_OFF : draw_level(swarm, CODE_KINDS);
+    if (sb_swarm_has(swarm, SB_FAULT_FAILPOINT)) {
+        const bool harsh = swarm->code_level == SB_SWARM_HARSH;
+        const uint64_t salt = sb_choose(world, SB_STREAM_SWARM, UINT64_C(1) << 32);
+        sb_failpoints_draw(world, swarm->plan.failpoint_glob, salt, harsh ? 1000 : 100,
+                           harsh ? 100000 : 10000);
+    }
+}
+
+/* --------------------------------------------------------------------------------- start and heal
+ */
+
+static void note_kinds(sb_swarm *swarm)
+{
+    sb_world *const world = swarm->world;
+    const uint32_t by_epoch =
+        KIND(PARTITION) | KIND(PARTITION_ONE_WAY) | PROCESS_KINDS | CLOCK_KINDS;
+    for (unsigned fault = 0; fault < SB_FAULT_COUNT; fault++) {
+        if ((swarm->kinds & by_epoch) >> fault & 1) {
+            sb_fault_armed(world, (sb_fault)fault);
+        }
+    }
+}
+
+static void say(const sb_swarm *swarm)
+{
+    static const char *const levels[] = {"off", "mild", "harsh"};
+    sb_log("swarm: network %s, process %s, disk %s, clock %s, code %s; kinds %08x",
+           levels[swarm->network_level], levels[swarm->process_level], levels[swarm->disk_level],
+           levels[swarm->clock_level], levels[swarm->code_level], swarm->kinds);
+}
+
+void sb_swarm_start(sb_world *world, const sb_swarm_plan *plan)
+{
+    sb_assert(world->swarm == NULL && world->running->node->number == 0);
+    sb_assert(plan->calm_min > 0 && plan->calm_min <= plan->calm_max);
+    sb_assert(plan->down_min > 0 && plan->down_min <= plan->down_max);
+    sb_swarm *const swarm = sb_kernel_alloc(world, sizeof(*swarm));
+    *swarm = (sb_swarm){.world = world, .plan = *plan};
+    sb_scope_init(&swarm->scope, NULL, "swarm");
+    world->swarm = swarm;
+    for (unsigned fault = 1; fault < SB_FAULT_COUNT; fault++) {
+        world->faults[fault].declared = (plan->kinds >> fault & 1) != 0;
+    }
+    draw_network(swarm);
+    swarm->process_level = draw_level(swarm, PROCESS_KINDS);
+    draw_disk(swarm);
+    draw_clocks(swarm);
+    draw_code(swarm);
+    note_kinds(swarm);
+    say(swarm);
+    sb_trouble_start(swarm);
+}
+
+/* Lost messages, blocked links and machines that are down are the heal's; skewed clocks stay, as
+ * nothing repairs them. The tasks wake, see that it is over, and end. */
+void sb_swarm_heal(sb_world *world)
+{
+    sb_swarm *const swarm = world->swarm;
+    if (swarm != NULL && !swarm->healed) {
+        swarm->healed = true;
+        world->disk.keep_on_crash = true;
+        sb_scope_cancel(&swarm->scope);
+    }
+}

@@ -1,0 +1,49 @@
+/*
+ * The swarm: what trouble a world has, and how it is drawn.
+ *
+ * Swarm testing (Groce et al., ISSTA 2012) leaves things out: a world in which only messages are
+ * lost, or only disks misbehave, finds what a world with everything at once hides.  So every family
+ * of faults is off, mild or harsh per world, every kind of a family that is on is there or not, and
+ * rates are log-uniform.  Trouble comes in epochs with calm between, so that systems also get to
+ * recover.
+ *
+ * Every draw has 0 for the calm answer: a world whose tape is empty has no trouble at all.
+ */
+#ifndef SB_FAULT_SWARM_H
+#define SB_FAULT_SWARM_H
+
+#include "sim/kernel/kernel.h"
+
+typedef enum sb_swarm_level { SB_SWARM_OFF, SB_SWARM_MILD, SB_SWARM_HARSH } sb_swarm_level;
+
+typedef struct sb_swarm {
+    sb_world *world;
+    sb_swarm_plan plan;
+    uint32_t kinds; /* bits 1 << fault that this world has */
+    sb_swarm_level network_level, disk_level, process_level, clock_level, code_level;
+    sb_network calm, trouble; /* the network between epochs and in them */
+    bool healed;
+    sb_scope scope; /* ends with the heal */
+} sb_swarm;
+
+static inline bool sb_swarm_has(const sb_swarm *swarm, sb_fault fault)
+{
+    return (swarm->kinds >> fault & 1) != 0;
+}
+
+/* Log-uniform in [low, high]; 0 < low <= high.  0 draws the lowest. */
+uint64_t sb_draw_log(sb_world *world, sb_stream stream, uint64_t low, uint64_t high);
+/* The same with the highest for 0: for the length of calm. */
+uint64_t sb_draw_log_down(sb_world *world, sb_stream stream, uint64_t low, uint64_t high);
+
+/* Set a victim's clocks before it boots (while it runs: only its wall clock, which may jump). */
+void sb_swarm_set_clock(sb_swarm *swarm, sb_node node);
+
+/* The tasks that make trouble, one for each family that comes in epochs. */
+void sb_trouble_start(sb_swarm *swarm);
+
+/* Rates for those failpoints that match: some of them, as the salt has it; salt 0: none. */
+void sb_failpoints_draw(sb_world *world, const char *glob, uint64_t salt, uint32_t low,
+                        uint32_t high);
+
+#endif

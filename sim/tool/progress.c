@@ -1,0 +1,116 @@
+/*
+ * Progress; see progress.h.
+ */
+#include "sim/tool/progress.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#define TERMINAL_INTERVAL (200 * SB_MILLISECOND)
+#define PLAIN_INTERVAL (10 * SB_SECOND)
+#define LINE_MAX_SIZE 512
+
+void sb_progress_init(sb_progress *progress, uint64_t total, uint64_t deadline)
+{
+    *progress = (sb_progress){.is_terminal = isatty(STDERR_FILENO) != 0,
+                              .start = sb_host_time(),
+                              .total = total,
+                              .deadline = deadline};
+    progress->next = progress->start + (progress->is_terminal ? TERMINAL_INTERVAL : PLAIN_INTERVAL);
+}
+
+static void add(char *line, const char *text)
+{
+    const size_t used = strlen(line);
+    snprintf(line + used, LINE_MAX_SIZE - used, "%s", text);
+}
+
+static void add_number(char *line, const char *before, uint64_t number, const char *after)
+{
+    char text[96];
+    snprintf(text, sizeof text, "%s%" PRIu64 "%s", before, number, after);
+    add(line, text);
+}
+
+static void add_findings(char *line, const sb_tally *tally)
+{
+    if (tally->findings == 0) {
+        add(line, ", no findings");
+        return;
+    }
+    for (unsigned kind = 1; kind < SB_FINDING_KIND_COUNT; kind++) {
+        if (tally->kinds[kind] != 0) {
+            add_number(line, ", ", tally->kinds[kind], " ");
+            add(line, sb_finding_word(kind));
+        }
+    }
+}
+
+/* Per second, without going through fractions of seconds. */
+static uint64_t rate(uint64_t count, uint64_t elapsed)
+{
+    const uint64_t microseconds = elapsed / 1000;
+    return microseconds == 0 ? 0 : (uint64_t)((unsigned __int128)count * 1000000u / microseconds);
+}
+
+static void add_time_left(char *line, const sb_progress *progress, uint64_t now, uint64_t done)
+{
+    const uint64_t elapsed = now - progress->start;
+    uint64_t left = UINT64_MAX;
+    if (progress->total != 0 && done != 0 && progress->total >= done) {
+        left = (uint64_t)((unsigned __int128)elapsed * (progress->total - done) / done);
+    }
+    if (progress->deadline != UINT64_MAX) {
+        const uint64_t until = progress->deadline > now ? progress->deadline - now : 0;
+        left = until < left ? until : left;
+    }
+    if (left != UINT64_MAX) {
+        add_number(line, ", ", left / SB_SECOND, "s left");
+    }
+}
+
+void sb_progress_tick(sb_progress *progress, const sb_tally *tally, uint64_t done)
+{
+    const uint64_t now = sb_host_time();
+    if (now < progress->next) {
+        return;
+    }
+    const sb_place_name **probes;
+    const size_t missing = sb_bits_missing(tally->probe_bits, sb_probe_list(&probes));
+    char line[LINE_MAX_SIZE] = "";
+    add_number(line, "", done, "");
+    if (progress->total != 0) {
+        add_number(line, " of ", progress->total, "");
+    }
+    add_number(line, " seeds, ", rate(done, now - progress->start), " seeds/s");
+    add_findings(line, tally);
+    if (missing != 0) {
+        add_number(line, ", ", missing, " probes missing");
+    }
+    add_time_left(line, progress, now, done);
+    if (progress->is_terminal) {
+        fprintf(stderr, "\r\033[K%s", line);
+    } else {
+        fprintf(stderr, "%s\n", line);
+    }
+    fflush(stderr);
+    progress->is_shown = true;
+    progress->next = now + (progress->is_terminal ? TERMINAL_INTERVAL : PLAIN_INTERVAL);
+}
+
+void sb_progress_end(sb_progress *progress, const sb_tally *tally)
+{
+    const uint64_t elapsed = sb_host_time() - progress->start;
+    if (progress->is_terminal && progress->is_shown) {
+        fputs("\r\033[K", stderr);
+    }
+    const uint64_t ratio = tally->real_ns == 0 ? 0 : tally->simulated_ns / tally->real_ns;
+    fprintf(stderr,
+            "%" PRIu64 " seeds in %" PRIu64 ".%03" PRIu64 "s: %" PRIu64 " seeds/s, %" PRIu64
+            " seeds/s a core, %" PRIu64 " steps/s a core, simulated : real time %" PRIu64 " : 1\n",
+            tally->seeds, elapsed / SB_SECOND, elapsed / SB_MILLISECOND % 1000, rate(tally->seeds, elapsed),
+            rate(tally->seeds, tally->real_ns), rate(tally->steps, tally->real_ns), ratio);
+    fflush(stderr);
+}

@@ -1,0 +1,442 @@
+/*
+ * `sweep`: run many seeds and report what they find.
+ *
+ *   seeds in order -> workers -> tally -> [--twice: the same seeds elsewhere] -> details of each group -> totals
+ *
+ * Details come from running the smallest seed of a group once more, alone and recorded.  That run must give the digest the
+ * sweep got: if it does not, something survives between seeds or comes from outside.
+ */
+#define XXH_INLINE_ALL
+#include <xxhash.h>
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "sim/record/memory.h"
+#include "sim/record/trace_file.h"
+#include "sim/tool/contract.h"
+#include "sim/tool/output.h"
+#include "sim/tool/recorded.h"
+#include "sim/tool/sweep.h"
+#include "sim/tool/twice.h"
+
+#define MILLION 1000000u
+#define FIRST_SEED_DEFAULT 1
+#define LAST_SEED_DEFAULT 1000
+#define DETAILS_MAX 20 /* groups that are shown in full; more are listed in a line each */
+
+/* ------------------------------------------------------------------------------------ running it */
+
+static bool is_chosen_for_twice(const sb_sweep *sweep, uint64_t seed)
+{
+    return XXH3_64bits_withSeed(&seed, sizeof seed, 2) % MILLION < sweep->arguments->twice_share;
+}
+
+static void remember_for_twice(sb_sweep *sweep, const sb_seed_result *result)
+{
+    if (sweep->twice_count == sweep->twice_capacity) {
+        sweep->twice_capacity = sweep->twice_capacity == 0 ? 256 : sweep->twice_capacity * 2;
+        sweep->twice_seeds = sb_host_grow(sweep->twice_seeds, sweep->twice_capacity, sizeof *sweep->twice_seeds);
+        sweep->twice_digests = sb_host_grow(sweep->twice_digests, sweep->twice_capacity, sizeof *sweep->twice_digests);
+    }
+    sweep->twice_seeds[sweep->twice_count] = result->seed;
+    sweep->twice_digests[sweep->twice_count] = result->digest;
+    sweep->twice_count++;
+}
+
+static bool consume_result(void *context, const sb_seed_result *result)
+{
+    sb_sweep *const sweep = context;
+    sb_tally_add(&sweep->tally, result);
+    if (result->outcome != SB_OUTCOME_LOST && is_chosen_for_twice(sweep, result->seed)) {
+        remember_for_twice(sweep, result);
+    }
+    return sweep->arguments->stop_after == 0 || sweep->tally.counted_findings < sweep->arguments->stop_after;
+}
+
+static void add_difference(sb_difference *differences, uint64_t seed)
+{
+    if (differences->count++ == 0 || seed < differences->smallest) {
+        differences->smallest = seed;
+    }
+}
+
+static bool consume_second_result(void *context, const sb_seed_result *result)
+{
+    sb_sweep *const sweep = context;
+    if (result->outcome != SB_OUTCOME_LOST) {
+        sweep->twice_compared++;
+        if (result->digest != sweep->twice_digests[result->index]) {
+            add_difference(&sweep->differences, result->seed);
+        }
+    }
+    return true;
+}
+
+static void tick(void *context, uint64_t done)
+{
+    sb_sweep *const sweep = context;
+    sb_progress_tick(&sweep->progress, &sweep->tally, done);
+}
+
+static unsigned job_count(const sb_arguments *arguments, uint64_t last_index)
+{
+    const unsigned jobs = arguments->jobs != 0 ? arguments->jobs : sb_processor_count();
+    return last_index < jobs ? (unsigned)last_index + 1 : jobs;
+}
+
+static void run_twice_phase(sb_sweep *sweep, uint64_t deadline)
+{
+    if (sweep->twice_count == 0 || sb_interrupted()) {
+        return;
+    }
+    const sb_seed_sequence seeds = {.list = sweep->twice_seeds, .last_index = sweep->twice_count - 1};
+    const sb_pool_options pool = {.plan = sweep->plan,
+                                  .seeds = &seeds,
+                                  .universe = &sb_other_universe,
+                                  .jobs = job_count(sweep->arguments, seeds.last_index),
+                                  .patience = sweep->arguments->patience,
+                                  .deadline = deadline,
+                                  .consume = consume_second_result,
+                                  .context = sweep};
+    if (sb_pool_run(&pool) == SB_POOL_INTERRUPTED) {
+        sweep->end = SB_POOL_INTERRUPTED;
+    }
+}
+
+static void run_sweep(sb_sweep *sweep)
+{
+    const sb_arguments *const arguments = sweep->arguments;
+    const uint64_t now = sb_host_time();
+    uint64_t deadline = UINT64_MAX, first_deadline = UINT64_MAX;
+    if (arguments->duration != 0) {
+        deadline = now + arguments->duration;
+        /* Leave time for what is run a second time. */
+        first_deadline = now + arguments->duration / (MILLION + arguments->twice_share) * MILLION;
+    }
+    const bool is_counted = !sweep->is_open && sweep->seeds.last_index != UINT64_MAX;
+    sb_progress_init(&sweep->progress, is_counted ? sweep->seeds.last_index + 1 : 0, deadline);
+    const sb_pool_options pool = {.plan = sweep->plan,
+                                  .seeds = &sweep->seeds,
+                                  .universe = &sb_usual_universe,
+                                  .jobs = job_count(arguments, sweep->seeds.last_index),
+                                  .patience = arguments->patience,
+                                  .deadline = first_deadline,
+                                  .consume = consume_result,
+                                  .tick = tick,
+                                  .context = sweep};
+    sweep->end = sb_pool_run(&pool);
+    sb_progress_end(&sweep->progress, &sweep->tally);
+    run_twice_phase(sweep, deadline);
+    sb_tally_sort(&sweep->tally);
+}
+
+/* ---------------------------------------------------------------------------------------- details */
+
+typedef struct details {
+    const sb_sweep *sweep;
+    const sb_group *group;
+    FILE *text;
+} details;
+
+static bool write_trace_file(const details *of, const char *path, const sb_record *record, const sb_seed_result *result)
+{
+    sb_step *steps;
+    sb_header_words words;
+    sb_output output;
+    if (!sb_output_open(&output, path)) {
+        return false;
+    }
+    const sb_record_header header = sb_plan_header(of->sweep->plan, result->seed, &words);
+    const size_t count = sb_slice_of_run(record, result, SB_SLICE_DEFAULT, &steps);
+    sb_trace_write(output.stream, record, &header, steps, count);
+    free(steps);
+    return sb_output_commit(&output);
+}
+
+static bool write_seed_file(const details *of, const char *path)
+{
+    const sb_plan *const plan = of->sweep->plan;
+    const sb_seed_result *const smallest = &of->group->smallest;
+    sb_output output;
+    if (!sb_output_open(&output, path)) {
+        return false;
+    }
+    fprintf(output.stream, "scenario = %s\nseed = %" PRIu64 "\n", plan->scenario->name, smallest->seed);
+    if (plan->strategy != SB_STRATEGY_PORTFOLIO) {
+        fprintf(output.stream, "strategy = %s\n", sb_strategy_name(plan->strategy));
+    }
+    for (size_t i = 0; i < plan->product->bug_count; i++) {
+        if ((plan->bugs >> i & 1) != 0) {
+            fprintf(output.stream, "bug = %s\n", plan->product->bugs[i].name);
+        }
+    }
+    for (size_t i = 0; i < plan->scenario->setting_count; i++) {
+        if (plan->given[i]) {
+            char value[32];
+            sb_setting_text(&plan->scenario->settings[i], plan->values[i], value, sizeof value);
+            fprintf(output.stream, "set = %s=%s\n", plan->scenario->settings[i].name, value);
+        }
+    }
+    fprintf(output.stream, "expect = %s %08" PRIx32 "\nbuild = %s\n", sb_finding_word(smallest->finding_kind),
+            smallest->signature, plan->product->version);
+    return sb_output_commit(&output);
+}
+
+static bool write_text_file(const char *path, const char *text)
+{
+    sb_output output;
+    if (!sb_output_open(&output, path)) {
+        return false;
+    }
+    fputs(text, output.stream);
+    return sb_output_commit(&output);
+}
+
+static void path_in(char *path, size_t size, const char *directory, const sb_group *group, const char *suffix)
+{
+    snprintf(path, size, "%s/%s-%08" PRIx32 "%s", directory, sb_finding_word(group->smallest.finding_kind),
+             group->smallest.signature, suffix);
+}
+
+/* In the child of the recorded run. */
+static int present_details(void *context, sb_world *world, const sb_record *record, const sb_seed_result *result)
+{
+    const details *const of = context;
+    sb_explain(of->text, of->sweep->plan, world, record, result, of->group->count, SB_SLICE_DEFAULT);
+    bool good = fflush(of->text) == 0 && !ferror(of->text);
+    if (of->sweep->arguments->out != NULL) {
+        char path[SB_PATH_MAX];
+        path_in(path, sizeof path, of->sweep->arguments->out, of->group, ".ndjson");
+        good = write_trace_file(of, path, record, result) && good;
+    }
+    return good ? 0 : SB_EXIT_IO;
+}
+
+/* The whole of a file as a text, to be freed. */
+static char *text_of(FILE *file)
+{
+    size_t size = 0, capacity = 4096;
+    char *text = sb_host_grow(NULL, capacity, 1);
+    rewind(file);
+    for (size_t count; (count = fread(text + size, 1, capacity - size - 1, file)) != 0;) {
+        size += count;
+        if (capacity - size == 1) {
+            capacity *= 2;
+            text = sb_host_grow(text, capacity, 1);
+        }
+    }
+    text[size] = '\0';
+    return text;
+}
+
+/* What is known of a finding without running it again. */
+static void print_short(FILE *out, const sb_sweep *sweep, const sb_group *group)
+{
+    char replay[1536];
+    const sb_seed_result *const smallest = &group->smallest;
+    sb_plan_replay(sweep->plan, smallest->seed, replay, sizeof replay);
+    fprintf(out, "finding %s%s%s  (%" PRIu64 " seed%s, smallest %" PRIu64 ")\n  step %" PRIu64 "  time %" PRIu64 ".%06" PRIu64
+                 "s  signature %08" PRIx32 "\n  %s\n  replay: %s\n",
+            sb_finding_word(smallest->finding_kind), smallest->place[0] != '\0' ? "  " : "", smallest->place, group->count,
+            group->count == 1 ? "" : "s", smallest->seed, smallest->finding_step, smallest->finding_time / SB_SECOND,
+            smallest->finding_time / 1000 % MILLION, smallest->signature, smallest->text, replay);
+}
+
+/* The sweep and a run alone disagree: say so, and where two runs part if they do. */
+static void print_unrepeatable(FILE *out, sb_sweep *sweep, const sb_group *group, const sb_seed_result *alone)
+{
+    sb_seed_result result;
+    const uint64_t seed = group->smallest.seed;
+    add_difference(&sweep->unrepeatable, seed);
+    fprintf(out,
+            "  seed %" PRIu64 " does not repeat: in the sweep digest %016" PRIx64 " after %" PRIu64
+            " steps, alone %016" PRIx64 " after %" PRIu64 "\n",
+            seed, group->smallest.digest, group->smallest.steps, alone->digest, alone->steps);
+    if (sb_run_twice(out, sweep->plan, seed, sweep->arguments->patience, 1, &result) == SB_TWICE_SAME) {
+        fputs("finding nondeterminism\n  two runs alone agree: something survives from one seed to the next in a process\n", out);
+    }
+}
+
+/* The text of one group, to be freed.  False when a file could not be written. */
+static bool describe_group(sb_sweep *sweep, const sb_group *group, char **text)
+{
+    FILE *const file = tmpfile();
+    if (file == NULL) {
+        sb_complain(SB_EXIT_IO, "cannot make a temporary file: %s", strerror(errno));
+        return false;
+    }
+    details of = {sweep, group, file};
+    const sb_recorded_run run = {.plan = sweep->plan,
+                                 .seed = group->smallest.seed,
+                                 .universe = &sb_usual_universe,
+                                 .patience = sweep->arguments->patience,
+                                 .present = present_details,
+                                 .context = &of};
+    sb_seed_result alone;
+    sb_child_end end;
+    bool good = true;
+    if (!sb_run_recorded(&run, &alone, &end)) {
+        print_short(file, sweep, group);
+    } else {
+        good = end.code == 0;
+        if (alone.digest != group->smallest.digest) {
+            fseek(file, 0, SEEK_END);
+            print_unrepeatable(file, sweep, group, &alone);
+        }
+    }
+    fflush(file);
+    *text = text_of(file);
+    fclose(file);
+    return good;
+}
+
+/* False when a file could not be written. */
+static bool print_findings(sb_sweep *sweep, char **texts)
+{
+    bool good = true;
+    for (size_t i = 0; i < sweep->tally.group_count && good; i++) {
+        const sb_group *const group = &sweep->tally.groups[i];
+        const char *const out = sweep->arguments->out;
+        if (i >= DETAILS_MAX || sb_interrupted()) {
+            print_short(stdout, sweep, group);
+        } else {
+            good = describe_group(sweep, group, &texts[i]);
+            fputs(texts[i] != NULL ? texts[i] : "", stdout);
+        }
+        if (out != NULL && texts[i] != NULL && good) {
+            char path[SB_PATH_MAX];
+            const details of = {sweep, group, NULL};
+            path_in(path, sizeof path, out, group, ".txt");
+            good = write_text_file(path, texts[i]);
+            path_in(path, sizeof path, out, group, ".seed");
+            good = write_seed_file(&of, path) && good;
+        }
+        fputc('\n', stdout);
+    }
+    return good;
+}
+
+static void print_differences(sb_sweep *sweep)
+{
+    if (sweep->differences.count == 0) {
+        return;
+    }
+    sb_seed_result result;
+    const uint64_t seed = sweep->differences.smallest;
+    if (sb_run_twice(stdout, sweep->plan, seed, sweep->arguments->patience, sweep->differences.count, &result) ==
+        SB_TWICE_SAME) {
+        printf("finding nondeterminism  (%" PRIu64 " seeds, smallest %" PRIu64 ")\n  they differed in the sweep, and seed %" PRIu64
+               " alone does not: something survives from one seed to the next in a process, or comes from outside\n",
+               sweep->differences.count, seed, seed);
+    }
+    fputc('\n', stdout);
+}
+
+/* ------------------------------------------------------------------------------------- the command */
+
+static int prepare(const sb_arguments *arguments, sb_sweep *sweep, sb_plan *plan)
+{
+    if (arguments->exhaust != NULL) {
+        return sb_complain(SB_EXIT_USAGE, "--exhaust: '%s' is not available in this build; expected a sweep without it",
+                           arguments->exhaust);
+    }
+    const char *const scenario = arguments->positional_count > 0 ? arguments->positionals[0] : NULL;
+    int code = sb_arguments_plan(arguments, scenario, plan);
+    if (code != 0) {
+        return code;
+    }
+    sweep->arguments = arguments;
+    sweep->plan = plan;
+    sweep->is_open = arguments->duration != 0 && !arguments->seeds_given;
+    sweep->first = arguments->seeds_given ? arguments->first_seed : FIRST_SEED_DEFAULT;
+    sweep->last = arguments->seeds_given ? arguments->last_seed : sweep->is_open ? UINT64_MAX : LAST_SEED_DEFAULT;
+    code = sb_shard_find(arguments, &sweep->shard);
+    if (code == 0 && !sb_shard_seeds(&sweep->shard, sweep->first, sweep->last, &sweep->seeds)) {
+        return sb_complain(SB_EXIT_USAGE, "%s: shard %" PRIu64 "/%" PRIu64 " of seeds %" PRIu64 "..%" PRIu64
+                                          " is empty; expected no more shards than seeds",
+                           sweep->shard.source, sweep->shard.index, sweep->shard.count, sweep->first, sweep->last);
+    }
+    return code;
+}
+
+/* Find out now, not after an hour, that there is no place for the outcome. */
+static int check_directory(const char *path)
+{
+    struct stat status;
+    sb_output probe;
+    char name[SB_PATH_MAX];
+    if (path == NULL) {
+        return 0;
+    }
+    if (mkdir(path, 0777) != 0 && errno != EEXIST) {
+        return sb_complain(SB_EXIT_IO, "cannot make directory %s: %s", path, strerror(errno));
+    }
+    if (stat(path, &status) != 0 || !S_ISDIR(status.st_mode)) {
+        return sb_complain(SB_EXIT_IO, "cannot write into %s: it is no directory", path);
+    }
+    snprintf(name, sizeof name, "%.*s/probe", (int)sizeof name - 16, path);
+    if (!sb_output_open(&probe, name)) {
+        return SB_EXIT_IO;
+    }
+    sb_output_abandon(&probe);
+    return 0;
+}
+
+static int finish(sb_sweep *sweep, sb_output *json)
+{
+    char title[2048];
+    const char *verdict;
+    char **const texts = sb_host_alloc(sweep->tally.group_count + 1, sizeof *texts);
+    bool good = print_findings(sweep, texts);
+    print_differences(sweep);
+    sb_sweep_print_totals(stdout, sweep);
+    int code = sb_sweep_verdict(sweep, &verdict);
+    if (json->stream != NULL) {
+        sb_sweep_write_json(json->stream, sweep, texts);
+        good = sb_output_commit(json) && good;
+    }
+    sb_sweep_title(sweep, title, sizeof title);
+    printf("%s  steps %" PRIu64 "  verdict %s  digest %016" PRIx64 "\n", title, sweep->tally.steps, verdict,
+           sweep->tally.digest);
+    for (size_t i = 0; i < sweep->tally.group_count; i++) {
+        free(texts[i]);
+    }
+    free(texts);
+    return good ? code : SB_EXIT_IO;
+}
+
+int sb_command_sweep(const sb_arguments *arguments)
+{
+    sb_sweep sweep = {0};
+    sb_plan plan;
+    sb_output json = {0};
+    char title[2048];
+    int code = prepare(arguments, &sweep, &plan);
+    if (code == 0) {
+        code = check_directory(arguments->out);
+    }
+    if (code == 0 && arguments->json != NULL && !sb_output_open(&json, arguments->json)) {
+        code = SB_EXIT_IO;
+    }
+    if (code != 0) {
+        return code;
+    }
+    sb_tally_init(&sweep.tally, &plan);
+    sb_interrupts_catch();
+    sb_sweep_title(&sweep, title, sizeof title);
+    printf("%s\n", title);
+    if (sweep.shard.count > 1) {
+        printf("shard %" PRIu64 "/%" PRIu64 " by %s\n", sweep.shard.index, sweep.shard.count, sweep.shard.source);
+    }
+    fflush(stdout);
+    run_sweep(&sweep);
+    code = finish(&sweep, &json);
+    free(sweep.twice_seeds);
+    free(sweep.twice_digests);
+    sb_tally_release(&sweep.tally);
+    return code;
+}

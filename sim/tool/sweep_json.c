@@ -1,0 +1,149 @@
+/*
+ * The outcome of a sweep as JSON: the same bytes for the same seeds and build; 64-bit numbers are strings.
+ */
+#include <inttypes.h>
+#include <string.h>
+
+#include "sim/record/trace_file.h"
+#include "sim/tool/sweep.h"
+
+static void pair(FILE *out, const char *separator, const char *name, const char *value)
+{
+    fputs(separator, out);
+    sb_json_string(out, name);
+    fputc(':', out);
+    sb_json_string(out, value);
+}
+
+static void number(FILE *out, const char *separator, const char *name, uint64_t value)
+{
+    fprintf(out, "%s\"%s\":\"%" PRIu64 "\"", separator, name, value);
+}
+
+static void write_findings(FILE *out, const sb_sweep *sweep, char *const *details)
+{
+    fputs(",\n\"findings\":[", out);
+    for (size_t i = 0; i < sweep->tally.group_count; i++) {
+        const sb_group *const group = &sweep->tally.groups[i];
+        char signature[16], replay[1536];
+        snprintf(signature, sizeof signature, "%08" PRIx32, group->smallest.signature);
+        sb_plan_replay(sweep->plan, group->smallest.seed, replay, sizeof replay);
+        pair(out, i == 0 ? "\n{" : ",\n{", "kind", sb_finding_word(group->smallest.finding_kind));
+        pair(out, ",", "place", group->smallest.place);
+        pair(out, ",", "signature", signature);
+        pair(out, ",", "text", group->smallest.text);
+        number(out, ",", "seeds", group->count);
+        number(out, ",", "smallest", group->smallest.seed);
+        number(out, ",", "step", group->smallest.finding_step);
+        number(out, ",", "time", group->smallest.finding_time);
+        pair(out, ",", "replay", replay);
+        pair(out, ",", "details", details != NULL && details[i] != NULL ? details[i] : "");
+        fputc('}', out);
+    }
+    fputc(']', out);
+}
+
+static void write_counters(FILE *out, const sb_tally *tally)
+{
+    const sb_product *const product = tally->plan->product;
+    fputs(",\n\"counters\":{", out);
+    for (size_t i = 0; i < product->counter_count && i < SB_COUNTER_MAX; i++) {
+        number(out, i == 0 ? "" : ",", product->counters[i].name, tally->counters[i]);
+    }
+    fputc('}', out);
+}
+
+static void write_faults(FILE *out, const sb_tally *tally)
+{
+    static const char *const words[SB_FAULT_COUNT] = {
+        "none",
+#define FAULT(name, word, family, text) word,
+#include "sim/fault/faults.def"
+#undef FAULT
+    };
+    fputs(",\n\"faults\":[", out);
+    const char *separator = "\n{";
+    for (unsigned i = 1; i < SB_FAULT_COUNT; i++) {
+        const sb_fault_tally *const fault = &tally->faults[i];
+        const bool declared = (tally->plan->scenario->faults >> i & 1) != 0;
+        if (declared || fault->armed_worlds != 0) {
+            pair(out, separator, "kind", words[i]);
+            fprintf(out, ",\"declared\":%s", declared ? "true" : "false");
+            number(out, ",", "armed_seeds", fault->armed_worlds);
+            number(out, ",", "applied", fault->applied);
+            number(out, ",", "effective", fault->effective);
+            number(out, ",", "effective_seeds", fault->effective_worlds);
+            fputc('}', out);
+            separator = ",\n{";
+        }
+    }
+    fputc(']', out);
+}
+
+static void write_probes(FILE *out, const sb_tally *tally)
+{
+    const sb_place_name **probes;
+    const size_t count = sb_probe_list(&probes);
+    const char *separator = "";
+    fputs(",\n\"probes_missing\":[", out);
+    for (size_t i = 0; i < count; i++) {
+        if (!sb_bit(tally->probe_bits, i)) {
+            fputs(separator, out);
+            sb_json_string(out, probes[i]->name);
+            separator = ",";
+        }
+    }
+    fputc(']', out);
+}
+
+static void write_strategies(FILE *out, const sb_tally *tally)
+{
+    const char *separator = "";
+    fputs(",\n\"strategies\":{", out);
+    for (unsigned i = 0; i < SB_STRATEGY_COUNT; i++) {
+        if (tally->strategies[i] != 0) {
+            number(out, separator, sb_strategy_name((sb_strategy)i), tally->strategies[i]);
+            separator = ",";
+        }
+    }
+    fputc('}', out);
+}
+
+void sb_sweep_write_json(FILE *out, const sb_sweep *sweep, char *const *details)
+{
+    const sb_tally *const tally = &sweep->tally;
+    const char *verdict;
+    char digest[32], options[1024];
+    const int code = sb_sweep_verdict(sweep, &verdict);
+    sb_plan_options(sweep->plan, options, sizeof options);
+    snprintf(digest, sizeof digest, "%016" PRIx64, tally->digest);
+    fprintf(out, "{\"schema\":1");
+    pair(out, ",", "product", sweep->plan->product->name);
+    pair(out, ",", "build", sweep->plan->product->version);
+    pair(out, ",", "scenario", sweep->plan->scenario->name);
+    pair(out, ",", "options", options[0] == ' ' ? options + 1 : options);
+    pair(out, ",", "strategy", sb_strategy_name(sweep->plan->strategy));
+    number(out, ",", "first_seed", sweep->first);
+    number(out, ",", "last_seed", sweep->last);
+    number(out, ",", "shard", sweep->shard.index);
+    number(out, ",", "shards", sweep->shard.count);
+    pair(out, ",\n", "verdict", verdict);
+    fprintf(out, ",\"exit_code\":%d", code);
+    pair(out, ",", "digest", digest);
+    number(out, ",", "steps", tally->steps);
+    number(out, ",", "simulated_ns", tally->simulated_ns);
+    number(out, ",\n", "seeds", tally->seeds);
+    number(out, ",", "passed", tally->passed);
+    number(out, ",", "with_findings", tally->findings);
+    number(out, ",", "inconclusive", tally->inconclusive);
+    number(out, ",", "lost", tally->lost);
+    number(out, ",", "vacuous", tally->vacuous);
+    number(out, ",", "compared_twice", sweep->twice_compared);
+    number(out, ",", "differing", sweep->differences.count + sweep->unrepeatable.count);
+    write_strategies(out, tally);
+    write_counters(out, tally);
+    write_faults(out, tally);
+    write_probes(out, tally);
+    write_findings(out, sweep, details);
+    fputs("}\n", out);
+}

@@ -1,0 +1,208 @@
+/*
+ * What a sweep says at its end; see sweep.h.  Everything here is the same for the same seeds, however they were run.
+ */
+#include <inttypes.h>
+#include <string.h>
+
+#include "sim/tool/contract.h"
+#include "sim/tool/sweep.h"
+
+#define MILLION 1000000u
+#define NAMES_SHOWN_MAX 20
+
+static const char *const fault_words[SB_FAULT_COUNT] = {
+    "none",
+#define FAULT(name, word, family, text) word,
+#include "sim/fault/faults.def"
+#undef FAULT
+};
+
+static bool is_interrupted(const sb_sweep *sweep)
+{
+    return sweep->end == SB_POOL_INTERRUPTED;
+}
+
+void sb_sweep_title(const sb_sweep *sweep, char *text, size_t size)
+{
+    char options[1024], range[96], shard[96] = "";
+    sb_plan_options(sweep->plan, options, sizeof options);
+    if (sweep->is_open) {
+        snprintf(range, sizeof range, "%" PRIu64 "..", sweep->first);
+    } else {
+        snprintf(range, sizeof range, "%" PRIu64 "..%" PRIu64, sweep->first, sweep->last);
+    }
+    if (sweep->shard.count > 1) {
+        snprintf(shard, sizeof shard, "  shard %" PRIu64 "/%" PRIu64, sweep->shard.index, sweep->shard.count);
+    }
+    snprintf(text, size, "sweep %s  seeds %s%s  strategy %s  build %s%s%s", sweep->plan->scenario->name, range, shard,
+             sb_strategy_name(sweep->plan->strategy), sweep->plan->product->version, options[0] != '\0' ? " " : "",
+             options);
+}
+
+int sb_sweep_verdict(const sb_sweep *sweep, const char **word)
+{
+    const sb_tally *const tally = &sweep->tally;
+    bool toothless = false;
+    for (unsigned fault = 1; fault < SB_FAULT_COUNT; fault++) {
+        toothless = toothless || sb_judge_fault(tally, (sb_fault)fault) == SB_FAULT_TOOTHLESS;
+    }
+    const sb_place_name **probes;
+    const bool probes_missing = sb_bits_missing(tally->probe_bits, sb_probe_list(&probes)) != 0;
+    if (sweep->differences.count != 0 || sweep->unrepeatable.count != 0 ||
+        tally->kinds[SB_FINDING_NONDETERMINISM] != 0) {
+        *word = "nondeterminism";
+        return SB_EXIT_NONDETERMINISM;
+    }
+    if (tally->findings != 0) {
+        *word = "findings";
+        return SB_EXIT_FINDINGS;
+    }
+    *word = is_interrupted(sweep)                                        ? "interrupted"
+            : tally->lost != 0 || tally->inconclusive != 0               ? "inconclusive"
+            : sb_floors_missed(tally)                                    ? "vacuous"
+            : sweep->arguments->strict && (toothless || probes_missing) ? "not-strict"
+                                                                         : NULL;
+    if (*word != NULL) {
+        return SB_EXIT_INCONCLUSIVE;
+    }
+    *word = "passed";
+    return SB_EXIT_PASSED;
+}
+
+/* ---------------------------------------------------------------------------------------- totals */
+
+static void print_outcomes(FILE *out, const sb_tally *tally)
+{
+    fprintf(out, "seeds      %" PRIu64 " run, %" PRIu64 " passed, %" PRIu64 " with findings, %" PRIu64 " inconclusive, %" PRIu64
+                 " lost\n",
+            tally->seeds, tally->passed, tally->findings, tally->inconclusive, tally->lost);
+    if (tally->inconclusive != 0) {
+        fprintf(out, "  inconclusive: the step limit was met; smallest seed %" PRIu64 "\n", tally->first_inconclusive);
+    }
+    for (unsigned i = 0; i < tally->lost_kept; i++) {
+        char name[32] = "an exit";
+        if (tally->lost_seeds[i].signal != 0) {
+            sb_signal_text(tally->lost_seeds[i].signal, name, sizeof name);
+        }
+        fprintf(out, "  lost: seed %" PRIu64 " at step %" PRIu64 ", its worker was ended by %s\n", tally->lost_seeds[i].seed,
+                tally->lost_seeds[i].step, name);
+    }
+    if (tally->lost > tally->lost_kept) {
+        fprintf(out, "  and %" PRIu64 " more\n", tally->lost - tally->lost_kept);
+    }
+}
+
+static void print_time(FILE *out, const sb_tally *tally)
+{
+    fprintf(out, "simulated  %" PRIu64 ".%03" PRIu64 "s in %" PRIu64 " steps\n", tally->simulated_ns / SB_SECOND,
+            tally->simulated_ns / SB_MILLISECOND % 1000, tally->steps);
+}
+
+static void print_counters(FILE *out, const sb_tally *tally)
+{
+    const sb_product *const product = tally->plan->product;
+    for (size_t i = 0; i < product->counter_count && i < SB_COUNTER_MAX; i++) {
+        if (tally->counters[i] != 0) {
+            fprintf(out, "%s%-22s %12" PRIu64 "  %s\n", i == 0 ? "work\n  " : "  ", product->counters[i].name,
+                    tally->counters[i], product->counters[i].text);
+        } else if (i == 0) {
+            fputs("work\n", out);
+        }
+    }
+}
+
+static void print_floors(FILE *out, const sb_tally *tally)
+{
+    const sb_scenario *const scenario = tally->plan->scenario;
+    for (size_t i = 0; i < scenario->floor_count; i++) {
+        if (!sb_floor_missed(tally, i)) {
+            continue;
+        }
+        const sb_floor *const floor = &scenario->floors[i];
+        const sb_product *const product = tally->plan->product;
+        const char *const name = floor->counter < product->counter_count ? product->counters[floor->counter].name : "?";
+        fprintf(out, "vacuous    %s: at least %" PRIu64 " in %" PRIu64 " of %" PRIu64 " passed seeds; expected %" PRIu32
+                     ".%" PRIu32 "%% of them\n",
+                name, floor->least, tally->floor_reached[i], tally->passed, floor->share / 10000,
+                floor->share / 1000 % 10);
+    }
+    if (tally->vacuous != 0) {
+        fprintf(out, "  %" PRIu64 " seeds did too little; smallest seed %" PRIu64 "\n", tally->vacuous, tally->first_vacuous);
+    }
+}
+
+static void print_faults(FILE *out, const sb_tally *tally)
+{
+    bool any = false;
+    for (unsigned i = 1; i < SB_FAULT_COUNT; i++) {
+        const sb_fault_tally *const fault = &tally->faults[i];
+        const bool declared = (tally->plan->scenario->faults >> i & 1) != 0;
+        if (!declared && fault->armed_worlds == 0 && fault->applied == 0) {
+            continue;
+        }
+        if (!any) {
+            fprintf(out, "%-20s %9s %9s %12s %12s %9s  %s\n", "faults", "declared", "armed", "applied", "effective",
+                    "in seeds", "judgement");
+            any = true;
+        }
+        const sb_fault_judgement judgement = sb_judge_fault(tally, (sb_fault)i);
+        fprintf(out, "  %-18s %9s %9" PRIu64 " %12" PRIu64 " %12" PRIu64 " %9" PRIu64 "  %s\n", fault_words[i],
+                declared ? "yes" : "no", fault->armed_worlds, fault->applied, fault->effective, fault->effective_worlds,
+                judgement == SB_FAULT_BITES       ? "bites"
+                : judgement == SB_FAULT_TOOTHLESS ? "without effect"
+                                                  : "not judged");
+    }
+}
+
+static void print_strategies(FILE *out, const sb_tally *tally)
+{
+    fputs("strategies", out);
+    for (unsigned i = 0; i < SB_STRATEGY_COUNT; i++) {
+        if (tally->strategies[i] != 0) {
+            fprintf(out, " %s %" PRIu64, sb_strategy_name((sb_strategy)i), tally->strategies[i]);
+        }
+    }
+    fputc('\n', out);
+}
+
+static void print_probes(FILE *out, const sb_tally *tally)
+{
+    const sb_place_name **probes;
+    const size_t count = sb_probe_list(&probes);
+    const size_t missing = sb_bits_missing(tally->probe_bits, count);
+    if (count == 0) {
+        return;
+    }
+    fprintf(out, "probes     %zu of %zu reached\n", count - missing, count);
+    size_t shown = 0;
+    for (size_t i = 0; i < count && shown < NAMES_SHOWN_MAX; i++) {
+        if (!sb_bit(tally->probe_bits, i)) {
+            fprintf(out, "  never: %s (%s)\n", probes[i]->name, probes[i]->place);
+            shown++;
+        }
+    }
+    if (missing > shown) {
+        fprintf(out, "  and %zu more: see `%s list probes`\n", missing - shown, tally->plan->product->name);
+    }
+}
+
+static void print_twice(FILE *out, const sb_sweep *sweep)
+{
+    if (sweep->arguments->twice_share != 0) {
+        fprintf(out, "twice      %zu of %zu seeds compared, %" PRIu64 " differ\n", sweep->twice_compared,
+                sweep->twice_count, sweep->differences.count);
+    }
+}
+
+void sb_sweep_print_totals(FILE *out, const sb_sweep *sweep)
+{
+    const sb_tally *const tally = &sweep->tally;
+    print_outcomes(out, tally);
+    print_time(out, tally);
+    print_strategies(out, tally);
+    print_counters(out, tally);
+    print_floors(out, tally);
+    print_faults(out, tally);
+    print_probes(out, tally);
+    print_twice(out, sweep);
+}

@@ -1,0 +1,55 @@
+#!/bin/sh
+# Install what is missing to build and run (run), and to test as well (check), on Debian.
+# Nothing happens, and no privilege is needed, when nothing is missing.
+set -eu
+
+need_run="gcc make pkg-config libc6-dev libxxhash-dev libdw-dev libelf-dev graphviz"
+need_check="$need_run check clang libclang-rt-14-dev clang-format binutils git"
+
+case "${1:-}" in
+run) need=$need_run ;;
+check) need=$need_check ;;
+*)
+    echo "usage: $0 run|check" >&2
+    exit 129
+    ;;
+esac
+
+# Elsewhere than on Debian and its kin the compiler will say what it misses.
+if ! command -v dpkg-query >/dev/null 2>&1; then
+    exit 0
+fi
+
+# A name stands for itself or for whatever provides it (pkg-config is pkgconf's on later systems).
+is_installed() {
+    dpkg-query -W -f '${Status}\n' "$1" 2>/dev/null | grep -q '^install ok installed' && return 0
+    case "$1" in
+    gcc | clang | make | git | clang-format | pkg-config) command -v "$1" >/dev/null 2>&1 ;;
+    graphviz) command -v neato >/dev/null 2>&1 ;;
+    *) return 1 ;;
+    esac
+}
+
+missing=
+for package in $need; do
+    if ! is_installed "$package"; then
+        missing="$missing $package"
+    fi
+done
+if [ -z "$missing" ]; then
+    exit 0
+fi
+
+as_root=
+if [ "$(id -u)" != 0 ]; then
+    if ! command -v sudo >/dev/null 2>&1; then
+        echo "seedbed: missing:$missing; install them as root: apt-get install$missing" >&2
+        exit 1
+    fi
+    as_root=sudo
+fi
+echo "seedbed: installing$missing"
+$as_root env DEBIAN_FRONTEND=noninteractive apt-get update -qq </dev/null
+# shellcheck disable=SC2086
+$as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $missing \
+    </dev/null >/dev/null
