@@ -7,7 +7,7 @@
 #include "sim/node.h"
 
 enum {
-#define MUSEUM_BUG(name, outside, issue, kind, text) BUG_##name,
+#define MUSEUM_BUG(name, outside, issue, kind, text, scenario) BUG_##name,
 #include "engine/museum.def"
 #undef MUSEUM_BUG
     MUSEUM_BUG_COUNT

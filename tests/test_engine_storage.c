@@ -711,16 +711,20 @@ static void siege_world(sb_world *world, void *context)
     sb_wait_group_init(&workers, "workers");
     client_init(&of->client, world, storage_program, 2000);
     sb_disk_set(world,
-                &(sb_disk){.sync_min = 100 * SB_MICROSECOND, .sync_max = 2 * SB_MILLISECOND});
+                &(sb_disk){.sync_min = 100 * SB_MICROSECOND, .sync_max = 20 * SB_MILLISECOND});
     sb_network_set(world, &(sb_network){.latency_min = 50 * SB_MICROSECOND,
                                         .latency_max = 2 * SB_MILLISECOND,
                                         .loss = 10000,
                                         .reply_loss = 10000,
                                         .duplicate = 20000});
+    if (sb_world_seed(world) % 2 == 0) {
+        sb_failpoints_enable(world, "storage-log-*", 30000);
+        sb_failpoints_enable(world, "storage-*-lost", 30000);
+    }
     for (uint32_t i = 0; i < WORKERS; i++) {
         sb_spawn(&workers, besieger, of, "worker-%u", (unsigned)i);
     }
-    for (uint32_t i = 0; i < 20; i++) {
+    for (uint32_t i = 0; i < 50; i++) {
         (void)sb_sleep(1 + sb_random(200 * SB_MILLISECOND), NULL);
         if (kills) {
             sb_node_kill(world, of->client.store);
@@ -735,7 +739,7 @@ static void siege_world(sb_world *world, void *context)
     ck_assert_int_eq(sb_wait_group_wait(&workers, NULL), SB_OK);
     sb_wait_group_release(&workers);
     check_siege(of);
-    ck_assert_uint_gt(of->deal_count, 200);
+    ck_assert_uint_gt(of->deal_count, 100);
     ck_assert_uint_gt(of->sight_count, 50);
     client_release(&of->client);
     sb_free(of);
@@ -965,6 +969,7 @@ static void timestamps_world(sb_world *world, void *context)
     client of;
     timestamp last = 0;
     client_init(&of, world, placement_program, 0);
+    sb_disk_set(world, &(sb_disk){.sync_min = SB_MILLISECOND, .sync_max = 20 * SB_MILLISECOND});
     for (uint32_t i = 0; i < 300; i++) {
         const uint32_t count = 1 + below(50);
         const timestamp first = ask_timestamp(&of, count);

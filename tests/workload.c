@@ -85,7 +85,9 @@ static void tick_on(void *argument)
 {
     hub *const all = argument;
     while (sb_sleep(tick + sb_random(20) * tick, sb_shutdown_scope()) == SB_OK) {
-        const uint64_t value = sb_random(1u << 20) + (sb_monotonic_time() & 7) + (sb_wall_time() & 3);
+        uint64_t value = sb_random(1u << 20); /* one call a statement: C leaves their order open */
+        value += sb_monotonic_time() & 7;
+        value += sb_wall_time() & 3;
         const sb_address peer = pick_peer(all->configured);
         if (peer != NOBODY) {
             sb_send(peer, &value, sizeof(value));
@@ -172,11 +174,12 @@ static void call_around(void *argument)
         const sb_address peer = pick_peer(self->configured);
         unsigned char entry[64];
         memset(entry, (int)sb_random(256), sizeof(entry));
+        const size_t size = 1 + sb_random(sizeof(entry));
         sb_scope patience;
         sb_scope_init_timeout(&patience, sb_shutdown_scope(), "call", 25 * tick);
         sb_reply reply;
-        if (peer != NOBODY && sb_call(self->exchange, peer, METHOD_ADD, entry,
-                                      1 + sb_random(sizeof(entry)), &reply, &patience) == SB_OK) {
+        if (peer != NOBODY && sb_call(self->exchange, peer, METHOD_ADD, entry, size, &reply,
+                                      &patience) == SB_OK) {
             sb_count(WORKLOAD_CALLS, 1);
             sb_reply_release(&reply);
         }
@@ -272,8 +275,9 @@ static void build(sb_world *world, const workload *plan)
         const sb_node node = sb_node_add(world, names[i - 1], gossips ? "gossip" : "clerk",
                                          gossips ? gossip : keep_books, &configured, sizeof(configured));
         if (plan->trouble) {
-            sb_clock_set(world, node, (int64_t)sb_choose(world, SB_STREAM_CLOCK, SB_SECOND),
-                         (int32_t)sb_choose(world, SB_STREAM_CLOCK, 400));
+            const int64_t skew = (int64_t)sb_choose(world, SB_STREAM_CLOCK, SB_SECOND);
+            const int32_t drift = (int32_t)sb_choose(world, SB_STREAM_CLOCK, 400);
+            sb_clock_set(world, node, skew, drift);
         }
         sb_node_boot(world, node);
     }

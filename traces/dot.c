@@ -18,12 +18,13 @@
 #include "traces/trace.h"
 
 #define AXIS_WIDTH 150   /* points left of the first lane: step and time */
-#define LANE_STRIDE 190
-#define BOX_WIDTH 164
+#define LANE_STRIDE 192
+#define BOX_WIDTH 168
 #define BOX_HEIGHT 18
 #define ROW_HEIGHT 27
 #define HEADER_ROWS 2
-#define LABEL_MAX 31
+#define LABEL_MAX 30
+#define BOLD_LABEL_MAX 26
 #define POINTS_PER_INCH 72
 #define ROLE_MAX 64
 
@@ -31,6 +32,8 @@ typedef struct lane {
     unsigned node, incarnation;
     unsigned role, rank; /* rank: of the node among those of its role */
     size_t first_row, last_row;
+    bool has_died;
+    size_t death_row; /* of its first kill or exit */
 } lane;
 
 typedef struct drawing {
@@ -120,6 +123,11 @@ static void collect_lanes(drawing *draw)
             *known = (lane){.node = node, .incarnation = incarnation, .first_row = row};
         }
         known->last_row = row;
+        const unsigned kind = sb_record_event(view->record, view->steps[row])->kind;
+        if (!known->has_died && (kind == SB_EVENT_KILL || kind == SB_EVENT_EXIT)) {
+            known->has_died = true;
+            known->death_row = row;
+        }
     }
     qsort(draw->lanes, draw->lane_count, sizeof *draw->lanes, compare_lanes);
     find_roles(draw);
@@ -215,15 +223,12 @@ static void print_lane_header(const drawing *draw, const lane *of, const char *p
     fputs("];\n", out);
 }
 
-/* The life line: from the header down to the lane's last event; a machine that died ends there. */
+/* The life line: from the header down to the end, or to where the machine died. */
 static void print_lane(const drawing *draw, const lane *of)
 {
     const size_t number = (size_t)(of - draw->lanes);
     const long top = of->first_row == 0 ? row_y(0) + ROW_HEIGHT : row_y(of->first_row);
-    const sb_event *const last =
-        sb_record_event(draw->view->record, draw->view->steps[of->last_row]);
-    const bool ended = last->kind == SB_EVENT_KILL || last->kind == SB_EVENT_EXIT;
-    const size_t bottom_row = ended ? of->last_row : draw->view->count;
+    const size_t bottom_row = of->has_died ? of->death_row : draw->view->count;
     print_lane_header(draw, of, "head", row_y(0) + ROW_HEIGHT * 2 - ROW_HEIGHT / 2);
     print_point(draw->out, "top", number, lane_x(draw, of), row_y(0) + ROW_HEIGHT);
     print_point(draw->out, "born", number, lane_x(draw, of), top);
@@ -296,14 +301,69 @@ static look look_of(const sb_trace_view *view, sb_step step, const sb_event *eve
     }
 }
 
+static void cut_at(char *text, const char *mark)
+{
+    char *const at = strstr(text, mark);
+    if (at != NULL) {
+        *at = '\0';
+    }
+}
+
+/* Where a state machine has got to: "job 7 -> running". */
+static void move_label(const sb_record *record, const sb_event *event, char *label, size_t size)
+{
+    const char *const into = sb_record_state_name(record, event->a, SB_EDGE_TO(event->c));
+    if (into != NULL) {
+        snprintf(label, size, "%s %" PRIu64 " -> %s", sb_record_machine_name(record, event->a), event->b, into);
+    }
+}
+
+/* What fits into a box: the words without numbers that only the tooltip needs. */
+static void short_label(const sb_record *record, const sb_event *event, const char *words, char *label, size_t size)
+{
+    snprintf(label, size, "%s", words);
+    switch (event->kind) {
+    case SB_EVENT_MOVE:
+        move_label(record, event, label, size);
+        break;
+    case SB_EVENT_CALL:
+    case SB_EVENT_SERVE:
+    case SB_EVENT_ANSWER:
+        cut_at(label, " number ");
+        break;
+    case SB_EVENT_CALL_END:
+        cut_at(label, " number ");
+        if (event->c != 0) {
+            const size_t used = strlen(label);
+            snprintf(label + used, size - used, ": %s", sb_status_word(event->c));
+        }
+        break;
+    case SB_EVENT_SPAWN:
+        cut_at(label, " child ");
+        break;
+    case SB_EVENT_DROP:
+        snprintf(label, size, "drop: %s", sb_record_fault_name(record, event->b));
+        break;
+    case SB_EVENT_KILL:
+        snprintf(label, size, "killed");
+        break;
+    case SB_EVENT_FINDING:
+        cut_at(label, ":");
+        break;
+    default:
+        break;
+    }
+}
+
 static void print_event(const drawing *draw, size_t row, const sb_event *event)
 {
     FILE *const out = draw->out;
     const sb_step step = draw->view->steps[row];
     const lane *const of = lane_of(draw, event);
     const look looks = look_of(draw->view, step, event);
-    char text[1024], lane_text[128], tooltip[1400];
+    char text[1024], label[1024], lane_text[128], tooltip[1400];
     sb_record_describe(draw->view->record, step, text, sizeof text);
+    short_label(draw->view->record, event, text, label, sizeof label);
     sb_trace_lane_text(draw->view->record, step, lane_text, sizeof lane_text);
     snprintf(tooltip, sizeof tooltip, "step %" PRIu64 ", %" PRIu64 ".%09" PRIu64 "s, %s: %s", step,
              event->time / 1000000000, event->time % 1000000000, lane_text, text);
@@ -312,7 +372,7 @@ static void print_event(const drawing *draw, size_t row, const sb_event *event)
     }
     fprintf(out, "  e%" PRIu64 " [id=\"step-%" PRIu64 "\" class=\"%s\" label=", step, step,
             sb_event_descriptions[event->kind].word);
-    print_quoted(out, text, LABEL_MAX);
+    print_quoted(out, label, looks.strong ? BOLD_LABEL_MAX : LABEL_MAX);
     fputs(" tooltip=", out);
     print_quoted(out, tooltip, sizeof tooltip);
     fprintf(out, " fontname=\"%s\" fontcolor=\"%s\" ", looks.strong ? "Helvetica-Bold" : "Helvetica", looks.font);
@@ -386,7 +446,7 @@ bool sb_trace_dot(FILE *out, const sb_trace_view *view, char *problem, size_t pr
     collect_lanes(&draw);
     fputs("digraph trace {\n"
           "  graph [splines=line outputorder=edgesfirst bgcolor=white pad=0.25 fontname=\"Helvetica\"];\n"
-          "  node [shape=box style=\"filled,rounded\" fontname=\"Helvetica\" fontsize=9 margin=\"0.02,0\" fixedsize=true ",
+          "  node [shape=box style=\"filled,rounded\" fontname=\"Helvetica\" fontsize=9 margin=\"0.02,0\" fixedsize=shape ",
           out);
     print_inches(out, "width", BOX_WIDTH);
     fputc(' ', out);

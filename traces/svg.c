@@ -20,10 +20,10 @@ static bool fail(char *problem, size_t size, const char *text, int error)
     return false;
 }
 
-/* Run `neato -n -Tsvg` from one file into another. */
+/* Run `neato -n -Tsvg` (quietly) from one file into another. */
 static bool run_neato(FILE *from, FILE *to, char *problem, size_t size)
 {
-    char *const words[] = {"neato", "-n", "-Tsvg", NULL};
+    char *const words[] = {"neato", "-n", "-q", "-Tsvg", NULL};
     posix_spawn_file_actions_t actions;
     pid_t process;
     int status = 0;

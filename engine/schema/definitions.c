@@ -4,7 +4,7 @@
  * The value of a `m table` row:
  *
  *     u8 format | u64 table | u64 version | name | u8 columns | for each: name, u8 type
- *               | u8 indexes | for each: u64 id, name, u8 state, u8 unique, u8 columns, their positions
+ *               | u8 indexes | for each: u64 id, name, u8 state, u8 unique, u8 columns, positions
  *               | u64 checksum of all before
  */
 #include "engine/schema/definitions.h"
@@ -140,13 +140,13 @@ static void add_name(buffer *into, const char *name)
 static void take_name(cursor *from, char *name)
 {
     const slice bytes = cursor_slice(from);
-    if (bytes.size == 0 || bytes.size >= NAME_SIZE_MAX ||
-        memchr(bytes.data, 0, bytes.size) != NULL) {
+    if (bytes.size == 0 || bytes.size >= NAME_SIZE_MAX) {
         from->failed = true;
         return;
     }
     memcpy(name, bytes.data, bytes.size);
     name[bytes.size] = 0;
+    from->failed |= strlen(name) != bytes.size; /* a zero inside */
 }
 
 static void add_index_definition(buffer *into, const index_definition *index)

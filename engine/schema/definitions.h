@@ -13,7 +13,7 @@
  *     none
  *     delete-only             yes
  *     write-only              yes            yes
- *     write-reorganization    yes            yes                               + rows of before, backfilled
+ *     write-reorganization    yes            yes            no; older rows are backfilled
  *     public                  yes            yes            yes
  */
 #ifndef ENGINE_SCHEMA_DEFINITIONS_H

@@ -3,7 +3,8 @@
  *
  * A row lies under `t table r handle`; its value is
  *
- *     u8 format (1) | u8 number of columns after the handle | for each: u8 type, then i64 or u32 size + bytes
+ *     u8 format (1) | u8 number of columns after the handle
+ *                   | for each: u8 type, then i64 or u32 size + bytes
  *
  * An index entry lies under `t table i index values [handle]`, the values memory-comparable.  Of a
  * plain index the handle ends the key and the value is one byte, '0', so that no layer can take it

@@ -128,18 +128,21 @@ typedef struct listing {
     bool later;   /* files of a generation that only a manifest can have made */
 } listing;
 
+static bool begins_with(const char *path, const char *prefix)
+{
+    return strlen(path) >= strlen(prefix) && memcmp(path, prefix, strlen(prefix)) == 0;
+}
+
 static void list_path(void *context, const char *path, uint64_t size)
 {
     listing *found = context;
+    char log[CHECKPOINT_PATH_SIZE], checkpoint[CHECKPOINT_PATH_SIZE];
     (void)size;
     buffer_add(&found->paths, path, strlen(path) + 1);
-    const bool is_log = strncmp(path, LOG_PREFIX, strlen(LOG_PREFIX)) == 0;
-    const bool is_checkpoint = strncmp(path, CHECKPOINT_PREFIX, strlen(CHECKPOINT_PREFIX)) == 0;
-    char first_log[CHECKPOINT_PATH_SIZE], first_checkpoint[CHECKPOINT_PATH_SIZE];
-    log_path(first_log, 1);
-    checkpoint_path(first_checkpoint, 1);
-    found->later |= is_log && strcmp(path, first_log) != 0;
-    found->later |= is_checkpoint && strcmp(path, first_checkpoint) != 0;
+    log_path(log, 1);
+    checkpoint_path(checkpoint, 1);
+    found->later |= begins_with(path, LOG_PREFIX) && strcmp(path, log) != 0;
+    found->later |= begins_with(path, CHECKPOINT_PREFIX) && strcmp(path, checkpoint) != 0;
 }
 
 /* Remove what no manifest names and what was uploaded to an earlier incarnation.  Failures leave

@@ -87,9 +87,14 @@ static bool is_running_here(const subtask_run *run, const subtask_row *row) {
     return is_ours(run, row) && row->state == SUBTASK_RUNNING && row->session == run->of->session;
 }
 
+/* The row is what an earlier try, whose outcome is unknown, was to make of it. */
+static bool is_moved_already(const subtask_run *run, const subtask_row *row, const subtask_row *to) {
+    return is_ours(run, row) && row->state == to->state && row->session == to->session;
+}
+
 /* One transaction: if the row is as expected, it becomes `to`.  ENGINE_NOT_FOUND: it is not ours any more. */
 static engine_status try_move(subtask_run *run, expectation *expected, const subtask_row *to,
-                              sb_scope *scope) {
+                              bool in_doubt, sb_scope *scope) {
     cluster *of = run->of->cluster;
     transaction *in;
     engine_status status = cluster_session(of) == run->of->session ? transaction_begin(of, 0, &in, scope)
@@ -97,14 +102,15 @@ static engine_status try_move(subtask_run *run, expectation *expected, const sub
     if (status != ENGINE_OK) {
         return status;
     }
-    subtask_row row;
+    subtask_row row = {0};
     status = subtask_read_in(in, to->job, to->number, &row, scope);
-    if (status == ENGINE_OK && !expected(run, &row)) {
+    const bool moved = status == ENGINE_OK && in_doubt && is_moved_already(run, &row, to);
+    if (status == ENGINE_OK && !moved && !expected(run, &row)) {
         SOMETIMES(true, "subtask-is-not-ours-any-more");
         status = ENGINE_NOT_FOUND;
     }
-    const subtask_state from = status == ENGINE_OK ? row.state : to->state;
-    if (status == ENGINE_OK) {
+    const subtask_state from = moved ? run->row.state : row.state;
+    if (status == ENGINE_OK && !moved) {
         subtask_put(in, to);
         status = transaction_commit(in, NULL, scope);
     } else {
@@ -117,16 +123,18 @@ static engine_status try_move(subtask_run *run, expectation *expected, const sub
     return status;
 }
 
-/* Until it is certain.  After an unknown outcome the row may be what it was to become already. */
+/* Until it is certain. */
 static engine_status move(subtask_run *run, expectation *expected, const subtask_row *to,
                           sb_scope *scope) {
     backoff wait;
     backoff_init(&wait);
-    engine_status status = try_move(run, expected, to, scope);
+    bool in_doubt = false;
+    engine_status status = try_move(run, expected, to, in_doubt, scope);
     while (engine_status_is_passing(status)) {
+        in_doubt |= status == ENGINE_UNKNOWN;
         status = backoff_wait(&wait, scope);
         if (status == ENGINE_OK) {
-            status = try_move(run, expected, to, scope);
+            status = try_move(run, expected, to, in_doubt, scope);
         }
     }
     if (status == ENGINE_OK) {
@@ -162,7 +170,7 @@ static bool find_definitions(const subtask_run *run, backfill_work *work) {
     return found;
 }
 
-static void record(subtask_run *run, engine_status ended, uint64_t row_count, failure cause) {
+static engine_status record(subtask_run *run, engine_status ended, uint64_t row_count, failure cause) {
     subtask_row to = run->row;
     if (ended == ENGINE_OK) {
         to.state = SUBTASK_SUCCEED;
@@ -172,35 +180,41 @@ static void record(subtask_run *run, engine_status ended, uint64_t row_count, fa
         to.cause = cause;
     }
     if (failpoint("subtask-end-is-not-recorded")) {
-        return; /* it stays running; the next look runs it again */
+        return ENGINE_CONFLICT; /* it stays running; a later look runs it again */
     }
-    if (move(run, is_running_here, &to, &run->scope) == ENGINE_OK && ended == ENGINE_OK) {
+    const engine_status status = move(run, is_running_here, &to, &run->scope);
+    if (status == ENGINE_OK && ended == ENGINE_OK) {
         sb_count(COUNTER_rows_indexed, row_count);
     }
+    return status;
 }
 
-static void execute(subtask_run *run) {
+static engine_status execute(subtask_run *run) {
     backfill_work work = {.job = run->row.job,
                           .number = run->row.number,
                           .snapshot = run->row.snapshot,
                           .start = range_key_slice(&run->row.start),
                           .end = range_key_slice(&run->row.end)};
     SOMETIMES(run->row.state == SUBTASK_RUNNING, "orphan-subtask-run-again");
-    if (!find_definitions(run, &work) || claim(run) != ENGINE_OK) {
-        return;
+    if (!find_definitions(run, &work)) {
+        return ENGINE_CONFLICT;
+    }
+    engine_status status = claim(run);
+    if (status != ENGINE_OK) {
+        return status;
     }
     uint64_t row_count;
     failure cause;
-    const engine_status status = backfill_run(run->of->backfill, &work, &row_count, &cause, &run->scope);
-    if (status == ENGINE_OK || status == ENGINE_FAILED) {
-        record(run, status, row_count, cause);
-    }
+    status = backfill_run(run->of->backfill, &work, &row_count, &cause, &run->scope);
+    return status == ENGINE_OK || status == ENGINE_FAILED ? record(run, status, row_count, cause) : status;
 }
 
 static void run_main(void *argument) {
     subtask_run *run = argument;
     executor *of = run->of;
-    execute(run);
+    if (execute(run) == ENGINE_CONFLICT) {
+        (void)sb_sleep(of->settings.poll_active, &run->scope); /* not again at once */
+    }
     subtask_run **link = &of->runs;
     while (*link != run) {
         link = &(*link)->next;
@@ -242,7 +256,7 @@ static void cancel_lost(executor *of, const subtask_row *rows, uint32_t count) {
         bool kept = sb_scope_status(&run->scope) != SB_OK; /* or on its way out already */
         for (uint32_t i = 0; i < count && !kept; i++) {
             kept = rows[i].job == run->row.job && rows[i].number == run->row.number &&
-                   may_begin(run, &rows[i]);
+                   is_ours(run, &rows[i]) && rows[i].state != SUBTASK_CANCELED;
         }
         if (kept) {
             run = run->next;

@@ -302,7 +302,12 @@ static engine_status tick(scheduler *of, task_row *task, sb_scope *scope) {
     if (status == ENGINE_OK) {
         decide(&on);
     } else if (status == ENGINE_NOT_FOUND) {
-        submit(&on);
+        if (of->order == SCHEDULER_CANCEL) {
+            on.task = of->wanted;
+            on.task.state = TASK_REVERTED; /* it was never submitted: nothing is to be undone */
+        } else {
+            submit(&on);
+        }
         status = ENGINE_OK;
     }
     if (status == ENGINE_OK && on.changed) {

@@ -12,7 +12,7 @@
  *             continue;                           lost, or reset: route_find waits and counts
  *         }
  *         ... decode; what is this request's own business, is handled here ...
- *         route_trouble(&way, head.status);       the map is stale, the store is busy: go round again
+ *         route_trouble(&way, head.status);       a stale map, a busy store: go round again
  *         sb_reply_release(&reply);
  *     }
  *     route_release(&way);

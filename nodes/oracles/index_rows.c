@@ -40,8 +40,8 @@ static const version *entry_at(const check *in, int64_t k, int64_t id, timestamp
     return found;
 }
 
-/* The states of a row since the index got public: at the moment each began, its entry is there, and that of the state
- * before is not, unless it is the same. */
+/* The states of a row since the index got public: its entry is there when it begins and when it ends, and that of the
+ * state before is not, unless it is the same. */
 static void check_row(check *in, int64_t id, const entry *found)
 {
     row_value later = {0};
@@ -57,8 +57,12 @@ static void check_row(check *in, int64_t id, const entry *found)
         if (later_from == TIMESTAMP_MAX && put) {
             in->entries++;
         }
+        const timestamp last = later_from == TIMESTAMP_MAX ? TIMESTAMP_MAX : later_from - 1;
         if (put && entry_at(in, value.k, id, from) == NULL) {
             wrong(in, value.k, id, from, "it has no entry");
+        }
+        if (put && entry_at(in, value.k, id, last) == NULL) {
+            wrong(in, value.k, id, last, "it has lost its entry");
         }
         if (put && later_from != TIMESTAMP_MAX && !(later_put && later.k == value.k) &&
             entry_at(in, value.k, id, later_from) != NULL) {

@@ -33,7 +33,7 @@ typedef struct writes {
     bool by_index;         /* somebody read by index, so the lists by k are made */
     k_put *puts;
     uint32_t put_count, put_room;
-    number_map by_k; /* k + 1 → first of puts */
+    number_map by_k; /* k_key → first of puts */
 } writes;
 
 static unsigned long long number(uint64_t of)
@@ -102,6 +102,12 @@ static void gather(writes *in)
 
 /* ---------------------------------------------------------------------------------------- what is there */
 
+/* A key of by_k, never 0. */
+static uint64_t k_key(int64_t k)
+{
+    return (uint64_t)k * 2 + 1;
+}
+
 static void keep_by_k(writes *in, int64_t id, const row_value *value, const version *of, timestamp to)
 {
     if (in->put_count == in->put_room) {
@@ -111,7 +117,7 @@ static void keep_by_k(writes *in, int64_t id, const row_value *value, const vers
     }
     k_put *made = &in->puts[in->put_count];
     *made = (k_put){.id = id, .from = of->commit, .to = to};
-    made->next = number_map_put(&in->by_k, (uint64_t)value->k + 1, in->put_count);
+    made->next = number_map_put(&in->by_k, k_key(value->k), in->put_count);
     in->put_count++;
 }
 
@@ -311,6 +317,17 @@ static bool was_given(const writes *in, const history_statement *one, int64_t id
     return false;
 }
 
+/* Reads by index are judged when the transaction has written nothing before them. */
+static bool has_written_before(const writes *in, const operation *of, uint32_t at)
+{
+    for (uint32_t i = 0; i < at; i++) {
+        if (is_write(statement_of(in, of, i))) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* The ids given are those of the rows with that k at the start: all of them, or the least when there are more. */
 static void check_index_read(const writes *in, const operation *of, uint32_t at)
 {
@@ -319,7 +336,7 @@ static void check_index_read(const writes *in, const operation *of, uint32_t at)
     const int64_t last = one->id_count > 0 ? ids[one->id_count - 1] : 0;
     uint32_t matches = 0;
     bool complete = true;
-    for (uint32_t i = number_map_get(&in->by_k, (uint64_t)one->wrote.k + 1); i != NUMBER_MAP_NONE;
+    for (uint32_t i = number_map_get(&in->by_k, k_key(one->wrote.k)); i != NUMBER_MAP_NONE;
          i = in->puts[i].next) {
         const k_put *put = &in->puts[i];
         if (put->from > of->start || of->start >= put->to) {
@@ -350,7 +367,7 @@ static void check_committed(const writes *in, const operation *of)
             check_read(in, of, j);
         } else if (one->kind != STATEMENT_READ_INDEX) {
             check_result(in, of, j);
-        } else if (one->result == RESULT_IDS && in->by_index) {
+        } else if (one->result == RESULT_IDS && !has_written_before(in, of, j)) {
             check_index_read(in, of, j);
         }
         check_acknowledged(in, of, j);

@@ -199,9 +199,9 @@ bool operator_try_transaction(operator *of, sb_world *world)
     unsigned char c[WRITE_VALUE_SIZE_MIN];
     write_value_format(write, sizeof(c), c);
     statement statements[] = {
+        {.kind = STATEMENT_READ_INDEX, .k = 1, .index_name = slice_of_string(WORKLOAD_INDEX_NAME)},
         {.kind = STATEMENT_UPDATE, .id = 1, .k = 0, .c = slice_of(c, sizeof(c))},
         {.kind = STATEMENT_READ, .id = 1},
-        {.kind = STATEMENT_READ_INDEX, .k = 1, .index_name = slice_of_string(WORKLOAD_INDEX_NAME)},
     };
     const execute_request asked = {.session = session,
                                    .number = number,

@@ -8,6 +8,11 @@
 
 #include "sim/kernel/kernel.h"
 
+static sb_step least(sb_step left, sb_step right)
+{
+    return left < right ? left : right;
+}
+
 void sb_events_flush(sb_world *world)
 {
     if (world->batch_count == 0) {
@@ -19,6 +24,9 @@ void sb_events_flush(sb_world *world)
         const sb_step last = world->batch_start + world->batch_count;
         const sb_step from = first > world->record_from ? first : world->record_from;
         const sb_step to = last < world->record_to ? last : world->record_to;
+        if (first < from) {
+            sb_record_pass_over(world->record, world->batch, (size_t)(least(from, last + 1) - first));
+        }
         if (from <= to) {
             sb_record_append(world->record, world->batch + (from - first), (size_t)(to - from + 1));
         }
@@ -28,11 +36,6 @@ void sb_events_flush(sb_world *world)
     if (world->progress != NULL) {
         *world->progress = world->step;
     }
-}
-
-static sb_step least(sb_step left, sb_step right)
-{
-    return left < right ? left : right;
 }
 
 /* Steps are never at the batch's middle when its digest is marked, so equal runs have equal

@@ -77,7 +77,7 @@ SB_NO_SANITIZE static sb_heap_block *carve(sb_heap *heap, unsigned class)
     return (sb_heap_block *)at;
 }
 
-SB_NO_SANITIZE static inline void *take(sb_heap *heap, size_t size, const char *place)
+SB_NO_SANITIZE static SB_INLINE void *take(sb_heap *heap, size_t size, const char *place)
 {
     const unsigned class = class_of(size);
     if (size > UINT32_MAX || heap->live_bytes + size > heap->limit) {

@@ -24,17 +24,20 @@
 #define SB_UNPOISON(at, size) __asan_unpoison_memory_region((at), (size))
 #define SB_UNDEFINED(at, size) ((void)0)
 #define SB_NO_SANITIZE __attribute__((no_sanitize("address"), no_sanitize("undefined"), noinline))
+#define SB_INLINE
 #elif defined(SB_MSAN)
 #include <sanitizer/msan_interface.h>
 #define SB_POISON(at, size) ((void)0)
 #define SB_UNPOISON(at, size) __msan_unpoison((at), (size))
 #define SB_UNDEFINED(at, size) __msan_allocated_memory((at), (size))
 #define SB_NO_SANITIZE
+#define SB_INLINE inline
 #else
 #define SB_POISON(at, size) ((void)0)
 #define SB_UNPOISON(at, size) ((void)0)
 #define SB_UNDEFINED(at, size) ((void)0)
 #define SB_NO_SANITIZE
+#define SB_INLINE inline
 #endif
 
 #endif

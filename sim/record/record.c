@@ -336,6 +336,15 @@ void sb_record_set_task_name(sb_record *record, uint16_t lane, uint64_t name_has
     record->current_tasks[lane] = name_hash;
 }
 
+void sb_record_pass_over(sb_record *record, const sb_event *events, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (events[i].kind == SB_EVENT_SPAWN) {
+            sb_record_set_task_name(record, (uint16_t)events[i].b, events[i].a);
+        }
+    }
+}
+
 void sb_record_set_node_name(sb_record *record, unsigned node, const char *name)
 {
     assert(node < NODE_MAX);

@@ -110,6 +110,8 @@ void sb_record_truncate(sb_record *record, sb_step last_step); /* drop what came
 void sb_record_add_text(sb_record *record, uint64_t hash, const char *text, size_t size);
 /* The task that runs in this lane from the next event on: for tasks whose spawn is not kept. */
 void sb_record_set_task_name(sb_record *record, uint16_t lane, uint64_t name_hash);
+/* Events that are not kept: only who runs in which lane is learned from them. */
+void sb_record_pass_over(sb_record *record, const sb_event *events, size_t count);
 void sb_record_set_node_name(sb_record *record, unsigned node, const char *name);
 void sb_record_set_machine(sb_record *record, unsigned index, const char *name, const char *const *states,
                            unsigned count);

@@ -65,31 +65,25 @@ void sb_child_end_text(const sb_child_end *end, char *text, size_t size)
     }
 }
 
-size_t sb_slice_of_run(const sb_record *record, const sb_seed_result *result, size_t limit, sb_step **steps)
+size_t sb_slice_of_run(sb_world *world, const sb_record *record, size_t limit, sb_step **steps)
 {
+    const sb_finding_report *const finding = sb_world_finding(world);
     const size_t kept = sb_record_count(record);
-    *steps = sb_host_alloc(limit, sizeof **steps);
+    *steps = sb_host_alloc(limit + 1, sizeof **steps);
     if (kept == 0) {
         return 0;
     }
     const sb_step last = sb_record_first_step(record) + kept - 1;
-    if (result->outcome == SB_OUTCOME_FINDING && sb_record_event(record, result->finding_step) != NULL) {
-        return sb_record_slice(record, result->finding_step, *steps, limit);
+    if (finding != NULL && sb_record_event(record, finding->step) != NULL) {
+        size_t count = sb_record_slice(record, sb_finding_look_from(world, record), *steps, limit);
+        if (count == 0 || (*steps)[count - 1] < finding->step) {
+            (*steps)[count++] = finding->step; /* seen later than it happened */
+        }
+        return count;
     }
     const size_t count = kept < limit ? kept : limit;
     for (size_t i = 0; i < count; i++) {
         (*steps)[i] = last - (count - 1 - i);
-    }
-    return count;
-}
-
-/* The slice of an event, and the finding itself below it where it was seen later. */
-static size_t slice_from(const sb_record *record, sb_step from, sb_step finding, size_t limit, sb_step **steps)
-{
-    *steps = sb_host_alloc(limit + 1, sizeof **steps);
-    size_t count = sb_record_slice(record, from, *steps, limit);
-    if (count == 0 || (*steps)[count - 1] < finding) {
-        (*steps)[count++] = finding;
     }
     return count;
 }
@@ -114,7 +108,7 @@ void sb_explain(FILE *out, const sb_plan *plan, sb_world *world, const sb_record
     }
     sb_plan_replay(plan, result->seed, replay, sizeof replay);
     const sb_report_options options = {world, record, result->seed, seed_count, replay};
-    const sb_step look_from = sb_report_finding(out, finding, &options);
+    sb_report_finding(out, finding, &options);
     if (slice_length == 0) {
         return;
     }
@@ -122,7 +116,7 @@ void sb_explain(FILE *out, const sb_plan *plan, sb_world *world, const sb_record
     char problem[256];
     sb_header_words words;
     const sb_record_header header = sb_plan_header(plan, result->seed, &words);
-    const size_t count = slice_from(record, look_from, finding->step, slice_length, &steps);
+    const size_t count = sb_slice_of_run(world, record, slice_length, &steps);
     const sb_trace_view view = {record, &header, steps, count, finding->step};
     fputs("  what led to it, the latest last\n", out);
     sb_trace_text(out, &view, problem, sizeof problem);

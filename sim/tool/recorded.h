@@ -28,8 +28,9 @@ bool sb_run_recorded(const sb_recorded_run *run, sb_seed_result *result, sb_chil
 /* Why a run did not come back, in words: "killed by SIGKILL at step 8192". */
 void sb_child_end_text(const sb_child_end *end, char *text, size_t size);
 
-/* The slice of the finding, or the end of the run when there is none.  Steps are to be freed. */
-size_t sb_slice_of_run(const sb_record *record, const sb_seed_result *result, size_t limit, sb_step **steps);
+/* What led to the finding and the finding itself, or the end of the run when there is none.  At most limit + 1 steps, to be
+ * freed. */
+size_t sb_slice_of_run(sb_world *world, const sb_record *record, size_t limit, sb_step **steps);
 
 /* What a trace of this run says of itself; the words live in `words`. */
 typedef struct sb_header_words {

@@ -142,7 +142,7 @@ typedef struct details {
     FILE *text;
 } details;
 
-static bool write_trace_file(const details *of, const char *path, const sb_record *record, const sb_seed_result *result)
+static bool write_trace_file(const details *of, const char *path, sb_world *world, const sb_record *record)
 {
     sb_step *steps;
     sb_header_words words;
@@ -150,8 +150,8 @@ static bool write_trace_file(const details *of, const char *path, const sb_recor
     if (!sb_output_open(&output, path)) {
         return false;
     }
-    const sb_record_header header = sb_plan_header(of->sweep->plan, result->seed, &words);
-    const size_t count = sb_slice_of_run(record, result, SB_SLICE_DEFAULT, &steps);
+    const sb_record_header header = sb_plan_header(of->sweep->plan, of->group->smallest.seed, &words);
+    const size_t count = sb_slice_of_run(world, record, SB_SLICE_DEFAULT, &steps);
     sb_trace_write(output.stream, record, &header, steps, count);
     free(steps);
     return sb_output_commit(&output);
@@ -211,7 +211,7 @@ static int present_details(void *context, sb_world *world, const sb_record *reco
     if (of->sweep->arguments->out != NULL) {
         char path[SB_PATH_MAX];
         path_in(path, sizeof path, of->sweep->arguments->out, of->group, ".ndjson");
-        good = write_trace_file(of, path, record, result) && good;
+        good = write_trace_file(of, path, world, record) && good;
     }
     return good ? 0 : SB_EXIT_IO;
 }

@@ -36,8 +36,8 @@ static size_t window_of(const sb_record *record, sb_step around, size_t length, 
     return to - from;
 }
 
-static size_t choose_steps(const sb_arguments *arguments, const sb_record *record, const sb_seed_result *result,
-                           sb_step **steps)
+static size_t choose_steps(const sb_arguments *arguments, sb_world *world, const sb_record *record,
+                           const sb_seed_result *result, sb_step **steps)
 {
     const size_t asked = (size_t)arguments->slice_length;
     if (arguments->all) {
@@ -49,7 +49,7 @@ static size_t choose_steps(const sb_arguments *arguments, const sb_record *recor
                                                                        : result->steps;
         return window_of(record, around, asked != 0 ? asked : WINDOW_DEFAULT, steps);
     }
-    return sb_slice_of_run(record, result, asked != 0 ? asked : SB_SLICE_DEFAULT, steps);
+    return sb_slice_of_run(world, record, asked != 0 ? asked : SB_SLICE_DEFAULT, steps);
 }
 
 /* A drawing of everything is no drawing: keep what is nearest to the end of the choice. */
@@ -66,12 +66,11 @@ static void limit_steps(const sb_trace_format *format, sb_step *steps, size_t *c
 
 static int present(void *context, sb_world *world, const sb_record *record, const sb_seed_result *result)
 {
-    (void)world;
     const trace_command *const of = context;
     char problem[SB_PROBLEM_SIZE] = "";
     sb_header_words words;
     sb_step *steps;
-    size_t count = choose_steps(of->arguments, record, result, &steps);
+    size_t count = choose_steps(of->arguments, world, record, result, &steps);
     limit_steps(of->format, steps, &count);
     const sb_record_header header = sb_plan_header(&of->target->plan, of->target->seed, &words);
     const sb_trace_view view = {record, &header, steps, count,

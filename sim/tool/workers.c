@@ -248,12 +248,13 @@ static bool is_own_death(int signal)
     return signal == SIGSEGV || signal == SIGBUS || signal == SIGFPE || signal == SIGILL || signal == SIGABRT;
 }
 
-/* The worker died with a seed in hand. */
+/* The worker died with this seed in hand; it may not have begun it. */
 static void lose_seed(seed_pool *pool, worker *from, int signal)
 {
-    sb_seed_result result = {.index = from->watch->index,
-                             .seed = from->watch->seed,
-                             .steps = from->watch->step,
+    const uint64_t index = from->hand[0]->first + from->hand[0]->received;
+    sb_seed_result result = {.index = index,
+                             .seed = sb_sequence_seed(pool->options->seeds, index),
+                             .steps = from->watch->index == index ? from->watch->step : 0,
                              .outcome = SB_OUTCOME_LOST,
                              .signal = (uint8_t)signal};
     if (from->watcher.killed) {
@@ -272,10 +273,7 @@ static void bury_worker(seed_pool *pool, worker *dead)
     if (WIFEXITED(status) && WEXITSTATUS(status) == SB_EXIT_IO) {
         exit(SB_EXIT_IO); /* it has said why */
     }
-    /* It may have died between sending a result and saying so. */
-    const bool had_seed = dead->watch->busy != 0 && dead->hand_count > 0 &&
-                          dead->watch->index == dead->hand[0]->first + dead->hand[0]->received;
-    if (had_seed && !pool->enough) {
+    if (dead->watch->retired == 0 && dead->hand_count > 0 && !pool->enough) {
         lose_seed(pool, dead, WIFSIGNALED(status) ? WTERMSIG(status) : 0);
     }
     for (unsigned i = 0; i < dead->hand_count; i++) {

@@ -122,7 +122,7 @@ static void print_step(FILE *out, const char *what, sb_step step)
 
 static void print_fate(FILE *out, const sb_record *record, const exchange_fate *fate)
 {
-    if (fate->call == 0) {
+    if (fate->call == 0 || out == NULL) {
         return;
     }
     fprintf(out, "      call %" PRIu64 " %s at step %" PRIu64, fate->number, fate->method != NULL ? fate->method : "",
@@ -159,6 +159,9 @@ static const sb_waiting_task *waiting_task_of(const sb_waiting_list *list, unsig
 
 static void print_link(FILE *out, sb_world *world, const sb_waiting_task *task, unsigned depth)
 {
+    if (out == NULL) {
+        return;
+    }
     fprintf(out, "    %s%s#%u %s waits for ", depth == 0 ? "" : "-> ", sb_node_name(world, task->node),
             task->incarnation, task->name);
     if (task->peer != 0) {
@@ -225,8 +228,10 @@ static void print_chain(chains *all, const sb_waiting_task *task)
         const unsigned next = print_one(all, task, depth);
         task = next != 0 ? waiting_task_of(all->list, next) : NULL;
         if (task != NULL && all->passed[task->lane]) {
-            fprintf(all->out, "    -> %s#%u %s, which stands above\n", sb_node_name(all->world, task->node),
-                    task->incarnation, task->name);
+            if (all->out != NULL) {
+                fprintf(all->out, "    -> %s#%u %s, which stands above\n", sb_node_name(all->world, task->node),
+                        task->incarnation, task->name);
+            }
             return;
         }
     }
@@ -249,14 +254,14 @@ sb_step sb_report_chain(FILE *out, sb_world *world, const sb_waiting_list *list,
         if (!begins_a_chain(&list->tasks[i]) || all->passed[list->tasks[i].lane]) {
             continue;
         }
-        if (all->shown == 0) {
+        if (all->shown == 0 && out != NULL) {
             fputs("  who waits for whom\n", out);
         }
         if (all->shown++ < CHAINS_SHOWN_MAX) {
             print_chain(all, &list->tasks[i]);
         }
     }
-    if (all->shown > CHAINS_SHOWN_MAX) {
+    if (all->shown > CHAINS_SHOWN_MAX && out != NULL) {
         fprintf(out, "    and %u more\n", all->shown - CHAINS_SHOWN_MAX);
     }
     const sb_step end = all->end;

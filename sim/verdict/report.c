@@ -159,9 +159,26 @@ static void print_what(FILE *out, const sb_finding_report *finding)
     }
 }
 
-sb_step sb_report_finding(FILE *out, const sb_finding_report *finding, const sb_report_options *options)
+static bool stands_still(const sb_finding_report *finding)
 {
-    sb_step look_from = finding->step;
+    return finding->kind == SB_FINDING_DEADLOCK || finding->kind == SB_FINDING_STUCK_JOB;
+}
+
+sb_step sb_finding_look_from(sb_world *world, const sb_record *record)
+{
+    const sb_finding_report *const finding = sb_world_finding(world);
+    sb_step end = 0;
+    if (finding != NULL && stands_still(finding)) {
+        sb_waiting_list list;
+        sb_waiting_collect(world, &list);
+        end = sb_report_chain(NULL, world, &list, record);
+        sb_waiting_release(&list);
+    }
+    return end != 0 ? end : finding != NULL ? finding->step : 0;
+}
+
+void sb_report_finding(FILE *out, const sb_finding_report *finding, const sb_report_options *options)
+{
     sb_stack stack;
     sb_place place;
     sb_stack_symbolise(finding->frames, finding->frame_count, &stack);
@@ -177,16 +194,14 @@ sb_step sb_report_finding(FILE *out, const sb_finding_report *finding, const sb_
     if (finding->state[0] != '\0') {
         fprintf(out, "  %s\n", finding->state);
     }
-    if (finding->kind == SB_FINDING_DEADLOCK || finding->kind == SB_FINDING_STUCK_JOB) {
+    if (stands_still(finding)) {
         sb_waiting_list list;
         sb_waiting_collect(options->world, &list);
-        const sb_step end = sb_report_chain(out, options->world, &list, options->record);
-        look_from = end != 0 ? end : look_from;
+        sb_report_chain(out, options->world, &list, options->record);
         sb_report_waiting(out, options->world, &list);
         sb_waiting_release(&list);
     }
     if (options->replay != NULL) {
         fprintf(out, "  replay: %s\n", options->replay);
     }
-    return look_from;
 }

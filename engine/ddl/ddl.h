@@ -1,0 +1,49 @@
+/*
+ * The DDL side of a server: what its owner role, its job workers and its reorg groups share.
+ *
+ * One `ddl` lives as long as the server's program.  What belongs to one tenure (workers, the cache of
+ * fences, the scope) lives in a `reign` and dies with it: nothing in memory outlives its tenure (TiDB issues 51846,
+ * 54897, 48904 are what happens when it does).
+ */
+#ifndef ENGINE_DDL_DDL_H
+#define ENGINE_DDL_DDL_H
+
+#include "engine/ddl/reorg.h"
+#include "engine/ddl/schema_sync.h"
+#include "engine/schema/schema_cache.h"
+#include "engine/task/scheduler.h"
+
+typedef struct ddl_settings {
+    const sb_address *stores; /* every storage machine; outlives the ddl */
+    uint32_t store_count;
+    scheduler_settings scheduler;
+    sb_duration campaign;    /* between two campaigns, also of the owner; 0: 1 s */
+    sb_duration dispatch;    /* between two looks for jobs; 0: 500 ms */
+    sb_duration reorg_round; /* after which a waiting job worker saves progress; 0: 5 s */
+    sb_duration reorg_poll;  /* how often a reorg group asks how its job is; 0: 100 ms */
+} ddl_settings;
+
+typedef struct ddl {
+    cluster *cluster;
+    schema_cache *schema;
+    ddl_settings settings;
+    sb_mutex order; /* of the owner transactions of this machine: task/tenure.h */
+    reorg_registry reorgs;
+} ddl;
+
+ddl *ddl_open(cluster *of, schema_cache *schema, const ddl_settings *settings);
+
+/* owner_run has returned. */
+void ddl_close(ddl *of);
+
+/* One tenure of this server. */
+typedef struct reign {
+    ddl *ddl;
+    tenure tenure;
+    sb_scope scope; /* of everything that is done in this tenure */
+    sb_wait_group tasks;
+    struct job_worker *workers;
+    schema_sync sync;
+} reign;
+
+#endif

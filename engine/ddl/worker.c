@@ -1,0 +1,229 @@
+/*
+ * Job workers: see worker.h.
+ */
+#include "engine/ddl/worker.h"
+
+#include "engine/ddl/rollback.h"
+#include "engine/transaction/route.h"
+
+/* --------------------------------------------------------------------------------- plain steps */
+
+/* The job goes to another state, and nothing else. */
+static engine_status step_state(job_worker *of, const job_row *seen, job_state to) {
+    job_step step;
+    const engine_status status = step_begin(&step, of, seen, &of->scope);
+    if (status != ENGINE_OK) {
+        return status;
+    }
+    step.row.state = to;
+    return step_end(&step, ENGINE_OK, &of->scope);
+}
+
+/* The index goes one state further; at public the job is done. */
+static engine_status step_forward(job_worker *of, const job_row *seen, schema_state to) {
+    job_step step;
+    engine_status status = step_begin(&step, of, seen, &of->scope);
+    if (status != ENGINE_OK) {
+        return status;
+    }
+    if (to == SCHEMA_PUBLIC) {
+        /* What a memory says about the task is a hint: the row decides (TiDB issue 54897). */
+        task_row task;
+        status = task_read_in(step.in, of->job, &task, &of->scope);
+        sb_assert(status != ENGINE_NOT_FOUND);
+        sb_assert(status != ENGINE_OK || task.state == TASK_SUCCEED);
+        step.row.state = JOB_DONE;
+    }
+    if (status == ENGINE_OK) {
+        status = step_schema(&step, to, &of->scope);
+    }
+    return step_end(&step, status, &of->scope);
+}
+
+static engine_status step_first(job_worker *of, const job_row *seen) {
+    job_step step;
+    engine_status status = step_begin(&step, of, seen, &of->scope);
+    if (status != ENGINE_OK) {
+        return status;
+    }
+    failure cause = FAILURE_NONE;
+    status = step_check_definition(&step, &cause, &of->scope);
+    if (status == ENGINE_OK && cause != FAILURE_NONE) {
+        step.row.state = JOB_ROLLINGBACK;
+        step.row.cause = cause;
+    } else if (status == ENGINE_OK) {
+        status = step_schema(&step, SCHEMA_DELETE_ONLY, &of->scope);
+    }
+    return step_end(&step, status, &of->scope);
+}
+
+/* Every live server double-writes: choose the moment that divides its work from the backfill's. */
+static engine_status step_snapshot(job_worker *of, const job_row *seen) {
+    timestamp snapshot;
+    engine_status status = cluster_timestamp(of->reign->ddl->cluster, &snapshot, &of->scope);
+    job_step step;
+    if (status == ENGINE_OK) {
+        status = step_begin(&step, of, seen, &of->scope);
+    }
+    if (status != ENGINE_OK) {
+        return status;
+    }
+    sb_assert_op(snapshot, >, 0);
+    step.row.snapshot = snapshot;
+    return step_end(&step, ENGINE_OK, &of->scope);
+}
+
+/* --------------------------------------------------------------------------------------- the reorg */
+
+static engine_status save_progress(job_worker *of, const job_row *seen, uint64_t row_count) {
+    if (row_count <= seen->row_count) {
+        return ENGINE_OK;
+    }
+    job_step step;
+    const engine_status status = step_begin(&step, of, seen, &of->scope);
+    if (status != ENGINE_OK) {
+        return status;
+    }
+    step.row.row_count = row_count;
+    return step_end(&step, ENGINE_OK, &of->scope);
+}
+
+static reorg_context *attach(job_worker *of, const job_row *seen, reorg_signal signal) {
+    ddl *in = of->reign->ddl;
+    reorg_context *context = reorg_context_of(&in->reorgs, of->job);
+    if (context == NULL) {
+        const task_row wanted = {.job = of->job,
+                                 .table = seen->table,
+                                 .index = seen->index.id,
+                                 .snapshot = seen->snapshot};
+        return reorg_begin(&in->reorgs, &of->reign->tenure, &wanted, &in->settings.scheduler, signal,
+                           &of->scope);
+    }
+    reorg_notify(context, signal);
+    return context;
+}
+
+engine_status worker_reorganize(job_worker *of, const job_row *seen, bool cancel) {
+    ddl *in = of->reign->ddl;
+    reorg_context *context = attach(of, seen, cancel ? REORG_CANCEL : REORG_RUN);
+    engine_status status = reorg_wait(context, in->settings.reorg_round, &of->scope);
+    if (status == ENGINE_TIMEOUT) {
+        return save_progress(of, seen, reorg_row_count(context));
+    }
+    if (status != ENGINE_OK) {
+        return status;
+    }
+    task_row task;
+    const uint64_t row_count = reorg_row_count(context);
+    status = reorg_end(&in->reorgs, of->job, &task);
+    if (status != ENGINE_OK || cancel) {
+        return status;
+    }
+    if (task.state != TASK_SUCCEED) {
+        return rollback_begin(of, seen, task.cause);
+    }
+    status = save_progress(of, seen, row_count);
+    return status == ENGINE_OK ? step_forward(of, seen, SCHEMA_PUBLIC) : status;
+}
+
+/* ------------------------------------------------------------------------------------------- steps */
+
+static engine_status step_running(job_worker *of, const job_row *seen) {
+    switch (seen->index.state) {
+    case SCHEMA_NONE:
+        return step_first(of, seen);
+    case SCHEMA_DELETE_ONLY:
+        return step_forward(of, seen, SCHEMA_WRITE_ONLY);
+    case SCHEMA_WRITE_ONLY:
+        return step_forward(of, seen, SCHEMA_WRITE_REORGANIZATION);
+    default:
+        sb_assert(seen->index.state == SCHEMA_WRITE_REORGANIZATION);
+        return seen->snapshot == 0 ? step_snapshot(of, seen) : worker_reorganize(of, seen, false);
+    }
+}
+
+static engine_status take_step(job_worker *of, const job_row *seen) {
+    switch (seen->state) {
+    case JOB_QUEUEING:
+        return step_state(of, seen, JOB_RUNNING);
+    case JOB_RUNNING:
+        return step_running(of, seen);
+    case JOB_CANCELLING:
+    case JOB_ROLLINGBACK:
+        return rollback_step(of, seen);
+    case JOB_DONE:
+        return step_state(of, seen, JOB_SYNCED);
+    default:
+        sb_fail("job %llu is %s, which no owner can go on with", (unsigned long long)of->job,
+                job_state_text(seen->state));
+    }
+}
+
+/* Look at the job and bring it one step further. */
+static engine_status work_once(job_worker *of) {
+    job_row seen;
+    engine_status status =
+        job_read(of->reign->ddl->cluster, TIMESTAMP_MAX, of->job, &seen, &of->scope);
+    if (status != ENGINE_OK) {
+        return status;
+    }
+    if (seen.version > of->synced) {
+        status = schema_sync_wait(&of->reign->sync, of->job, seen.version, &of->scope);
+        if (status != ENGINE_OK) {
+            return status;
+        }
+        of->synced = seen.version;
+    }
+    return failpoint("job-step-fails") ? ENGINE_CONFLICT : take_step(of, &seen);
+}
+
+static engine_status work(job_worker *of) {
+    backoff wait;
+    backoff_init(&wait);
+    for (;;) {
+        engine_status status = work_once(of);
+        if (engine_status_is_passing(status)) {
+            status = backoff_wait(&wait, &of->scope);
+        } else if (status == ENGINE_OK) {
+            backoff_init(&wait);
+        }
+        if (status != ENGINE_OK) {
+            return status;
+        }
+    }
+}
+
+/* ---------------------------------------------------------------------------------------- lifetime */
+
+static void worker_main(void *argument) {
+    job_worker *of = argument;
+    reign *in = of->reign;
+    const engine_status status = work(of);
+    sb_assert(status != ENGINE_FAILED && status != ENGINE_DUPLICATE);
+    reorg_leave(&in->ddl->reorgs, of->job);
+    job_worker **link = &in->workers;
+    while (*link != of) {
+        link = &(*link)->next;
+    }
+    *link = of->next;
+    sb_scope_release(&of->scope);
+    sb_free(of);
+    if (status == ENGINE_NOT_OWNER || status == ENGINE_FENCED) {
+        sb_scope_cancel(&in->scope);
+    }
+}
+
+void worker_start(reign *in, job_id job) {
+    for (const job_worker *one = in->workers; one != NULL; one = one->next) {
+        if (one->job == job) {
+            return;
+        }
+    }
+    job_worker *made = sb_alloc_zero(sizeof(*made));
+    made->reign = in;
+    made->job = job;
+    made->next = in->workers;
+    in->workers = made;
+    sb_scope_init(&made->scope, &in->scope, "job worker");
+    sb_spawn(&in->tasks, worker_main, made, "ddl-worker-%llu", (unsigned long long)job);
+}

@@ -1,0 +1,95 @@
+/*
+ * Chaos: every fault there is, in a measure that each seed draws for itself, on machines of all roles; the operator may
+ * cancel the job, and errors may be injected that it must fail for.  Then the world heals, and everything must
+ * come to its end.
+ */
+#include "nodes/counters.h"
+#include "nodes/scenarios/scenarios.h"
+#include "nodes/scenarios/trial.h"
+
+enum {
+    SETTING_TROUBLE_MIN = SETTING_COUNT,
+    SETTING_TROUBLE_MAX,
+    SETTING_CALM_MAX,
+    SETTING_DOWN_MAX,
+    SETTING_CANCEL_RATE,
+    SETTING_PERMANENT_RATE,
+    SETTING_ALL
+};
+
+static const sb_setting settings[SETTING_ALL] = {
+#define SETTING(name, word, kind, fallback, min, max, help)                                        \
+    {word, SB_SETTING_##kind, fallback, min, max, help},
+#include "nodes/scenarios/settings.def"
+#undef SETTING
+    {"trouble-min", SB_SETTING_DURATION, "20s", SB_SECOND, 3600 * SB_SECOND, "trouble lasts at least"},
+    {"trouble-max", SB_SETTING_DURATION, "80s", SB_SECOND, 3600 * SB_SECOND, "trouble lasts at most"},
+    {"calm-max", SB_SETTING_DURATION, "15s", SB_SECOND, 3600 * SB_SECOND,
+     "most time between two troubles of one family"},
+    {"down-max", SB_SETTING_DURATION, "10s", SB_SECOND, 3600 * SB_SECOND, "one trouble lasts at most"},
+    {"cancel-rate", SB_SETTING_NUMBER, "200000", 0, 1000000,
+     "of a million seeds, so many cancel the job"},
+    {"permanent-rate", SB_SETTING_NUMBER, "100000", 0, 1000000,
+     "of a million seeds, so many inject errors that a job must fail for"},
+};
+
+static const sb_floor floors[] = {
+    {COUNTER_rows_loaded, 1, 1000000},
+    {COUNTER_client_transactions_committed, 10, 1000000},
+    {COUNTER_jobs_synced, 1, 500000},
+};
+
+/* Failpoints with "permanent" in their name: off, or at a rate of their own. */
+static void draw_permanent_errors(trial *of)
+{
+    const bool wanted =
+        sb_chance(of->world, SB_STREAM_SCENARIO, (uint32_t)trial_setting(of, SETTING_PERMANENT_RATE));
+    const uint32_t rate = (uint32_t)1000 << sb_choose(of->world, SB_STREAM_SCENARIO, 6);
+    sb_failpoints_enable(of->world, "*permanent*", wanted ? rate : 0);
+}
+
+static void trouble(trial *of)
+{
+    const sb_swarm_plan plan = {
+        .kinds = (uint32_t)scenario_chaos.faults,
+        .victims = of->machines.everybody,
+        .down_at_once_max = 1,
+        .down_min = 100 * SB_MILLISECOND,
+        .down_max = trial_setting(of, SETTING_DOWN_MAX),
+        .calm_min = SB_SECOND,
+        .calm_max = trial_setting(of, SETTING_CALM_MAX),
+        .failpoint_glob = "*",
+    };
+    const sb_duration lasts = trial_draw_duration(of, trial_setting(of, SETTING_TROUBLE_MIN),
+                                                  trial_setting(of, SETTING_TROUBLE_MAX));
+    sb_swarm_start(of->world, &plan);
+    draw_permanent_errors(of);
+    if (sb_chance(of->world, SB_STREAM_SCENARIO, (uint32_t)trial_setting(of, SETTING_CANCEL_RATE))) {
+        trial_cancel_within(of, lasts);
+    }
+    (void)trial_wait_for_job(of, lasts);
+}
+
+static void run(sb_world *world, void *context)
+{
+    const sb_settings *values = context;
+    const sb_duration latency = setting_of(values, SETTING_LATENCY);
+    const sb_network network = {.latency_min = latency, .latency_max = latency};
+    trial_run(world, values, &network, trouble);
+}
+
+#define DECLARES(fault) ((uint64_t)1 << SB_FAULT_##fault)
+
+const sb_scenario scenario_chaos = {
+    .name = "chaos",
+    .summary = "ADD INDEX under every fault there is, drawn anew for each seed",
+    .settings = settings,
+    .setting_count = sizeof(settings) / sizeof(settings[0]),
+    .faults = DECLARES(DELAY) | DECLARES(LOSS) | DECLARES(REPLY_LOSS) | DECLARES(DUPLICATE) | DECLARES(RESET) |
+              DECLARES(PARTITION) | DECLARES(PARTITION_ONE_WAY) | DECLARES(KILL) | DECLARES(STOP) |
+              DECLARES(PAUSE) | DECLARES(LOST_WRITE) | DECLARES(TORN_WRITE) | DECLARES(LOST_NAME) |
+              DECLARES(SYNC_LATENCY) | DECLARES(SKEW) | DECLARES(DRIFT) | DECLARES(FAILPOINT),
+    .floors = floors,
+    .floor_count = sizeof(floors) / sizeof(floors[0]),
+    .run = run,
+};

@@ -1,0 +1,121 @@
+/*
+ * Rolling restart: what the reporter of TiDB issue 47902 did.  Load a table, ADD INDEX with the distributed
+ * task on, and while it runs restart the servers one after the other.
+ *
+ * The network has a heavy tail and loses a little.  Now and then a server is killed instead of stopped, the
+ * round is made twice, or the operator cancels the job; all of it drawn, the calm answer being one round of
+ * graceful stops.
+ */
+#include "nodes/counters.h"
+#include "nodes/scenarios/scenarios.h"
+#include "nodes/scenarios/trial.h"
+
+enum {
+    SETTING_RESTART_PAUSE_MIN = SETTING_COUNT,
+    SETTING_RESTART_PAUSE_MAX,
+    SETTING_DOWN_MAX,
+    SETTING_KILL_RATE,
+    SETTING_TWICE_RATE,
+    SETTING_CANCEL_RATE,
+    SETTING_LOSS,
+    SETTING_ALL
+};
+
+static const sb_setting settings[SETTING_ALL] = {
+#define SETTING(name, word, kind, fallback, min, max, help)                                        \
+    {word, SB_SETTING_##kind, fallback, min, max, help},
+#include "nodes/scenarios/settings.def"
+#undef SETTING
+    {"restart-pause-min", SB_SETTING_DURATION, "5s", 0, 600 * SB_SECOND,
+     "least time between two restarts"},
+    {"restart-pause-max", SB_SETTING_DURATION, "25s", 0, 600 * SB_SECOND,
+     "most time between two restarts"},
+    {"down-max", SB_SETTING_DURATION, "3s", 0, 600 * SB_SECOND, "most time that a server stays down"},
+    {"kill-rate", SB_SETTING_NUMBER, "60000", 0, 1000000,
+     "of a million restarts, so many are by kill"},
+    {"twice-rate", SB_SETTING_NUMBER, "125000", 0, 1000000,
+     "of a million seeds, so many restart all servers twice"},
+    {"cancel-rate", SB_SETTING_NUMBER, "60000", 0, 1000000,
+     "of a million seeds, so many cancel the job"},
+    {"loss", SB_SETTING_NUMBER, "500", 0, 100000, "of a million messages, so many are lost"},
+};
+
+/* A cancelled job does less: the floors that it cannot reach leave room for those seeds. */
+#define UNCANCELLED 900000
+
+static const sb_floor floors[] = {
+    {COUNTER_jobs_synced, 1, UNCANCELLED},
+    {COUNTER_rows_indexed, 1000, UNCANCELLED},
+    {COUNTER_regions_with_rows, 6, 1000000},
+    {COUNTER_subtasks_succeeded, 6, UNCANCELLED},
+    {COUNTER_servers_with_subtasks, 2, UNCANCELLED},
+    {COUNTER_transactions_committed_during_backfill, 100, UNCANCELLED},
+    {COUNTER_servers_restarted, 3, UNCANCELLED},
+    {COUNTER_restarts_on_subtasks, 1, 500000},
+    {COUNTER_simulated_seconds, 50, UNCANCELLED},
+};
+
+static void restart_all(trial *of)
+{
+    sb_world *world = of->world;
+    const uint32_t count = of->machines.server_count;
+    const uint64_t first = sb_choose(world, SB_STREAM_SCENARIO, count);
+    for (uint32_t i = 0; i < count; i++) {
+        const sb_duration pause = trial_draw_duration(of, trial_setting(of, SETTING_RESTART_PAUSE_MIN),
+                                                      trial_setting(of, SETTING_RESTART_PAUSE_MAX));
+        if (trial_wait_for_job(of, pause)) {
+            return;
+        }
+        const restart_plan plan = {
+            .down_for = trial_draw_duration(of, 0, trial_setting(of, SETTING_DOWN_MAX)),
+            .kill = sb_chance(world, SB_STREAM_SCENARIO,
+                              (uint32_t)trial_setting(of, SETTING_KILL_RATE)),
+        };
+        trial_restart_server(of, of->machines.servers[(first + i) % count], &plan);
+    }
+}
+
+static void restarts(trial *of)
+{
+    const bool twice = sb_chance(of->world, SB_STREAM_SCENARIO, (uint32_t)trial_setting(of, SETTING_TWICE_RATE));
+    if (sb_chance(of->world, SB_STREAM_SCENARIO, (uint32_t)trial_setting(of, SETTING_CANCEL_RATE))) {
+        trial_cancel_within(of, 60 * SB_SECOND);
+    }
+    restart_all(of);
+    if (twice) {
+        restart_all(of);
+    }
+    (void)trial_wait_for_job(of, trial_draw_duration(of, SB_SECOND, 10 * SB_SECOND));
+}
+
+static void run(sb_world *world, void *context)
+{
+    const sb_settings *values = context;
+    const uint32_t loss = (uint32_t)setting_of(values, SETTING_LOSS);
+    const sb_duration latency = setting_of(values, SETTING_LATENCY);
+    const sb_network network = {
+        .latency_min = latency,
+        .latency_max = latency,
+        .tail = true,
+        .tail_max = 6,
+        .scale_max = 2,
+        .loss = loss,
+        .reply_loss = loss,
+        .duplicate = loss,
+        .reset = loss / 10,
+    };
+    trial_run(world, values, &network, restarts);
+}
+
+#define DECLARES(fault) ((uint64_t)1 << SB_FAULT_##fault)
+
+const sb_scenario scenario_rolling_restart = {
+    .name = "rolling-restart",
+    .summary = "ADD INDEX while the servers restart one after the other (issue 47902)",
+    .settings = settings,
+    .setting_count = sizeof(settings) / sizeof(settings[0]),
+    .faults = DECLARES(DELAY) | DECLARES(LOSS) | DECLARES(REPLY_LOSS) | DECLARES(DUPLICATE) | DECLARES(RESET),
+    .floors = floors,
+    .floor_count = sizeof(floors) / sizeof(floors[0]),
+    .run = run,
+};

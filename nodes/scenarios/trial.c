@@ -1,0 +1,326 @@
+/*
+ * The life of one run: see trial.h.
+ */
+#include "nodes/scenarios/trial.h"
+
+#include <string.h>
+
+#include "nodes/counters.h"
+#include "nodes/oracles/oracle.h"
+
+#define LOOK_PAUSE (250 * SB_MILLISECOND)
+#define LOAD_PATIENCE (60 * SB_SECOND)
+#define SUBMIT_PATIENCE (30 * SB_SECOND)
+#define DOWN_PATIENCE (60 * SB_SECOND)
+#define SERVE_PATIENCE (30 * SB_SECOND)
+#define CANCEL_PATIENCE (20 * SB_SECOND)
+#define WARM_UP (2 * SB_SECOND)
+
+/* ---------------------------------------------------------------------------------------- observing */
+
+static void observe_report(sb_world *world, sb_node node, uint32_t kind, const void *data, size_t size)
+{
+    trial *of = sb_world_data(world);
+    watch_report(&of->watch, world, node, kind, slice_of(data, size));
+}
+
+static void observe_move(sb_world *world, sb_node node, const sb_machine *machine, uint64_t id, uint32_t from,
+                         uint32_t to)
+{
+    trial *of = sb_world_data(world);
+    (void)from;
+    watch_move(&of->watch, node, machine, id, to);
+}
+
+static uint64_t witness_progress(sb_world *world)
+{
+    const trial *of = sb_world_data(world);
+    return watch_progress(&of->watch, world);
+}
+
+static void witness_describe(sb_world *world, char *text, size_t size)
+{
+    const trial *of = sb_world_data(world);
+    watch_describe(&of->watch, text, size);
+}
+
+static const char *witness_phase(sb_world *world)
+{
+    const trial *of = sb_world_data(world);
+    return schema_state_text(of->watch.schema);
+}
+
+static void trial_init(trial *into, sb_world *world, const sb_settings *settings)
+{
+    static const sb_witness witness = {witness_progress, witness_describe, witness_phase};
+    memset(into, 0, sizeof(*into));
+    into->world = world;
+    into->settings = settings;
+    machines_add(&into->machines, world, settings);
+    watch_init(&into->watch, &into->machines);
+    sb_wait_group_init(&into->helpers, "helpers of the director");
+    sb_scope_init(&into->trouble_scope, NULL, "trouble");
+    sb_world_set_data(world, into);
+    sb_world_set_witness(world, &witness);
+    sb_observe_reports(world, observe_report);
+    sb_observe_moves(world, observe_move);
+}
+
+/* ------------------------------------------------------------------------------------------- helpers */
+
+uint64_t trial_setting(const trial *of, uint32_t setting)
+{
+    return setting_of(of->settings, setting);
+}
+
+sb_duration trial_draw_duration(trial *of, sb_duration least, sb_duration most)
+{
+    const uint64_t steps = most > least ? (most - least) / SB_MILLISECOND : 0;
+    return least + sb_choose(of->world, SB_STREAM_SCENARIO, steps + 1) * SB_MILLISECOND;
+}
+
+bool trial_wait_for_job(trial *of, sb_duration patience)
+{
+    const sb_time end = sb_world_time(of->world) + patience;
+    while (sb_world_time(of->world) < end && !watch_job_ended(&of->watch, of->operator.job)) {
+        (void)sb_sleep(LOOK_PAUSE, NULL);
+    }
+    return watch_job_ended(&of->watch, of->operator.job);
+}
+
+static void cancel_task(void *argument)
+{
+    trial *of = argument;
+    const sb_duration wait = (sb_duration)of->cancel_after;
+    if (sb_sleep(wait, &of->trouble_scope) == SB_OK && of->operator.job != 0) {
+        (void)operator_cancel(&of->operator, CANCEL_PATIENCE);
+    }
+}
+
+void trial_cancel_within(trial *of, sb_duration window)
+{
+    of->cancel_after = trial_draw_duration(of, 0, window);
+    sb_spawn(&of->helpers, cancel_task, of, "operator-cancels");
+}
+
+/* ------------------------------------------------------------------------------------------ restarts */
+
+/* Asks again: a machine that the swarm had stopped comes back first. */
+static bool is_down(sb_world *world, void *context)
+{
+    const uint64_t nodes = *(const uint64_t *)context;
+    machines_stop_all(world, nodes);
+    return machines_all_down(world, nodes);
+}
+
+/* Until they have stopped, or it is proved that they never will. */
+static void await_down(trial *of, uint64_t nodes)
+{
+    sb_await(of->world, is_down, &nodes, "machines to stop");
+}
+
+static void count_restart(trial *of, sb_node server)
+{
+    const uint64_t bit = (uint64_t)1 << server;
+    sb_count(COUNTER_server_restarts, 1);
+    if (of->submitted == 0 || watch_job_ended(&of->watch, of->operator.job)) {
+        return;
+    }
+    if (watch_runs_subtask(&of->watch, server)) {
+        sb_count(COUNTER_restarts_on_subtasks, 1);
+    }
+    if ((of->restarted & bit) == 0) {
+        of->restarted |= bit;
+        sb_count(COUNTER_servers_restarted, 1);
+    }
+}
+
+void trial_restart_server(trial *of, sb_node server, const restart_plan *plan)
+{
+    count_restart(of, server);
+    if (plan->kill) {
+        sb_node_kill(of->world, server);
+    } else {
+        sb_node_stop(of->world, server);
+    }
+    if (!sb_node_wait_down(of->world, server, DOWN_PATIENCE)) {
+        sb_world_heal(of->world);
+        await_down(of, (uint64_t)1 << server);
+    }
+    (void)sb_sleep(plan->down_for, NULL);
+    sb_node_boot(of->world, server);
+    const sb_time end = sb_world_time(of->world) + SERVE_PATIENCE;
+    while (sb_world_time(of->world) < end && !operator_server_serves(&of->operator, server)) {
+        (void)sb_sleep(LOOK_PAUSE, NULL);
+    }
+}
+
+/* ------------------------------------------------------------------------------------------- phases */
+
+static void load_rows(trial *of)
+{
+    sb_phase(of->world, "load");
+    machines_boot_all(of->world, of->machines.everybody);
+    const sb_time end = sb_world_time(of->world) + LOAD_PATIENCE;
+    while (!of->watch.loaded && sb_world_time(of->world) < end) {
+        (void)sb_sleep(LOOK_PAUSE, NULL);
+    }
+    (void)sb_sleep(WARM_UP, NULL);
+}
+
+static void submit(trial *of, sb_duration patience)
+{
+    const sb_time end = sb_world_time(of->world) + patience;
+    bool accepted = operator_try_submit(&of->operator);
+    while (!accepted && sb_world_time(of->world) < end) {
+        (void)sb_sleep(LOOK_PAUSE, NULL);
+        accepted = operator_try_submit(&of->operator);
+    }
+    of->submitted = accepted ? sb_world_time(of->world) : 0;
+}
+
+static void stop_trouble(trial *of)
+{
+    sb_scope_cancel(&of->trouble_scope);
+    (void)sb_wait_group_wait(&of->helpers, NULL);
+    sb_wait_group_release(&of->helpers);
+    sb_scope_release(&of->trouble_scope);
+}
+
+static bool is_loaded(sb_world *world, void *context)
+{
+    (void)world;
+    return ((const trial *)context)->watch.loaded;
+}
+
+static bool is_submitted(sb_world *world, void *context)
+{
+    trial *of = context;
+    if (of->submitted == 0) {
+        submit(of, 0);
+    }
+    (void)world;
+    return of->submitted != 0;
+}
+
+/* Asked after the job's last move was seen, and now and then, because that move may never be told. */
+static bool is_quiet(sb_world *world, void *context)
+{
+    trial *of = context;
+    (void)world;
+    of->looks++;
+    return (watch_job_ended(&of->watch, of->operator.job) || of->looks % 16 == 0) &&
+           operator_sees_quiet(&of->operator);
+}
+
+static void settle(trial *of)
+{
+    sb_phase(of->world, "settle");
+    sb_world_heal(of->world);
+    sb_await(of->world, is_loaded, of, "rows to be loaded");
+    sb_await(of->world, is_submitted, of, "job to be accepted");
+    await_down(of, machines_bits(of->machines.clients, of->machines.client_count));
+    sb_await(of->world, is_quiet, of, "job to end");
+    sb_count(COUNTER_simulated_seconds, (sb_world_time(of->world) - of->submitted) / SB_SECOND);
+}
+
+static void stop_everything(trial *of, bool at_once)
+{
+    const machines *all = &of->machines;
+    if (!at_once) {
+        await_down(of, machines_bits(all->servers, all->server_count));
+        await_down(of, machines_bits(all->stores, all->store_count));
+    }
+    await_down(of, all->everybody);
+}
+
+static bool has_new_owner(sb_world *world, void *context)
+{
+    trial *of = context;
+    (void)world;
+    return operator_read_tenure(&of->operator) > of->tenure_before;
+}
+
+static bool has_transaction(sb_world *world, void *context)
+{
+    trial *of = context;
+    return operator_try_transaction(&of->operator, world);
+}
+
+/* Issue 47902 (c): after any history, a full stop and a full start succeed. */
+static void restart_cold(trial *of, bool at_once)
+{
+    const machines *all = &of->machines;
+    sb_phase(of->world, "cold restart");
+    of->tenure_before = operator_read_tenure(&of->operator);
+    stop_everything(of, at_once);
+    machines_boot_all(of->world, all->everybody & ~machines_bits(all->clients, all->client_count));
+    sb_await(of->world, has_new_owner, of, "an owner after the cold restart");
+    sb_await(of->world, has_transaction, of, "a transaction after the cold restart");
+    operator_close(&of->operator);
+    sb_phase(of->world, "stop");
+    stop_everything(of, at_once);
+}
+
+/* --------------------------------------------------------------------------------------------- verdict */
+
+/* Failpoints whose name says so inject an error that no retry will heal. */
+static bool permanent_error_was_injected(const sb_world *world)
+{
+    const sb_place_name **failpoints;
+    const size_t count = sb_failpoint_list(&failpoints);
+    const uint64_t *fired = sb_world_failpoint_bits(world);
+    for (size_t i = 0; i < count; i++) {
+        if ((fired[i / 64] >> (i % 64) & 1) != 0 && strstr(failpoints[i]->name, "permanent") != NULL) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void count_work(trial *of)
+{
+    const watched_job *job = watch_job(&of->watch, of->operator.job);
+    const bool synced = job != NULL && job->state == JOB_SYNCED;
+    sb_count(COUNTER_regions_with_rows, machines_row_regions(&of->machines));
+    sb_count(COUNTER_servers_with_subtasks, (uint64_t)__builtin_popcountll(of->watch.workers));
+    sb_count(synced ? COUNTER_jobs_synced : COUNTER_jobs_undone, 1);
+}
+
+static void judge(trial *of)
+{
+    durable_cluster durable;
+    sb_phase(of->world, "judge");
+    durable_cluster_read(&durable, of->world, of->machines.stores, of->machines.store_count);
+    evidence seen = {.world = of->world,
+                     .durable = &durable,
+                     .operations = &of->watch.operations,
+                     .table = of->machines.plan.settings.table,
+                     .servers = of->machines.servers,
+                     .server_count = of->machines.server_count,
+                     .cancel_asked = of->operator.cancel_asked,
+                     .permanent_error = permanent_error_was_injected(of->world),
+                     .job = of->operator.job};
+    oracle_judge(&seen);
+    durable_cluster_release(&durable);
+}
+
+void trial_run(sb_world *world, const sb_settings *settings, const sb_network *network, trial_trouble *trouble)
+{
+    trial *of = sb_alloc(sizeof(*of));
+    trial_init(of, world, settings);
+    sb_network_set(world, network);
+    const bool at_once = sb_choose(world, SB_STREAM_SCENARIO, 4) == 3;
+    operator_open(&of->operator, &of->machines, &of->watch);
+    load_rows(of);
+    sb_phase(world, "build");
+    submit(of, SUBMIT_PATIENCE);
+    trouble(of);
+    stop_trouble(of);
+    settle(of);
+    restart_cold(of, at_once);
+    count_work(of);
+    judge(of);
+    watch_release(&of->watch);
+    sb_free(of);
+}

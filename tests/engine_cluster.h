@@ -1,0 +1,90 @@
+/*
+ * For tests of the engine: a placement and three stores with six regions, and the director as their
+ * client.
+ */
+#ifndef TESTS_ENGINE_CLUSTER_H
+#define TESTS_ENGINE_CLUSTER_H
+
+#include "engine/transaction/route.h"
+#include "nodes/boot.h"
+#include "nodes/placement.h"
+#include "nodes/storage.h"
+#include "tests/engine_world.h"
+
+#define TEST_STORES 3u
+
+typedef struct test_cluster {
+    sb_world *world;
+    sb_node placement, stores[TEST_STORES];
+    sb_exchange *exchange;
+} test_cluster;
+
+/* Regions end at "b", "d", "f", "h", "m": the meta rows lie in the last but one, tables in the
+ * last. */
+static inline void test_cluster_start(test_cluster *of, sb_world *world)
+{
+    static const char *const names[] = {"storage1", "storage2", "storage3"};
+    static const char *const ends[] = {"b", "d", "f", "h", "n", ""};
+    boot_plan *plan = sb_alloc(sizeof(*plan));
+    buffer bytes;
+    buffer_init(&bytes);
+    boot_plan_init(plan);
+    plan->placements = (boot_machines){1, {1}};
+    plan->stores = (boot_machines){TEST_STORES, {2, 3, 4}};
+    plan->servers = (boot_machines){1, {5}};
+    for (uint32_t i = 0; i < sizeof(ends) / sizeof(ends[0]); i++) {
+        boot_plan_add_region(plan, i + 1, (sb_address)(2 + i % TEST_STORES),
+                             slice_of_string(ends[i]));
+    }
+    boot_plan_encode(plan, &bytes);
+    of->world = world;
+    of->placement =
+        sb_node_add(world, "placement", "placement", placement_program, bytes.data, bytes.size);
+    sb_node_boot(world, of->placement);
+    for (uint32_t i = 0; i < TEST_STORES; i++) {
+        of->stores[i] =
+            sb_node_add(world, names[i], "storage", storage_program, bytes.data, bytes.size);
+        sb_node_boot(world, of->stores[i]);
+    }
+    of->exchange = sb_exchange_open(wire_method_names, METHOD_COUNT, NULL, NULL, 1);
+    buffer_release(&bytes);
+    sb_free(plan);
+}
+
+static inline cluster *test_cluster_open(test_cluster *of)
+{
+    const sb_address endpoint = of->placement;
+    return cluster_open(of->exchange, &endpoint, 1);
+}
+
+/* Every store refuses sessions of the director below this one. */
+static inline void test_cluster_fence(test_cluster *of, cluster *by, session_id least)
+{
+    const fence_request ask = {.server = sb_self(), .session = least};
+    buffer request;
+    buffer_init(&request);
+    fence_request_encode(&ask, &request);
+    for (uint32_t i = 0; i < TEST_STORES; i++) {
+        sb_reply reply;
+        ck_assert_int_eq(cluster_call(by, of->stores[i], METHOD_FENCE, &request, 0, &reply, NULL),
+                         SB_OK);
+        ck_assert_int_eq(reply_status_of(&reply), REPLY_OK);
+        sb_reply_release(&reply);
+    }
+    buffer_release(&request);
+}
+
+/* Close the handle and stop the machines, which must come to an end in good order. */
+static inline void test_cluster_close(test_cluster *of, cluster *opened)
+{
+    cluster_close(opened);
+    sb_exchange_close(of->exchange);
+    for (uint32_t i = 0; i < TEST_STORES; i++) {
+        sb_node_stop(of->world, of->stores[i]);
+        ck_assert(sb_node_wait_down(of->world, of->stores[i], 60 * SB_SECOND));
+    }
+    sb_node_stop(of->world, of->placement);
+    ck_assert(sb_node_wait_down(of->world, of->placement, 60 * SB_SECOND));
+}
+
+#endif
