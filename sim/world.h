@@ -163,7 +163,8 @@ size_t sb_machine_list(const sb_machine *const **machines);
 void sb_world_set_data(sb_world *world, void *data);
 void *sb_world_data(const sb_world *world);
 
-/* A number in [0, bound) where 0 is the calm answer.  sb_chance: true in `rate` of a million. */
+/* A number in [0, bound) where 0 is the calm answer.  sb_chance: true in `rate` of a million; a
+ * choice of 0 (healed, or not on the tape) is calm at any rate. */
 uint64_t sb_choose(sb_world *world, sb_stream stream, uint64_t bound);
 bool sb_chance(sb_world *world, sb_stream stream, uint32_t rate);
 

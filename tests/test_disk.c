@@ -407,7 +407,9 @@ static bool may_be(const model *one, uint32_t at, unsigned char byte)
 static void judge(model *one, const unsigned char *data, size_t size)
 {
     for (uint32_t at = 0; at < size; at++) {
-        ck_assert_msg(may_be(one, at, data[at]), "byte %u was never written", at);
+        if (!may_be(one, at, data[at])) { /* an assertion costs a system call */
+            ck_abort_msg("byte %u was never written", at);
+        }
     }
     if (one->change_count == 0) {
         ck_assert_uint_eq(size, one->durable_size);

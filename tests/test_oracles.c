@@ -1,8 +1,9 @@
 /*
- * The oracles, each shown a picture of a cluster in which its property is broken, and none when all is well.
+ * The oracles, each shown a picture of a cluster in which its property is broken, and none when all
+ * is well.
  *
- * The picture is made by hand: versions in a store's state and a history of four clients' operations around one
- * ADD INDEX.  A plant changes one thing in it.
+ * The picture is made by hand: versions in a store's state and a history of four clients'
+ * operations around one ADD INDEX.  A plant changes one thing in it.
  */
 #include <string.h>
 
@@ -34,13 +35,14 @@ typedef struct brush {
     job_state job_state;
     failure cause;
     uint64_t first_row_count;
-    int64_t cut;          /* where the second subtask begins */
-    bool other_attempt;   /* succeeded */
+    int64_t cut;        /* where the second subtask begins */
+    bool other_attempt; /* succeeded */
     bool stale_read;
     bool wrong_index_read;
 } brush;
 
-/* ------------------------------------------------------------------------------------------ painting */
+/* ------------------------------------------------------------------------------------------
+ * painting */
 
 static mvcc *data_of(picture *in)
 {
@@ -74,7 +76,8 @@ static slice value_of(uint64_t number, unsigned char bytes[24])
     return slice_of(bytes, 24);
 }
 
-static void put_row(picture *in, int64_t id, int64_t k, uint64_t number, timestamp start, timestamp commit)
+static void put_row(picture *in, int64_t id, int64_t k, uint64_t number, timestamp start,
+                    timestamp commit)
 {
     unsigned char bytes[24];
     buffer value;
@@ -104,12 +107,14 @@ static void drop_entry(picture *in, int64_t k, int64_t id, timestamp start, time
     drop(in, encoded_slice(&key), start, commit);
 }
 
-static void paint_schema_step(picture *in, schema_version number, schema_state state, timestamp commit)
+static void paint_schema_step(picture *in, schema_version number, schema_state state,
+                              timestamp commit)
 {
     buffer key, value;
     buffer_init(&key);
     buffer_init(&value);
-    index_definition index = {.id = INDEX, .state = state, .column_count = 1, .columns = {SBTEST_K}};
+    index_definition index = {
+        .id = INDEX, .state = state, .column_count = 1, .columns = {SBTEST_K}};
     memcpy(index.name, "k_1", 4);
     table_define_sbtest(&in->table, TABLE);
     in->table.version = number;
@@ -126,14 +131,18 @@ static void paint_schema_step(picture *in, schema_version number, schema_state s
     buffer_release(&key);
 }
 
-/* -------------------------------------------------------------------------------------------- telling */
+/* --------------------------------------------------------------------------------------------
+ * telling */
 
 static void tell_begin(picture *in, uint64_t number, const statement *statements, uint32_t count)
 {
     statement copies[8];
     memcpy(copies, statements, count * sizeof(*statements));
-    const execute_request asked = {
-        .session = 7, .number = number, .table = TABLE, .statement_count = count, .statements = copies};
+    const execute_request asked = {.session = 7,
+                                   .number = number,
+                                   .table = TABLE,
+                                   .statement_count = count,
+                                   .statements = copies};
     buffer bytes;
     buffer_init(&bytes);
     operation_begin_encode(SERVER, &asked, &bytes);
@@ -238,7 +247,8 @@ static void paint_reads(picture *in, const brush *with)
 static void paint_others(picture *in)
 {
     unsigned char bytes[2][24];
-    const statement update = {.kind = STATEMENT_UPDATE, .id = 3, .k = 5, .c = value_of(301, bytes[0])};
+    const statement update = {
+        .kind = STATEMENT_UPDATE, .id = 3, .k = 5, .c = value_of(301, bytes[0])};
     const statement insert = {.kind = STATEMENT_INSERT,
                               .id = 10,
                               .k = 5,
@@ -251,7 +261,8 @@ static void paint_others(picture *in)
     tell_begin(in, 6, &insert, 1);
 }
 
-/* ---------------------------------------------------------------------------------------- job and task */
+/* ---------------------------------------------------------------------------------------- job and
+ * task */
 
 static void paint_job(picture *in, const brush *with)
 {
@@ -271,8 +282,8 @@ static void paint_job(picture *in, const brush *with)
     buffer_release(&key);
 }
 
-static void paint_subtask(picture *in, uint32_t number, const encoded_key *start, const encoded_key *end,
-                          uint64_t row_count, bool other_attempt)
+static void paint_subtask(picture *in, uint32_t number, const encoded_key *start,
+                          const encoded_key *end, uint64_t row_count, bool other_attempt)
 {
     subtask_row row = {.job = JOB,
                        .number = number,
@@ -309,7 +320,8 @@ static void paint_subtask(picture *in, uint32_t number, const encoded_key *start
 static void paint_task(picture *in, const brush *with)
 {
     const encoded_key start = encode_rows_prefix(TABLE), end = encode_behind(&start);
-    const encoded_key first_end = encode_row_key(TABLE, 3), second_start = encode_row_key(TABLE, with->cut);
+    const encoded_key first_end = encode_row_key(TABLE, 3),
+                      second_start = encode_row_key(TABLE, with->cut);
     paint_subtask(in, 0, &start, &first_end, with->first_row_count, with->other_attempt);
     paint_subtask(in, 1, &second_start, &end, 2, false);
     task_row row = {.job = JOB,
@@ -357,7 +369,8 @@ static void paint(picture *into, sb_world *world, const brush *with)
                             .job = JOB};
 }
 
-/* ------------------------------------------------------------------------------------------- plants */
+/* -------------------------------------------------------------------------------------------
+ * plants */
 
 typedef struct plant {
     const char *what;
@@ -501,8 +514,11 @@ static void cancel_was_asked(picture *in)
     drop_entry(in, 9, 1, 240, 241);
 }
 
-#define BRUSH(...) {.late_version = 5, .last_state = SCHEMA_PUBLIC, .job_state = JOB_SYNCED, .cut = 3, \
-                    .first_row_count = 2, __VA_ARGS__}
+#define BRUSH(...)                                                                                 \
+    {                                                                                              \
+        .late_version = 5, .last_state = SCHEMA_PUBLIC, .job_state = JOB_SYNCED, .cut = 3,         \
+        .first_row_count = 2, __VA_ARGS__                                                          \
+    }
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Woverride-init"
 #ifdef __clang__
@@ -519,24 +535,32 @@ static const plant plants[] = {
     {"refused write is there", refused_is_there, BRUSH(), SB_FINDING_WRONG_READ, "was refused"},
     {"nobody wrote it", nobody_wrote_it, BRUSH(), SB_FINDING_WRONG_READ, "nobody wrote"},
     {"nobody deleted it", nobody_deleted_it, BRUSH(), SB_FINDING_LOST_WRITE, "deleted"},
-    {"acknowledged write is gone", acknowledged_is_gone, BRUSH(), SB_FINDING_LOST_WRITE, "is not there"},
+    {"acknowledged write is gone", acknowledged_is_gone, BRUSH(), SB_FINDING_LOST_WRITE,
+     "is not there"},
     {"lost update", write_overwritten_unseen, BRUSH(), SB_FINDING_LOST_WRITE, "does not follow"},
-    {"time goes back", time_goes_back, BRUSH(), SB_FINDING_WRONG_READ, "before what had been acknowledged"},
+    {"time goes back", time_goes_back, BRUSH(), SB_FINDING_WRONG_READ,
+     "before what had been acknowledged"},
     {"stale read", NULL, BRUSH(.stale_read = true), SB_FINDING_WRONG_READ, "a read of row 1"},
-    {"wrong read by index", NULL, BRUSH(.wrong_index_read = true), SB_FINDING_WRONG_INDEX, "by index"},
-    {"two versions behind", NULL, BRUSH(.late_version = 3), SB_FINDING_WRONG_STATE, "under schema 3"},
-    {"index not public", NULL, BRUSH(.last_state = SCHEMA_WRITE_REORGANIZATION), SB_FINDING_WRONG_OUTCOME,
-     "its index is write-reorganization"},
-    {"index skips a state", NULL, BRUSH(.last_state = SCHEMA_NONE), SB_FINDING_WRONG_STATE, "went from"},
-    {"a job fails for nothing", NULL, BRUSH(.job_state = JOB_ROLLBACKDONE, .cause = FAILURE_INJECTED),
-     SB_FINDING_WRONG_OUTCOME, "left its index"},
+    {"wrong read by index", NULL, BRUSH(.wrong_index_read = true), SB_FINDING_WRONG_INDEX,
+     "by index"},
+    {"two versions behind", NULL, BRUSH(.late_version = 3), SB_FINDING_WRONG_STATE,
+     "under schema 3"},
+    {"index not public", NULL, BRUSH(.last_state = SCHEMA_WRITE_REORGANIZATION),
+     SB_FINDING_WRONG_OUTCOME, "its index is write-reorganization"},
+    {"index skips a state", NULL, BRUSH(.last_state = SCHEMA_NONE), SB_FINDING_WRONG_STATE,
+     "went from"},
+    {"a job fails for nothing", NULL,
+     BRUSH(.job_state = JOB_ROLLBACKDONE, .cause = FAILURE_INJECTED), SB_FINDING_WRONG_OUTCOME,
+     "left its index"},
     {"a false duplicate", cancel_was_asked,
-     BRUSH(.job_state = JOB_ROLLBACKDONE, .cause = FAILURE_DUPLICATE_KEY, .last_state = SCHEMA_DELETE_ONLY),
+     BRUSH(.job_state = JOB_ROLLBACKDONE, .cause = FAILURE_DUPLICATE_KEY,
+           .last_state = SCHEMA_DELETE_ONLY),
      SB_FINDING_WRONG_OUTCOME, "left its index delete-only"},
     {"a job in two places", job_lives_on, BRUSH(), SB_FINDING_WRONG_OUTCOME, "lives on"},
     {"an acknowledgement is left", row_is_left, BRUSH(), SB_FINDING_LEAK, "a row \"ack\""},
     {"a hole between subtasks", NULL, BRUSH(.cut = 4), SB_FINDING_WRONG_STATE, "do not partition"},
-    {"rows that nobody put", NULL, BRUSH(.first_row_count = 1), SB_FINDING_WRONG_INDEX, "entries for the"},
+    {"rows that nobody put", NULL, BRUSH(.first_row_count = 1), SB_FINDING_WRONG_INDEX,
+     "entries for the"},
     {"another attempt's success", NULL, BRUSH(.other_attempt = true), SB_FINDING_WRONG_STATE,
      "another attempt"},
 };

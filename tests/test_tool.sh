@@ -2,12 +2,13 @@
 # Tests of the command line, against the scenarios of tests/tool_scenarios.c: exit codes, one clear line for bad
 # input, output that does not depend on the number of workers, interrupted sweeps, killed workers.
 #
-#   tests/test_tool.sh PROGRAM
+#   tests/test_tool.sh [PROGRAM]
 #
 # PROGRAM is tests/tool_scenarios.c, linked. Says which check failed, and ends with 1 if one did.
 
 set -u
-tool=${1:?usage: test_tool.sh PROGRAM}
+here=$(cd "$(dirname "$0")/.." && pwd) || exit 1
+tool=${1:-$here/build/${VARIANT:-release}/tests/tool_scenarios}
 case $tool in /*) ;; *) tool=$PWD/$tool ;; esac
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
@@ -67,6 +68,9 @@ for command in sweep replay trace museum list; do
 done
 check 0 help --man
 says '.SH EXIT CODES'
+# The manual page is what the tables say; its third line is the summary of the product.
+sed 3d out >manual
+sed 3d "$here/docs/seedbed.1" | cmp -s - manual || fail 'docs/seedbed.1 is old: make it anew with: seedbed help --man'
 check 129
 check 0 list scenarios
 says 'ping-pong'
@@ -193,6 +197,12 @@ says 'digest'
 check 0 replay nil 1
 check 1 sweep memcpy --seeds 1..3
 says 'memcpy_program'
+check 1 sweep nil-call --seeds 1..2
+says 'call_program'
+check 1 sweep overflow --seeds 1..2
+says 'finding crash  tests/tool_scenarios.c'
+says "ran over the task's stack"
+says 'go_deeper'
 check 1 sweep assertion --seeds 1..20
 says 'drawn < 8'
 check 1 sweep leak --seeds 1..2

@@ -1,7 +1,8 @@
 /*
  * Small scenarios for the tests of the tool: one for each thing a sweep must be able to say.
  *
- * They are no part of the product; tests/test_tool.sh drives this program through the command line as a user would.
+ * They are no part of the product; tests/test_tool.sh drives this program through the command line
+ * as a user would.
  */
 #include <string.h>
 #include <time.h>
@@ -17,7 +18,8 @@ static const sb_counter counters[] = {
 
 enum { BUG_nil };
 static const sb_museum_bug bugs[] = {
-    [BUG_nil] = {"nil", 1, "a record is dropped before its last use", "nil-dereference", "museum-piece"},
+    [BUG_nil] = {"nil", 1, "a record is dropped before its last use", "nil-dereference",
+                 "museum-piece"},
 };
 
 static uint64_t setting(void *context, size_t index)
@@ -26,13 +28,14 @@ static uint64_t setting(void *context, size_t index)
     return settings->values[index];
 }
 
-/* ----------------------------------------------------------------------------- a server and a client */
+/* ----------------------------------------------------------------------------- a server and a
+ * client */
 
 static const char *const methods[] = {"ping"};
 static const char *const connection_states[] = {"idle", "asking", "answered", "failed"};
 enum { IDLE, ASKING, ANSWERED, FAILED };
-static const sb_move connection_moves[] = {{IDLE, ASKING}, {ASKING, ANSWERED}, {ASKING, FAILED}, {ANSWERED, ASKING},
-                                           {FAILED, ASKING}};
+static const sb_move connection_moves[] = {
+    {IDLE, ASKING}, {ASKING, ANSWERED}, {ASKING, FAILED}, {ANSWERED, ASKING}, {FAILED, ASKING}};
 SB_MACHINE(connection_machine, "connection", connection_states, connection_moves);
 
 typedef struct client_configuration {
@@ -61,7 +64,8 @@ static int server_program(const sb_boot *boot)
     return 0;
 }
 
-static sb_status ping(sb_exchange *exchange, const client_configuration *configuration, uint64_t number)
+static sb_status ping(sb_exchange *exchange, const client_configuration *configuration,
+                      uint64_t number)
 {
     sb_scope scope;
     sb_reply reply;
@@ -109,7 +113,8 @@ static pair add_pair(sb_world *world, const client_configuration *given)
     client_configuration configuration = *given;
     nodes.server = sb_node_add(world, "server1", "server", server_program, NULL, 0);
     configuration.server = nodes.server;
-    nodes.client = sb_node_add(world, "client1", "client", client_program, &configuration, sizeof configuration);
+    nodes.client = sb_node_add(world, "client1", "client", client_program, &configuration,
+                               sizeof configuration);
     sb_node_boot(world, nodes.server);
     sb_node_boot(world, nodes.client);
     return nodes;
@@ -136,11 +141,16 @@ static const sb_setting ping_settings[] = {
 static void run_ping_pong(sb_world *world, void *context)
 {
     sb_phase(world, "load");
-    sb_network_set(world, &(sb_network){.latency_min = SB_MILLISECOND, .latency_max = 3 * SB_MILLISECOND, .tail = true,
-                                        .tail_max = 6, .loss = 20000});
-    pair nodes = add_pair(world, &(client_configuration){0, (uint32_t)setting(context, 0), setting(context, 1)});
+    sb_network_set(world, &(sb_network){.latency_min = SB_MILLISECOND,
+                                        .latency_max = 3 * SB_MILLISECOND,
+                                        .tail = true,
+                                        .tail_max = 6,
+                                        .loss = 20000});
+    pair nodes = add_pair(
+        world, &(client_configuration){0, (uint32_t)setting(context, 0), setting(context, 1)});
     if (setting(context, 2) != 0) {
-        sb_sleep(10 * SB_MILLISECOND + sb_choose(world, SB_STREAM_SCENARIO, 20) * SB_MILLISECOND, NULL);
+        sb_sleep(10 * SB_MILLISECOND + sb_choose(world, SB_STREAM_SCENARIO, 20) * SB_MILLISECOND,
+                 NULL);
         sb_phase(world, "restart");
         sb_node_kill(world, nodes.server);
         sb_sleep(5 * SB_MILLISECOND, NULL);
@@ -154,14 +164,15 @@ static void run_ping_pong(sb_world *world, void *context)
 }
 
 static const sb_floor ping_floors[] = {{COUNT_PINGS, 1, 1000000}};
-static const sb_scenario ping_pong = {.name = "ping-pong",
-                                      .summary = "a client asks a server that is killed once",
-                                      .settings = ping_settings,
-                                      .setting_count = sizeof ping_settings / sizeof ping_settings[0],
-                                      .faults = UINT64_C(1) << SB_FAULT_LOSS | UINT64_C(1) << SB_FAULT_KILL,
-                                      .floors = ping_floors,
-                                      .floor_count = 1,
-                                      .run = run_ping_pong};
+static const sb_scenario ping_pong = {
+    .name = "ping-pong",
+    .summary = "a client asks a server that is killed once",
+    .settings = ping_settings,
+    .setting_count = sizeof ping_settings / sizeof ping_settings[0],
+    .faults = UINT64_C(1) << SB_FAULT_LOSS | UINT64_C(1) << SB_FAULT_KILL,
+    .floors = ping_floors,
+    .floor_count = 1,
+    .run = run_ping_pong};
 
 static const sb_floor vacuous_floors[] = {{COUNT_PINGS, 1000, 1000000}};
 static const sb_scenario vacuous = {.name = "vacuous",
@@ -173,7 +184,8 @@ static const sb_scenario vacuous = {.name = "vacuous",
                                     .run = run_ping_pong,
                                     .internal = true};
 
-/* ------------------------------------------------------------------------------------- one machine */
+/* ------------------------------------------------------------------------------------- one machine
+ */
 
 static void run_one(sb_world *world, sb_program *program, const void *argument, size_t size)
 {
@@ -247,6 +259,40 @@ static void run_memcpy(sb_world *world, void *context)
     run_one(world, memcpy_program, NULL, 0);
 }
 
+/* A call through a pointer that leads nowhere: the place is the call. */
+static int call_program(const sb_boot *boot)
+{
+    (void)boot;
+    uint64_t (*volatile function)(void) = NULL;
+    return (int)(function() & 1);
+}
+
+static void run_call(sb_world *world, void *context)
+{
+    (void)context;
+    run_one(world, call_program, NULL, 0);
+}
+
+/* A stack that is run over. */
+__attribute__((noinline)) static uint64_t go_deeper(uint64_t depth)
+{
+    volatile unsigned char bytes[512];
+    bytes[depth % sizeof bytes] = (unsigned char)depth;
+    return depth == UINT64_MAX ? 0 : go_deeper(depth + 1) + bytes[depth % sizeof bytes];
+}
+
+static int overflow_program(const sb_boot *boot)
+{
+    (void)boot;
+    return (int)(go_deeper(1) & 1);
+}
+
+static void run_overflow(sb_world *world, void *context)
+{
+    (void)context;
+    run_one(world, overflow_program, NULL, 0);
+}
+
 static int assertion_program(const sb_boot *boot)
 {
     (void)boot;
@@ -308,7 +354,8 @@ static void run_busy(sb_world *world, void *context)
     run_one(world, busy_program, NULL, 0);
 }
 
-/* ------------------------------------------------------------------------------- waiting for ever */
+/* ------------------------------------------------------------------------------- waiting for ever
+ */
 
 typedef struct two_locks {
     sb_mutex first, second;
@@ -362,7 +409,8 @@ static void run_deadlock(sb_world *world, void *context)
     sb_await(world, node_one_is_down, NULL, "the lockers end");
 }
 
-/* Replies are lost, the client never gives up, and the server's idle timer goes on: not dead, but stuck. */
+/* Replies are lost, the client never gives up, and the server's idle timer goes on: not dead, but
+ * stuck. */
 static uint64_t no_progress(sb_world *world)
 {
     return sb_node_is_up(world, 2);
@@ -386,7 +434,9 @@ static void run_stuck(sb_world *world, void *context)
     (void)context;
     static const sb_witness witness = {no_progress, describe_stuck, stuck_phase};
     sb_world_set_witness(world, &witness);
-    sb_network_set(world, &(sb_network){.latency_min = SB_MILLISECOND, .latency_max = SB_MILLISECOND, .reply_loss = 1000000});
+    sb_network_set(world, &(sb_network){.latency_min = SB_MILLISECOND,
+                                        .latency_max = SB_MILLISECOND,
+                                        .reply_loss = 1000000});
     pair nodes = add_pair(world, &(client_configuration){0, 3, SB_FOREVER});
     sb_sleep(20 * SB_MILLISECOND, NULL);
     sb_world_heal(world);
@@ -394,7 +444,8 @@ static void run_stuck(sb_world *world, void *context)
     stop_server(world, nodes.server);
 }
 
-/* --------------------------------------------------------------------------------- nondeterminism */
+/* --------------------------------------------------------------------------------- nondeterminism
+ */
 
 static int heap_program(const sb_boot *boot)
 {
@@ -454,7 +505,8 @@ static void run_pointer(sb_world *world, void *context)
     run_one(world, pointer_program, NULL, 0);
 }
 
-/* What a lint must catch, and a sweep catches when a seed is run alone: a static that outlives its world. */
+/* What a lint must catch, and a sweep catches when a seed is run alone: a static that outlives its
+ * world. */
 static int static_program(const sb_boot *boot)
 {
     (void)boot;
@@ -470,13 +522,17 @@ static void run_static(sb_world *world, void *context)
     run_one(world, static_program, NULL, 0);
 }
 
-/* ----------------------------------------------------------------------------------------- tables */
+/* ----------------------------------------------------------------------------------------- tables
+ */
 
-#define INTERNAL(variable, word, director)                                                                   \
-    static const sb_scenario variable = {.name = word, .summary = "for tests", .run = director, .internal = true}
+#define INTERNAL(variable, word, director)                                                         \
+    static const sb_scenario variable = {                                                          \
+        .name = word, .summary = "for tests", .run = director, .internal = true}
 INTERNAL(nil_scenario, "nil", run_nil);
 INTERNAL(museum_piece, "museum-piece", run_museum);
 INTERNAL(memcpy_scenario, "memcpy", run_memcpy);
+INTERNAL(call_scenario, "nil-call", run_call);
+INTERNAL(overflow_scenario, "overflow", run_overflow);
 INTERNAL(assertion_scenario, "assertion", run_assertion);
 INTERNAL(leak_scenario, "leak", run_leak);
 INTERNAL(runaway_scenario, "runaway", run_runaway);
@@ -489,9 +545,10 @@ INTERNAL(pointer_scenario, "plant-pointer", run_pointer);
 INTERNAL(static_scenario, "plant-static", run_static);
 
 static const sb_scenario *const scenarios[] = {
-    &ping_pong,        &vacuous,         &nil_scenario,      &museum_piece,   &memcpy_scenario, &assertion_scenario,
-    &leak_scenario,    &runaway_scenario, &busy_scenario,    &deadlock_scenario, &stuck_scenario, &heap_scenario,
-    &clock_scenario,   &pointer_scenario, &static_scenario,
+    &ping_pong,        &vacuous,           &nil_scenario,       &museum_piece,  &memcpy_scenario,
+    &call_scenario,    &overflow_scenario, &assertion_scenario, &leak_scenario, &runaway_scenario,
+    &busy_scenario,    &deadlock_scenario, &stuck_scenario,     &heap_scenario, &clock_scenario,
+    &pointer_scenario, &static_scenario,
 };
 
 static const sb_product product = {.name = "seedbed",

@@ -1,5 +1,6 @@
 /*
- * A trace as a drawing: time runs downwards, one lane for each node and incarnation, one row for each event.
+ * A trace as a drawing: time runs downwards, one lane for each node and incarnation, one row for
+ * each event.
  *
  *              placement1#1      server2#3       server2#4
  *    1  0.0s      |                  |               :
@@ -7,8 +8,9 @@
  *    3  0.2s      |             [deliver a]          :
  *    4  0.3s      |             [  killed ]          :
  *
- * All positions are laid out here, in points, so that neato -n only has to draw: lanes are straight and arrows of messages
- * point downwards by construction. Boxes are as wide as a lane allows, so labels are cut; the whole words are in the tooltips.
+ * All positions are laid out here, in points, so that neato -n only has to draw: lanes are straight
+ * and arrows of messages point downwards by construction. Boxes are as wide as a lane allows, so
+ * labels are cut; the whole words are in the tooltips.
  */
 #include <inttypes.h>
 #include <stdlib.h>
@@ -17,7 +19,7 @@
 #include "sim/record/memory.h"
 #include "traces/trace.h"
 
-#define AXIS_WIDTH 150   /* points left of the first lane: step and time */
+#define AXIS_WIDTH 150 /* points left of the first lane: step and time */
 #define LANE_STRIDE 192
 #define BOX_WIDTH 168
 #define BOX_HEIGHT 18
@@ -144,7 +146,8 @@ static long row_y(size_t row)
     return -(long)(row + HEADER_ROWS) * ROW_HEIGHT;
 }
 
-/* --------------------------------------------------------------------------------------- colours */
+/* --------------------------------------------------------------------------------------- colours
+ */
 
 /* Hues in thousandths, far from each other and from red, which belongs to findings. */
 static const unsigned hues[] = {580, 360, 90, 760, 480, 860, 140, 680};
@@ -170,7 +173,8 @@ static void print_pale(FILE *out, const lane *of)
     print_colour(out, of, 110, 985);
 }
 
-/* ---------------------------------------------------------------------------------------- writing */
+/* ---------------------------------------------------------------------------------------- writing
+ */
 
 static void print_quoted(FILE *out, const char *text, size_t max)
 {
@@ -192,12 +196,14 @@ static void print_quoted(FILE *out, const char *text, size_t max)
 
 static void print_inches(FILE *out, const char *name, int points)
 {
-    fprintf(out, "%s=%d.%02d", name, points / POINTS_PER_INCH, points % POINTS_PER_INCH * 100 / POINTS_PER_INCH);
+    fprintf(out, "%s=%d.%02d", name, points / POINTS_PER_INCH,
+            points % POINTS_PER_INCH * 100 / POINTS_PER_INCH);
 }
 
 static void print_point(FILE *out, const char *name, size_t number, int x, long y)
 {
-    fprintf(out, "  %s%zu [shape=point style=invis width=0.01 pos=\"%d,%ld!\"];\n", name, number, x, y);
+    fprintf(out, "  %s%zu [shape=point style=invis width=0.01 pos=\"%d,%ld!\"];\n", name, number, x,
+            y);
 }
 
 static void print_lane_header(const drawing *draw, const lane *of, const char *place, long y)
@@ -212,7 +218,9 @@ static void print_lane_header(const drawing *draw, const lane *of, const char *p
     }
     fprintf(out, "  %s%zu [label=", place, (size_t)(of - draw->lanes));
     print_quoted(out, name, LABEL_MAX);
-    fputs(" fontname=\"Helvetica-Bold\" fontsize=11 fontcolor=white style=\"filled,rounded\" color=", out);
+    fputs(
+        " fontname=\"Helvetica-Bold\" fontsize=11 fontcolor=white style=\"filled,rounded\" color=",
+        out);
     print_strong(out, of);
     fputs(" fillcolor=", out);
     print_strong(out, of);
@@ -233,7 +241,8 @@ static void print_lane(const drawing *draw, const lane *of)
     print_point(draw->out, "top", number, lane_x(draw, of), row_y(0) + ROW_HEIGHT);
     print_point(draw->out, "born", number, lane_x(draw, of), top);
     print_point(draw->out, "end", number, lane_x(draw, of), row_y(bottom_row));
-    fprintf(draw->out, "  top%zu -> born%zu [dir=none style=dotted penwidth=1 color=", number, number);
+    fprintf(draw->out, "  top%zu -> born%zu [dir=none style=dotted penwidth=1 color=", number,
+            number);
     print_colour(draw->out, of, 300, 800);
     fprintf(draw->out, "];\n  born%zu -> end%zu [dir=none penwidth=2 color=", number, number);
     print_colour(draw->out, of, 300, 850);
@@ -244,9 +253,10 @@ static void print_axis(const drawing *draw, size_t row, const sb_event *event)
 {
     const sb_step step = draw->view->steps[row];
     fprintf(draw->out,
-            "  axis%zu [shape=plain fontsize=8 fontcolor=\"#777777\" label=\"%" PRIu64 "   %" PRIu64 ".%06" PRIu64
-            "s\" pos=\"%d,%ld!\"];\n",
-            row, step, event->time / 1000000000, event->time / 1000 % 1000000, AXIS_WIDTH / 2, row_y(row));
+            "  axis%zu [shape=plain fontsize=8 fontcolor=\"#777777\" label=\"%" PRIu64 "   %" PRIu64
+            ".%06" PRIu64 "s\" pos=\"%d,%ld!\"];\n",
+            row, step, event->time / 1000000000, event->time / 1000 % 1000000, AXIS_WIDTH / 2,
+            row_y(row));
 }
 
 /* A line across all lanes, for what concerns more than one machine. */
@@ -255,7 +265,8 @@ static void print_ruler(const drawing *draw, size_t row, const char *colour)
     const int right = AXIS_WIDTH + (int)draw->lane_count * LANE_STRIDE;
     print_point(draw->out, "left", row, AXIS_WIDTH - 10, row_y(row));
     print_point(draw->out, "right", row, right, row_y(row));
-    fprintf(draw->out, "  left%zu -> right%zu [dir=none style=dashed penwidth=1 color=\"%s\"];\n", row, row, colour);
+    fprintf(draw->out, "  left%zu -> right%zu [dir=none style=dashed penwidth=1 color=\"%s\"];\n",
+            row, row, colour);
 }
 
 /* How a kind of event looks: fill, border and font; NULL: in the lane's own colours. */
@@ -314,12 +325,14 @@ static void move_label(const sb_record *record, const sb_event *event, char *lab
 {
     const char *const into = sb_record_state_name(record, event->a, SB_EDGE_TO(event->c));
     if (into != NULL) {
-        snprintf(label, size, "%s %" PRIu64 " -> %s", sb_record_machine_name(record, event->a), event->b, into);
+        snprintf(label, size, "%s %" PRIu64 " -> %s", sb_record_machine_name(record, event->a),
+                 event->b, into);
     }
 }
 
 /* What fits into a box: the words without numbers that only the tooltip needs. */
-static void short_label(const sb_record *record, const sb_event *event, const char *words, char *label, size_t size)
+static void short_label(const sb_record *record, const sb_event *event, const char *words,
+                        char *label, size_t size)
 {
     snprintf(label, size, "%s", words);
     switch (event->kind) {
@@ -375,7 +388,8 @@ static void print_event(const drawing *draw, size_t row, const sb_event *event)
     print_quoted(out, label, looks.strong ? BOLD_LABEL_MAX : LABEL_MAX);
     fputs(" tooltip=", out);
     print_quoted(out, tooltip, sizeof tooltip);
-    fprintf(out, " fontname=\"%s\" fontcolor=\"%s\" ", looks.strong ? "Helvetica-Bold" : "Helvetica", looks.font);
+    fprintf(out, " fontname=\"%s\" fontcolor=\"%s\" ",
+            looks.strong ? "Helvetica-Bold" : "Helvetica", looks.font);
     if (looks.fill != NULL) {
         fprintf(out, "fillcolor=\"%s\" color=\"%s\"", looks.fill, looks.border);
     } else {
@@ -401,7 +415,8 @@ static bool is_shown(const sb_trace_view *view, sb_step step)
     return low < view->count && view->steps[low] == step;
 }
 
-/* From a cause to its effect, where it leaves the lane: a message, or one machine that does something to another. */
+/* From a cause to its effect, where it leaves the lane: a message, or one machine that does
+ * something to another. */
 static void print_arrow(const drawing *draw, sb_step step, const sb_event *event)
 {
     FILE *const out = draw->out;
@@ -414,8 +429,8 @@ static void print_arrow(const drawing *draw, sb_step step, const sb_event *event
         return;
     }
     const bool is_message = cause->kind == SB_EVENT_SEND || cause->kind == SB_EVENT_DUPLICATE;
-    fprintf(out, "  e%" PRIu64 " -> e%" PRIu64 " [edgetooltip=\"%" PRIu64 " led to %" PRIu64 "\" ", event->cause, step,
-            event->cause, step);
+    fprintf(out, "  e%" PRIu64 " -> e%" PRIu64 " [edgetooltip=\"%" PRIu64 " led to %" PRIu64 "\" ",
+            event->cause, step, event->cause, step);
     if (event->kind == SB_EVENT_DROP) {
         fputs("style=dashed penwidth=1.4 color=\"#c0392b\"", out);
     } else if (is_message) {
@@ -432,9 +447,11 @@ static void print_title(const drawing *draw)
     const sb_record_header *const header = draw->view->header;
     const int width = AXIS_WIDTH + (int)draw->lane_count * LANE_STRIDE;
     char title[512];
-    snprintf(title, sizeof title, "%s  seed %" PRIu64 "  strategy %s  build %s  %s", header->scenario, header->seed,
-             header->strategy, header->build, header->options);
-    fputs("  title [shape=plain fontname=\"Helvetica-Bold\" fontsize=12 fontcolor=\"#222222\" label=", draw->out);
+    snprintf(title, sizeof title, "%s  seed %" PRIu64 "  strategy %s  build %s  %s",
+             header->scenario, header->seed, header->strategy, header->build, header->options);
+    fputs(
+        "  title [shape=plain fontname=\"Helvetica-Bold\" fontsize=12 fontcolor=\"#222222\" label=",
+        draw->out);
     print_quoted(draw->out, title, sizeof title);
     fprintf(draw->out, " pos=\"%d,%ld!\"];\n", width / 2, row_y(0) + ROW_HEIGHT * 3);
 }
@@ -445,8 +462,10 @@ bool sb_trace_dot(FILE *out, const sb_trace_view *view, char *problem, size_t pr
     drawing draw = {.out = out, .view = view};
     collect_lanes(&draw);
     fputs("digraph trace {\n"
-          "  graph [splines=line outputorder=edgesfirst bgcolor=white pad=0.25 fontname=\"Helvetica\"];\n"
-          "  node [shape=box style=\"filled,rounded\" fontname=\"Helvetica\" fontsize=9 margin=\"0.02,0\" fixedsize=shape ",
+          "  graph [splines=line outputorder=edgesfirst bgcolor=white pad=0.25 "
+          "fontname=\"Helvetica\"];\n"
+          "  node [shape=box style=\"filled,rounded\" fontname=\"Helvetica\" fontsize=9 "
+          "margin=\"0.02,0\" fixedsize=shape ",
           out);
     print_inches(out, "width", BOX_WIDTH);
     fputc(' ', out);

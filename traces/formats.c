@@ -44,8 +44,10 @@ int sb_trace_lane_text(const sb_record *record, sb_step step, char *text, size_t
         snprintf(machine, sizeof machine, "%s#%u", sb_record_node_name(record, node), incarnation);
     }
     const char *const task = sb_record_task_name(record, step);
-    const bool is_machine_only = event->task == 0 || node != event->node || strcmp(task, machine) == 0;
-    return is_machine_only ? snprintf(text, size, "%s", machine) : snprintf(text, size, "%s/%s", machine, task);
+    const bool is_machine_only =
+        event->task == 0 || node != event->node || strcmp(task, machine) == 0;
+    return is_machine_only ? snprintf(text, size, "%s", machine)
+                           : snprintf(text, size, "%s/%s", machine, task);
 }
 
 bool sb_trace_ndjson(FILE *out, const sb_trace_view *view, char *problem, size_t problem_size)

@@ -16,7 +16,8 @@ extern char **environ;
 
 static bool fail(char *problem, size_t size, const char *text, int error)
 {
-    snprintf(problem, size, "%s%s%s", text, error != 0 ? ": " : "", error != 0 ? strerror(error) : "");
+    snprintf(problem, size, "%s%s%s", text, error != 0 ? ": " : "",
+             error != 0 ? strerror(error) : "");
     return false;
 }
 
@@ -33,9 +34,11 @@ static bool run_neato(FILE *from, FILE *to, char *problem, size_t size)
     const int error = posix_spawnp(&process, words[0], &actions, NULL, words, environ);
     posix_spawn_file_actions_destroy(&actions);
     if (error == ENOENT) {
-        return fail(problem, size, "svg needs the command neato of Graphviz, which is not here; install graphviz, or use "
-                                   "--format dot",
-                    0);
+        return fail(
+            problem, size,
+            "svg needs the command neato of Graphviz, which is not here; install graphviz, or use "
+            "--format dot",
+            0);
     }
     if (error != 0) {
         return fail(problem, size, "cannot run neato", error);
@@ -45,7 +48,8 @@ static bool run_neato(FILE *from, FILE *to, char *problem, size_t size)
             return fail(problem, size, "cannot wait for neato", errno);
         }
     }
-    return (WIFEXITED(status) && WEXITSTATUS(status) == 0) || fail(problem, size, "neato failed to draw the trace", 0);
+    return (WIFEXITED(status) && WEXITSTATUS(status) == 0) ||
+           fail(problem, size, "neato failed to draw the trace", 0);
 }
 
 static bool copy(FILE *from, FILE *to, char *problem, size_t size)

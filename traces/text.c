@@ -2,7 +2,8 @@
  * A trace as text: one event a line, in fixed columns.
  *
  *      step        time  lane                           event
- *     18233  36.490126s  server2#3/ddl-worker-3/poll    finding nil-dereference: read at address 0x10
+ *     18233  36.490126s  server2#3/ddl-worker-3/poll    finding nil-dereference: read at address
+ * 0x10
  */
 #include <inttypes.h>
 #include <string.h>
@@ -33,8 +34,10 @@ bool sb_trace_text(FILE *out, const sb_trace_view *view, char *problem, size_t p
         const sb_event *const event = sb_record_event(view->record, step);
         sb_trace_lane_text(view->record, step, lane, sizeof lane);
         sb_record_describe(view->record, step, text, sizeof text);
-        snprintf(time, sizeof time, "%" PRIu64 ".%06" PRIu64 "s", event->time / 1000000000, event->time / 1000 % 1000000);
-        fprintf(out, "%s %10" PRIu64 " %15s  %-*s  %s\n", step == view->finding ? ">" : " ", step, time, width, lane, text);
+        snprintf(time, sizeof time, "%" PRIu64 ".%06" PRIu64 "s", event->time / 1000000000,
+                 event->time / 1000 % 1000000);
+        fprintf(out, "%s %10" PRIu64 " %15s  %-*s  %s\n", step == view->finding ? ">" : " ", step,
+                time, width, lane, text);
     }
     return true;
 }

@@ -1,8 +1,8 @@
 /*
  * Renderers: from recorded events to something to look at.
  *
- * A renderer sees a kept record and the steps it is to show, and knows nothing else of the simulator. A new one is a
- * function and a row in formats.c.
+ * A renderer sees a kept record and the steps it is to show, and knows nothing else of the
+ * simulator. A new one is a function and a row in formats.c.
  */
 #ifndef SB_TRACES_TRACE_H
 #define SB_TRACES_TRACE_H
@@ -18,7 +18,8 @@ typedef struct sb_trace_view {
 } sb_trace_view;
 
 /* False with one line of what is wrong.  Failures of `out` itself are the stream's: see ferror. */
-typedef bool sb_trace_renderer(FILE *out, const sb_trace_view *view, char *problem, size_t problem_size);
+typedef bool sb_trace_renderer(FILE *out, const sb_trace_view *view, char *problem,
+                               size_t problem_size);
 
 typedef struct sb_trace_format {
     const char *name; /* as after --format */
@@ -33,10 +34,12 @@ const sb_trace_format *sb_find_trace_format(const char *name); /* NULL: none */
 
 sb_trace_renderer sb_trace_text, sb_trace_ndjson, sb_trace_dot, sb_trace_svg;
 
-/* "server2#3/ddl-worker-3/poll", or "server2#3" for what the kernel does to a node.  Returns what snprintf would. */
+/* "server2#3/ddl-worker-3/poll", or "server2#3" for what the kernel does to a node.  Returns what
+ * snprintf would. */
 int sb_trace_lane_text(const sb_record *record, sb_step step, char *text, size_t size);
 
-/* The node and incarnation in whose lane an event is shown: a boot belongs to the machine that boots. */
+/* The node and incarnation in whose lane an event is shown: a boot belongs to the machine that
+ * boots. */
 void sb_trace_lane_of(const sb_event *event, unsigned *node, unsigned *incarnation);
 
 #endif

@@ -10,6 +10,8 @@
  */
 #include "engine/backfill/backfill.h"
 
+#include <string.h>
+
 #include "engine/backfill/pipeline.h"
 #include "engine/museum.h"
 
@@ -211,10 +213,6 @@ static engine_status fill_step(filling *of, entry_writer *into, failure *cause) 
         *cause = FAILURE_INJECTED;
         status = ENGINE_FAILED;
     }
-    if (status == ENGINE_OK && of->in->settings.batch_pause > 0) {
-        (void)sb_sleep(of->in->settings.batch_pause, &of->scope);
-        status = engine_scope_status(&of->scope);
-    }
     return status;
 }
 
@@ -234,7 +232,7 @@ static void fill_main(void *argument) {
 static engine_status fill(backfill *in, backend *into, uint64_t *row_count, failure *cause,
                           sb_scope *scope) {
     filling of = {.in = in, .into = into};
-    row_scan_init(&of.scan, in->cluster, into->work, in->settings.batch_rows);
+    row_scan_init(&of.scan, in->cluster, into->work, &in->settings);
     sb_scope_init(&of.scope, scope, "backfill workers");
     sb_wait_group_init(&of.workers, "backfill workers");
     for (uint32_t i = 0; i < into->writer_count; i++) {
@@ -309,14 +307,36 @@ static void note_leftover(void *context, const char *path, uint64_t size) {
     }
 }
 
+/* Where the last folder of the path ends. */
+static uint32_t folder_size(slice path) {
+    uint32_t size = path.size;
+    while (size > 0 && path.data[size - 1] != '/') {
+        size--;
+    }
+    return size > 0 ? size - 1 : 0;
+}
+
+/* Its name stays away only once the folder is synced. */
+static void remove_durably(const char *path) {
+    char folder[PATH_SIZE * 2];
+    const uint32_t size = folder_size(slice_of_string(path));
+    (void)sb_remove(path);
+    if (size < sizeof(folder)) {
+        memcpy(folder, path, size);
+        folder[size] = 0;
+        (void)sb_directory_sync(folder);
+    }
+}
+
 void backfill_remove_leftovers(void) {
     leftovers found = {0};
     (void)sb_directory_list(JOBS_FOLDER, note_leftover, &found);
     SOMETIMES(found.count > 0, "files-of-an-earlier-incarnation-removed");
-    const char *path = (const char *)found.paths.data;
+    uint32_t at = 0;
     for (uint32_t i = 0; i < found.count; i++) {
-        (void)sb_remove(path);
-        path += slice_of_string(path).size + 1;
+        const char *path = (const char *)found.paths.data + at;
+        remove_durably(path);
+        at += slice_of_string(path).size + 1;
     }
     buffer_release(&found.paths);
 }

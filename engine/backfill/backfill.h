@@ -18,7 +18,7 @@
 
 typedef struct backfill_settings {
     uint32_t batch_rows;       /* read in one go, at most 64; 0: 64 */
-    sb_duration batch_pause;   /* after each batch of a writer */
+    sb_duration batch_pause;   /* between two batches of a run: a limit to its rate */
     uint32_t writer_count;     /* of one backend, at most 8; 0: 2 */
     uint32_t writer_quota;     /* bytes a writer buffers before it flushes; 0: 2 KiB */
     uint32_t channel_capacity; /* runs between writers and engine; 0: 2 */

@@ -23,11 +23,13 @@ typedef struct row_scan {
     uint32_t batch_rows;
     buffer next; /* where the next batch begins */
     slice end;
-    bool finished;
+    sb_duration pause; /* before each batch but the first */
+    bool begun, finished;
     sb_mutex turn; /* one asks at a time: where a batch ends is known only when it is there */
 } row_scan;
 
-void row_scan_init(row_scan *of, cluster *from, const backfill_work *work, uint32_t batch_rows);
+void row_scan_init(row_scan *of, cluster *from, const backfill_work *work,
+                   const backfill_settings *settings);
 void row_scan_release(row_scan *of);
 
 /* ENGINE_NOT_FOUND: there are no more rows, and *batch holds nothing. */

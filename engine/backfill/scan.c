@@ -3,9 +3,13 @@
  */
 #include "engine/backfill/pipeline.h"
 
-void row_scan_init(row_scan *of, cluster *from, const backfill_work *work, uint32_t batch_rows) {
-    *of = (row_scan){
-        .cluster = from, .snapshot = work->snapshot, .batch_rows = batch_rows, .end = work->end};
+void row_scan_init(row_scan *of, cluster *from, const backfill_work *work,
+                   const backfill_settings *settings) {
+    *of = (row_scan){.cluster = from,
+                     .snapshot = work->snapshot,
+                     .batch_rows = settings->batch_rows,
+                     .pause = settings->batch_pause,
+                     .end = work->end};
     buffer_init(&of->next);
     buffer_add(&of->next, work->start.data, work->start.size);
     sb_mutex_init(&of->turn, "turn to scan");
@@ -45,7 +49,15 @@ engine_status row_scan_next(row_scan *of, pair_list *batch, sb_scope *scope) {
     if (sb_mutex_lock(&of->turn, scope) != SB_OK) {
         return engine_scope_status(scope);
     }
-    const engine_status status = scan_batch(of, batch, scope);
+    engine_status status = ENGINE_OK;
+    if (of->begun && of->pause > 0 && !of->finished) {
+        (void)sb_sleep(of->pause, scope);
+        status = engine_scope_status(scope);
+    }
+    of->begun = true;
+    if (status == ENGINE_OK) {
+        status = scan_batch(of, batch, scope);
+    }
     sb_mutex_unlock(&of->turn);
     return status;
 }

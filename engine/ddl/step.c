@@ -157,6 +157,36 @@ static engine_status put_final(job_step *step, sb_scope *scope) {
     return ENGINE_OK;
 }
 
+/* The outcome is unknown: keep the moves until the row tells. */
+static void begin_doubt(job_step *step) {
+    job_worker *by = step->by;
+    sb_assert(!by->in_doubt);
+    by->in_doubt = true;
+    by->doubtful = step->row;
+    by->doubtful_moves = step->moves;
+    moves_init(&step->moves);
+}
+
+static bool is_done(const job_row *row, const job_row *wanted) {
+    return row->state == wanted->state && row->index.state == wanted->index.state &&
+           row->version == wanted->version && row->snapshot == wanted->snapshot;
+}
+
+void step_settle_doubt(job_worker *of, engine_status found, const job_row *row) {
+    if (!of->in_doubt) {
+        return;
+    }
+    /* Only an owner takes a job to history, and until a later tenure shows, that is we. */
+    const bool done = found == ENGINE_NOT_FOUND ? job_state_is_final(of->doubtful.state)
+                                                : is_done(row, &of->doubtful);
+    SOMETIMES(done, "step-with-unknown-outcome-was-committed");
+    if (done) {
+        moves_record(&of->doubtful_moves);
+    }
+    moves_release(&of->doubtful_moves);
+    of->in_doubt = false;
+}
+
 engine_status step_end(job_step *step, engine_status so_far, sb_scope *scope) {
     const tenure *owner = &step->by->reign->tenure;
     engine_status status = so_far;
@@ -177,6 +207,8 @@ engine_status step_end(job_step *step, engine_status so_far, sb_scope *scope) {
     }
     if (status == ENGINE_OK) {
         moves_record(&step->moves);
+    } else if (status == ENGINE_UNKNOWN) {
+        begin_doubt(step);
     }
     moves_release(&step->moves);
     return status;

@@ -10,7 +10,7 @@
  *
  * The step begins by reading the job's row and goes on only if that is still what its worker decided by: a
  * cancel that came in between is not overwritten, and a step whose outcome was unknown is not done twice.
- * Moves of the job and of its index are recorded once they are committed.
+ * Moves of the job and of its index are recorded once they are known to be committed.
  */
 #ifndef ENGINE_DDL_STEP_H
 #define ENGINE_DDL_STEP_H
@@ -24,6 +24,9 @@ typedef struct job_worker {
     reign *reign;
     job_id job;
     schema_version synced; /* every live server has it */
+    bool in_doubt;         /* the outcome of its last step is unknown, */
+    job_row doubtful;      /* which was to make this of the row */
+    noted_moves doubtful_moves;
     sb_scope scope;
 } job_worker;
 
@@ -49,5 +52,8 @@ engine_status step_task_state(job_step *step, task_state *state, sb_scope *scope
 /* Commit when `so_far` is ENGINE_OK, else give up; returns how it went.  A final state goes to history, with the
  * task's rows, and takes the job's acknowledgements along. */
 engine_status step_end(job_step *step, engine_status so_far, sb_scope *scope);
+
+/* What the job is now, as the worker has just read it (`found` ENGINE_OK or ENGINE_NOT_FOUND), settles a doubt. */
+void step_settle_doubt(job_worker *of, engine_status found, const job_row *row);
 
 #endif

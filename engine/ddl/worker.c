@@ -164,6 +164,9 @@ static engine_status work_once(job_worker *of) {
     job_row seen;
     engine_status status =
         job_read(of->reign->ddl->cluster, TIMESTAMP_MAX, of->job, &seen, &of->scope);
+    if (status == ENGINE_OK || status == ENGINE_NOT_FOUND) {
+        step_settle_doubt(of, status, &seen);
+    }
     if (status != ENGINE_OK) {
         return status;
     }
@@ -201,6 +204,7 @@ static void worker_main(void *argument) {
     const engine_status status = work(of);
     sb_assert(status != ENGINE_FAILED && status != ENGINE_DUPLICATE);
     reorg_leave(&in->ddl->reorgs, of->job);
+    moves_release(&of->doubtful_moves);
     job_worker **link = &in->workers;
     while (*link != of) {
         link = &(*link)->next;

@@ -15,19 +15,23 @@
 
 static void damaged(sb_world *world, sb_node node, const char *path, uint64_t offset)
     __attribute__((noreturn));
-static void damaged(sb_world *world, sb_node node, const char *path, uint64_t offset) {
-    sb_finding_at(world, SB_FINDING_CANNOT_START, node, ORACLE, "%s of %s is damaged at offset %llu", path,
-                  sb_node_name(world, node), (unsigned long long)offset);
+static void damaged(sb_world *world, sb_node node, const char *path, uint64_t offset)
+{
+    sb_finding_at(world, SB_FINDING_CANNOT_START, node, ORACLE,
+                  "%s of %s is damaged at offset %llu", path, sb_node_name(world, node),
+                  (unsigned long long)offset);
 }
 
-static slice durable_file(const sb_world *world, sb_node node, const char *path) {
+static slice durable_file(const sb_world *world, sb_node node, const char *path)
+{
     size_t size = 0;
     const unsigned char *data = sb_disk_durable(world, node, path, &size);
     return data == NULL ? (slice){NULL, 0} : slice_of(data, size);
 }
 
 /* A store that was never up long enough to make its files has none, and an empty state. */
-static bool read_manifest(sb_world *world, sb_node node, manifest *into) {
+static bool read_manifest(sb_world *world, sb_node node, manifest *into)
+{
     const slice file = durable_file(world, node, MANIFEST);
     if (file.data == NULL) {
         return false;
@@ -45,11 +49,13 @@ static bool read_manifest(sb_world *world, sb_node node, manifest *into) {
     return true;
 }
 
-static bool apply(void *context, log_sequence sequence, slice record) {
+static bool apply(void *context, log_sequence sequence, slice record)
+{
     return store_state_apply(context, sequence, record);
 }
 
-static void read_store(durable_store *into, sb_world *world) {
+static void read_store(durable_store *into, sb_world *world)
+{
     manifest of;
     char path[CHECKPOINT_PATH_SIZE];
     uint64_t offset = 0;
@@ -70,7 +76,9 @@ static void read_store(durable_store *into, sb_world *world) {
     }
 }
 
-void durable_cluster_read(durable_cluster *into, sb_world *world, const sb_node *nodes, uint32_t count) {
+void durable_cluster_read(durable_cluster *into, sb_world *world, const sb_node *nodes,
+                          uint32_t count)
+{
     *into = (durable_cluster){.store_count = count};
     into->stores = sb_alloc_zero(count * sizeof(*into->stores));
     for (uint32_t i = 0; i < count; i++) {
@@ -80,7 +88,8 @@ void durable_cluster_read(durable_cluster *into, sb_world *world, const sb_node 
     durable_resolve_locks(into);
 }
 
-void durable_cluster_release(durable_cluster *of) {
+void durable_cluster_release(durable_cluster *of)
+{
     for (uint32_t i = 0; i < of->store_count; i++) {
         store_state_release(&of->stores[i].state);
     }
@@ -88,10 +97,12 @@ void durable_cluster_release(durable_cluster *of) {
     *of = (durable_cluster){0};
 }
 
-/* ------------------------------------------------------------------------------------------ locks */
+/* ------------------------------------------------------------------------------------------ locks
+ */
 
 /* The lock becomes a version or goes away.  Lists of versions change, the map of keys does not. */
-static void resolve_lock(durable_cluster *of, mvcc *within, slice key, const version *lock) {
+static void resolve_lock(durable_cluster *of, mvcc *within, slice key, const version *lock)
+{
     const timestamp start = lock->start;
     const entry *primary = durable_find(of, version_primary(lock));
     const version *record = primary == NULL ? NULL : entry_record(primary, start);
@@ -106,7 +117,8 @@ static void resolve_lock(durable_cluster *of, mvcc *within, slice key, const ver
     mvcc_rollback(within, key, start, 1);
 }
 
-void durable_resolve_locks(durable_cluster *of) {
+void durable_resolve_locks(durable_cluster *of)
+{
     durable_walk walk;
     const slice all = {NULL, 0};
     for (durable_walk_init(&walk, of, all, all); durable_walk_next(&walk);) {
@@ -116,9 +128,11 @@ void durable_resolve_locks(durable_cluster *of) {
     }
 }
 
-/* ---------------------------------------------------------------------------------------- looking */
+/* ---------------------------------------------------------------------------------------- looking
+ */
 
-const entry *durable_find(const durable_cluster *of, slice key) {
+const entry *durable_find(const durable_cluster *of, slice key)
+{
     for (uint32_t i = 0; i < of->store_count; i++) {
         const store_state *state = &of->stores[i].state;
         for (uint32_t j = 0; j < state->region_count; j++) {
@@ -130,25 +144,30 @@ const entry *durable_find(const durable_cluster *of, slice key) {
     return NULL;
 }
 
-const version *durable_entry_read(const entry *of, timestamp at) {
+const version *durable_entry_read(const entry *of, timestamp at)
+{
     const version *found = entry_read(of, at);
     return found != NULL && found->kind == VERSION_PUT ? found : NULL;
 }
 
-const version *durable_read(const durable_cluster *of, slice key, timestamp at) {
+const version *durable_read(const durable_cluster *of, slice key, timestamp at)
+{
     const entry *found = durable_find(of, key);
     return found == NULL ? NULL : durable_entry_read(found, at);
 }
 
-void durable_walk_init(durable_walk *walk, const durable_cluster *of, slice start, slice end) {
+void durable_walk_init(durable_walk *walk, const durable_cluster *of, slice start, slice end)
+{
     *walk = (durable_walk){.of = of, .start = start, .end = end};
 }
 
-bool durable_walk_next(durable_walk *walk) {
+bool durable_walk_next(durable_walk *walk)
+{
     for (; walk->store < walk->of->store_count; walk->store++, walk->entered = false) {
         const ordered_map *map = &walk->of->stores[walk->store].state.data.entries;
         if (!walk->entered) {
-            walk->at = walk->start.size == 0 ? ordered_map_first(map) : ordered_map_seek(map, walk->start);
+            walk->at =
+                walk->start.size == 0 ? ordered_map_first(map) : ordered_map_seek(map, walk->start);
             walk->entered = true;
         } else {
             ordered_map_next(&walk->at);

@@ -1,12 +1,14 @@
 /*
  * What the storage machines would find on their disks if the power went now: all of it, as one map.
  *
- * The oracles judge by this and by nothing else of storage: no cache, no memory, no answer of a store.  The
- * bytes are those that outlive the loss of everything that can be lost (sb_disk_list_durable); they are decoded by the
- * same readers that a booting store uses, so what is judged here is what a cluster would come back with.
+ * The oracles judge by this and by nothing else of storage: no cache, no memory, no answer of a
+ * store.  The bytes are those that outlive the loss of everything that can be lost
+ * (sb_disk_list_durable); they are decoded by the same readers that a booting store uses, so what
+ * is judged here is what a cluster would come back with.
  *
- * Locks that were left behind are resolved as a reader would resolve them: by the record of their primary,
- * wherever that lies.  One whose transaction is still undecided is as good as rolled back, and is counted.
+ * Locks that were left behind are resolved as a reader would resolve them: by the record of their
+ * primary, wherever that lies.  One whose transaction is still undecided is as good as rolled back,
+ * and is counted.
  */
 #ifndef NODES_ORACLES_DURABLE_H
 #define NODES_ORACLES_DURABLE_H
@@ -26,7 +28,8 @@ typedef struct durable_cluster {
 } durable_cluster;
 
 /* Damage is a finding of kind cannot-start: a store would not boot from these bytes. */
-void durable_cluster_read(durable_cluster *into, sb_world *world, const sb_node *nodes, uint32_t count);
+void durable_cluster_read(durable_cluster *into, sb_world *world, const sb_node *nodes,
+                          uint32_t count);
 void durable_cluster_release(durable_cluster *of);
 
 /* Resolve the locks that stand in the states; part of durable_cluster_read. */
@@ -35,14 +38,16 @@ void durable_resolve_locks(durable_cluster *of);
 /* NULL when the key was never touched. */
 const entry *durable_find(const durable_cluster *of, slice key);
 
-/* The newest put at or before `at` (TIMESTAMP_MAX: the latest); NULL when the key is not there then. */
+/* The newest put at or before `at` (TIMESTAMP_MAX: the latest); NULL when the key is not there
+ * then. */
 const version *durable_read(const durable_cluster *of, slice key, timestamp at);
 const version *durable_entry_read(const entry *of, timestamp at);
 
 /* All entries of [start, end) (end empty: no end), one store after the other, each in key order:
  *
  *   durable_walk walk;
- *   for (durable_walk_init(&walk, durable, start, end); durable_walk_next(&walk);) { ... walk.key, walk.found ...
+ *   for (durable_walk_init(&walk, durable, start, end); durable_walk_next(&walk);) { ... walk.key,
+ * walk.found ...
  */
 typedef struct durable_walk {
     const durable_cluster *of;

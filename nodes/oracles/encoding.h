@@ -1,14 +1,14 @@
 /*
  * Keys and rows of sbtest1(id, k, c, pad), encoded a second time.
  *
- * Oracles do not ask the engine's encoders: a mistake in them would be in both sides of a comparison and
- * cancel out.  Written from docs/ENGINE.md alone.
+ * Oracles do not ask the engine's encoders: a mistake in them would be in both sides of a
+ * comparison and cancel out.  Written from docs/ENGINE.md alone.
  *
  *     row      't' table 'r' id             u8 1, u8 3, integer k, bytes c, bytes pad
  *     entry    't' table 'i' index k id     one byte '0'
  *
- * In keys numbers are big-endian, signed ones with their top bit flipped; in values little-endian, each
- * column behind a byte with its type (0 integer, 1 bytes with a u32 size).
+ * In keys numbers are big-endian, signed ones with their top bit flipped; in values little-endian,
+ * each column behind a byte with its type (0 integer, 1 bytes with a u32 size).
  */
 #ifndef NODES_ORACLES_ENCODING_H
 #define NODES_ORACLES_ENCODING_H
@@ -32,7 +32,8 @@ static inline slice encoded_slice(const encoded_key *of)
 encoded_key encode_row_key(uint64_t table, int64_t id);
 encoded_key encode_entry_key(uint64_t table, uint64_t index, int64_t k, int64_t id);
 
-/* What all rows of a table, all entries of all its indexes, and all entries of one index begin with. */
+/* What all rows of a table, all entries of all its indexes, and all entries of one index begin
+ * with. */
 encoded_key encode_rows_prefix(uint64_t table);
 encoded_key encode_indexes_prefix(uint64_t table);
 encoded_key encode_index_prefix(uint64_t table, uint64_t index);

@@ -5,11 +5,13 @@
 
 #include "engine/base/checksum.h"
 
-void history_init(history *into) {
+void history_init(history *into)
+{
     *into = (history){0};
 }
 
-void history_release(history *of) {
+void history_release(history *of)
+{
     sb_free(of->operations);
     sb_free(of->statements);
     sb_free(of->ids);
@@ -17,7 +19,9 @@ void history_release(history *of) {
 }
 
 /* Room for `more` elements behind the `count` that are there. */
-static void *make_room(void *array, uint32_t count, uint32_t more, uint32_t *room, size_t element_size) {
+static void *make_room(void *array, uint32_t count, uint32_t more, uint32_t *room,
+                       size_t element_size)
+{
     if (count + more <= *room) {
         return array;
     }
@@ -26,21 +30,27 @@ static void *make_room(void *array, uint32_t count, uint32_t more, uint32_t *roo
         wanted *= 2;
     }
     *room = wanted;
-    return array == NULL ? sb_alloc(wanted * element_size) : sb_realloc(array, wanted * element_size);
+    return array == NULL ? sb_alloc(wanted * element_size)
+                         : sb_realloc(array, wanted * element_size);
 }
 
-row_value row_value_of(int64_t k, slice c, slice pad) {
-    return (row_value){.k = k, .write = write_value_number(c), .c = checksum64(c), .pad = checksum64(pad)};
+row_value row_value_of(int64_t k, slice c, slice pad)
+{
+    return (row_value){
+        .k = k, .write = write_value_number(c), .c = checksum64(c), .pad = checksum64(pad)};
 }
 
-bool row_value_equal(const row_value *left, const row_value *right) {
+bool row_value_equal(const row_value *left, const row_value *right)
+{
     return left->k == right->k && left->write == right->write && left->c == right->c &&
            left->pad == right->pad;
 }
 
-/* ------------------------------------------------------------------------------------------ begin */
+/* ------------------------------------------------------------------------------------------ begin
+ */
 
-static history_statement statement_begun(const statement *asked) {
+static history_statement statement_begun(const statement *asked)
+{
     history_statement made = {.kind = asked->kind, .id = asked->id, .result = RESULT_ABSENT};
     if (asked->kind == STATEMENT_INSERT || asked->kind == STATEMENT_UPDATE) {
         made.wrote = row_value_of(asked->k, asked->c, asked->pad);
@@ -50,7 +60,8 @@ static history_statement statement_begun(const statement *asked) {
     return made;
 }
 
-static const operation *begin(history *into, sb_world *world, sb_node client, slice report) {
+static const operation *begin(history *into, sb_world *world, sb_node client, slice report)
+{
     operation_begin from;
     if (!operation_begin_decode(report, &from)) {
         sb_fail("the report of an operation's begin cannot be read");
@@ -77,15 +88,18 @@ static const operation *begin(history *into, sb_world *world, sb_node client, sl
     return made;
 }
 
-/* -------------------------------------------------------------------------------------------- end */
+/* -------------------------------------------------------------------------------------------- end
+ */
 
-static void keep_result(history *into, history_statement *of, const statement_result *result) {
+static void keep_result(history *into, history_statement *of, const statement_result *result)
+{
     of->result = result->kind;
     if (result->kind == RESULT_ROW) {
         of->read = row_value_of(result->k, result->c, result->pad);
     }
     if (result->kind == RESULT_IDS) {
-        into->ids = make_room(into->ids, into->id_count, result->id_count, &into->id_room, sizeof(*into->ids));
+        into->ids = make_room(into->ids, into->id_count, result->id_count, &into->id_room,
+                              sizeof(*into->ids));
         of->first_id = into->id_count;
         of->id_count = result->id_count;
         of->id_more = result->id_more;
@@ -96,7 +110,8 @@ static void keep_result(history *into, history_statement *of, const statement_re
 }
 
 /* The open operation of that number; only a few are open at once, and they are among the latest. */
-static operation *find_open(history *of, uint64_t number) {
+static operation *find_open(history *of, uint64_t number)
+{
     for (uint32_t i = of->operation_count; i > of->oldest_open; i--) {
         if (of->operations[i - 1].number == number && !of->operations[i - 1].ended) {
             return &of->operations[i - 1];
@@ -105,7 +120,8 @@ static operation *find_open(history *of, uint64_t number) {
     return NULL;
 }
 
-static const operation *end(history *into, slice report) {
+static const operation *end(history *into, slice report)
+{
     operation_end from;
     if (!operation_end_decode(report, &from)) {
         sb_fail("the report of an operation's end cannot be read");
@@ -135,7 +151,9 @@ static const operation *end(history *into, slice report) {
     return ended;
 }
 
-const operation *history_observe(history *into, sb_world *world, sb_node client, uint32_t kind, slice report) {
+const operation *history_observe(history *into, sb_world *world, sb_node client, uint32_t kind,
+                                 slice report)
+{
     switch (kind) {
     case REPORT_OPERATION_BEGIN:
         return begin(into, world, client, report);

@@ -1,8 +1,9 @@
 /*
  * What the clients did, as they themselves reported it: every operation from its begin to its end.
  *
- * One operation is one EXECUTE to one server, sent once (nodes/report.h).  Values are kept as their checksums and, of
- * the column c, as the number of the write that made them, which is unique in the world.
+ * One operation is one EXECUTE to one server, sent once (nodes/report.h).  Values are kept as their
+ * checksums and, of the column c, as the number of the write that made them, which is unique in the
+ * world.
  *
  *     operations   in the order in which they began; each owns a run of
  *     statements   in the order in which they ran; each may own a run of
@@ -18,7 +19,7 @@
 /* A row's columns but for its id. */
 typedef struct row_value {
     int64_t k;
-    uint64_t write; /* the number in c */
+    uint64_t write;  /* the number in c */
     uint64_t c, pad; /* checksums */
 } row_value;
 
@@ -36,7 +37,7 @@ typedef struct operation {
     uint64_t number;
     uint64_t table;
     sb_node client, server;
-    bool ended; /* else its client died, or it is under way */
+    bool ended;              /* else its client died, or it is under way */
     execute_outcome outcome; /* UNKNOWN until it has ended */
     refusal reason;
     timestamp start, committed;
@@ -60,9 +61,10 @@ typedef struct history {
 void history_init(history *into);
 void history_release(history *of);
 
-/* From an observer of reports.  Returns the operation that began or ended with this report; NULL: it was about
- * something else. */
-const operation *history_observe(history *into, sb_world *world, sb_node client, uint32_t kind, slice report);
+/* From an observer of reports.  Returns the operation that began or ended with this report; NULL:
+ * it was about something else. */
+const operation *history_observe(history *into, sb_world *world, sb_node client, uint32_t kind,
+                                 slice report);
 
 /* Digests of what a row holds. */
 row_value row_value_of(int64_t k, slice c, slice pad);

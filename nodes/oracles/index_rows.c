@@ -1,8 +1,8 @@
 /*
  * I1: an index that is public is a bijection of the rows, as ADMIN CHECK INDEX would have it.
  *
- * Judged at the end, and not only there: storage keeps all versions, so for every moment since the index got
- * public the entry of a row must be there exactly while the row has that k.
+ * Judged at the end, and not only there: storage keeps all versions, so for every moment since the
+ * index got public the entry of a row must be there exactly while the row has that k.
  */
 #include "engine/wire/keys.h"
 #include "nodes/oracles/encoding.h"
@@ -26,8 +26,9 @@ static void wrong(const check *in, int64_t k, int64_t id, timestamp at, const ch
     if (at != TIMESTAMP_MAX) {
         (void)snprintf(when, sizeof(when), " at %llu", (unsigned long long)at);
     }
-    sb_finding(in->of->world, SB_FINDING_WRONG_INDEX, ORACLE, "index %s, row %lld with k %lld: %s%s",
-               in->index->name, (long long)id, (long long)k, what, when);
+    sb_finding(in->of->world, SB_FINDING_WRONG_INDEX, ORACLE,
+               "index %s, row %lld with k %lld: %s%s", in->index->name, (long long)id, (long long)k,
+               what, when);
 }
 
 static const version *entry_at(const check *in, int64_t k, int64_t id, timestamp at)
@@ -40,8 +41,8 @@ static const version *entry_at(const check *in, int64_t k, int64_t id, timestamp
     return found;
 }
 
-/* The states of a row since the index got public: its entry is there when it begins and when it ends, and that of the
- * state before is not, unless it is the same. */
+/* The states of a row since the index got public: its entry is there when it begins and when it
+ * ends, and that of the state before is not, unless it is the same. */
 static void check_row(check *in, int64_t id, const entry *found)
 {
     row_value later = {0};
@@ -80,7 +81,8 @@ static void check_row(check *in, int64_t id, const entry *found)
 /* Entries that are there now, whether a row asks for them or not. */
 static void check_entries(const check *in)
 {
-    const encoded_key start = encode_index_prefix(in->of->table, in->index->id), end = encode_behind(&start);
+    const encoded_key start = encode_index_prefix(in->of->table, in->index->id),
+                      end = encode_behind(&start);
     uint64_t there = 0;
     durable_walk walk;
     for (durable_walk_init(&walk, in->of->durable, encoded_slice(&start), encoded_slice(&end));
@@ -98,16 +100,19 @@ static void check_entries(const check *in)
         const version *row = durable_read(in->of->durable, encoded_slice(&row_key), TIMESTAMP_MAX);
         row_value value;
         if (row == NULL || !decode_row(version_value(row), &value) || value.k != k) {
-            wrong(in, k, id, TIMESTAMP_MAX, row == NULL ? "an entry without a row" : "an entry of another k");
+            wrong(in, k, id, TIMESTAMP_MAX,
+                  row == NULL ? "an entry without a row" : "an entry of another k");
         }
     }
     if (there != in->entries) {
-        sb_finding(in->of->world, SB_FINDING_WRONG_INDEX, ORACLE, "index %s has %llu entries for %llu rows",
-                   in->index->name, (unsigned long long)there, (unsigned long long)in->entries);
+        sb_finding(in->of->world, SB_FINDING_WRONG_INDEX, ORACLE,
+                   "index %s has %llu entries for %llu rows", in->index->name,
+                   (unsigned long long)there, (unsigned long long)in->entries);
     }
 }
 
-/* When the definition that is there now was committed: it is the one that made the index public, or a later one. */
+/* When the definition that is there now was committed: it is the one that made the index public, or
+ * a later one. */
 static timestamp public_since(const evidence *of)
 {
     buffer key;

@@ -12,8 +12,9 @@ static void read_definition(evidence *of)
     const version *found = durable_read(of->durable, buffer_slice(&key), TIMESTAMP_MAX);
     buffer_release(&key);
     if (found == NULL || !table_decode(version_value(found), &of->definition)) {
-        sb_finding(of->world, SB_FINDING_WRONG_OUTCOME, "definitions", "the definition of table %llu is %s",
-                   (unsigned long long)of->table, found == NULL ? "gone" : "damaged");
+        sb_finding(of->world, SB_FINDING_WRONG_OUTCOME, "definitions",
+                   "the definition of table %llu is %s", (unsigned long long)of->table,
+                   found == NULL ? "gone" : "damaged");
     }
 }
 

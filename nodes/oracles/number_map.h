@@ -1,6 +1,6 @@
 /*
- * A map from numbers to numbers, made once and asked often: open addressing, never more than half full.
- * Zero is no key.
+ * A map from numbers to numbers, made once and asked often: open addressing, never more than half
+ * full. Zero is no key.
  */
 #ifndef NODES_ORACLES_NUMBER_MAP_H
 #define NODES_ORACLES_NUMBER_MAP_H

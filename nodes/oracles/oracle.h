@@ -1,9 +1,10 @@
 /*
  * The oracles: one property each, judged from outside of the cluster, when everything has stopped.
  *
- * They look at durable bytes of storage and at what programs have reported, never at a cache or an answer of the
- * engine.  Each returns when its property holds, and else ends the world with a finding that names it.
- * Properties carry the numbers of TiDB's invariants as in the design's list (I1 to I10).
+ * They look at durable bytes of storage and at what programs have reported, never at a cache or an
+ * answer of the engine.  Each returns when its property holds, and else ends the world with a
+ * finding that names it. Properties carry the numbers of TiDB's invariants as in the design's list
+ * (I1 to I10).
  */
 #ifndef NODES_ORACLES_ORACLE_H
 #define NODES_ORACLES_ORACLE_H
@@ -26,30 +27,33 @@ typedef struct evidence {
     table_definition definition; /* of the table, as it is now */
     const sb_node *servers;
     uint32_t server_count;
-    bool cancel_asked;   /* some job was asked to be cancelled, and that may have been heard */
+    bool cancel_asked;    /* some job was asked to be cancelled, and that may have been heard */
     bool permanent_error; /* an error that a job may fail for was injected */
-    job_id job;          /* the one submitted; 0: none was */
+    job_id job;           /* the one submitted; 0: none was */
 } evidence;
 
-/* I1: every index of the table that is public has exactly one entry for every row, and nothing else. */
+/* I1: every index of the table that is public has exactly one entry for every row, and nothing
+ * else. */
 void oracle_index_rows(const evidence *of);
 
-/* What clients were told is so: acknowledged writes are there, refused ones are not, unknown ones are there as a whole or not
- * at all; nobody overwrote what he had not seen; reads, by id and by index, gave the state at their timestamp, and
- * timestamps follow real time. */
+/* What clients were told is so: acknowledged writes are there, refused ones are not, unknown ones
+ * are there as a whole or not at all; nobody overwrote what he had not seen; reads, by id and by
+ * index, gave the state at their timestamp, and timestamps follow real time. */
 void oracle_writes(const evidence *of);
 
 /* I3: no transaction committed under a schema after one two versions newer had begun to count. */
 void oracle_schema_rule(const evidence *of);
 
-/* I5, law 10: the job is in history, once; it ended as it had to, and left the index that belongs to that. */
+/* I5, law 10: the job is in history, once; it ended as it had to, and left the index that belongs
+ * to that. */
 void oracle_outcome(const evidence *of);
 
-/* I6: the subtasks of a finished task cover the table without hole or overlap, and all of them succeeded. */
+/* I6: the subtasks of a finished task cover the table without hole or overlap, and all of them
+ * succeeded. */
 void oracle_tasks(const evidence *of);
 
-/* Nothing temporary is left: no job, task, acknowledgement or range to be deleted; no entries of an index that is not there; no
- * files of a backfill. */
+/* Nothing temporary is left: no job, task, acknowledgement or range to be deleted; no entries of an
+ * index that is not there; no files of a backfill. */
 void oracle_quiescence(const evidence *of);
 
 /* All of them, after what they share has been read from the durable bytes (definition). */

@@ -26,11 +26,12 @@ static bool is_there(const evidence *of, void (*make_key)(buffer *, job_id), job
 static void check_once(const evidence *of, job_id job, const entry *found)
 {
     if (found->values->older != NULL) {
-        sb_finding(of->world, SB_FINDING_WRONG_OUTCOME, ORACLE, "job %llu went into history twice", number(job));
+        sb_finding(of->world, SB_FINDING_WRONG_OUTCOME, ORACLE, "job %llu went into history twice",
+                   number(job));
     }
     if (is_there(of, key_job, job)) {
-        sb_finding(of->world, SB_FINDING_WRONG_OUTCOME, ORACLE, "job %llu is in history and lives on",
-                   number(job));
+        sb_finding(of->world, SB_FINDING_WRONG_OUTCOME, ORACLE,
+                   "job %llu is in history and lives on", number(job));
     }
 }
 
@@ -44,8 +45,8 @@ static void check_cause(const evidence *of, const job_row *row)
     const bool excused = (row->cause == FAILURE_CANCELLED && of->cancel_asked) ||
                          (row->cause == FAILURE_INJECTED && of->permanent_error);
     if (!excused) {
-        sb_finding(of->world, SB_FINDING_WRONG_OUTCOME, ORACLE, "job %llu ended %s: %s", number(row->id),
-                   job_state_text(row->state), failure_text(row->cause));
+        sb_finding(of->world, SB_FINDING_WRONG_OUTCOME, ORACLE, "job %llu ended %s: %s",
+                   number(row->id), job_state_text(row->state), failure_text(row->cause));
     }
 }
 
@@ -53,23 +54,26 @@ static void check_row(const evidence *of, const job_row *row)
 {
     const index_definition *index = table_index(&of->definition, row->index.id);
     if (!job_state_is_final(row->state)) {
-        sb_finding(of->world, SB_FINDING_WRONG_OUTCOME, ORACLE, "job %llu is in history and %s", number(row->id),
-                   job_state_text(row->state));
+        sb_finding(of->world, SB_FINDING_WRONG_OUTCOME, ORACLE, "job %llu is in history and %s",
+                   number(row->id), job_state_text(row->state));
     }
     if ((row->state == JOB_SYNCED) != (row->cause == FAILURE_NONE)) {
-        sb_finding(of->world, SB_FINDING_WRONG_OUTCOME, ORACLE, "job %llu ended %s with the cause \"%s\"",
-                   number(row->id), job_state_text(row->state), failure_text(row->cause));
+        sb_finding(of->world, SB_FINDING_WRONG_OUTCOME, ORACLE,
+                   "job %llu ended %s with the cause \"%s\"", number(row->id),
+                   job_state_text(row->state), failure_text(row->cause));
     }
     if (row->state == JOB_SYNCED) {
         if (index == NULL || index->state != SCHEMA_PUBLIC) {
-            sb_finding(of->world, SB_FINDING_WRONG_OUTCOME, ORACLE, "job %llu ended synced, its index is %s",
-                       number(row->id), index == NULL ? "gone" : schema_state_text(index->state));
+            sb_finding(of->world, SB_FINDING_WRONG_OUTCOME, ORACLE,
+                       "job %llu ended synced, its index is %s", number(row->id),
+                       index == NULL ? "gone" : schema_state_text(index->state));
         }
         return;
     }
     if (index != NULL) {
-        sb_finding(of->world, SB_FINDING_WRONG_OUTCOME, ORACLE, "job %llu ended %s and left its index %s",
-                   number(row->id), job_state_text(row->state), schema_state_text(index->state));
+        sb_finding(of->world, SB_FINDING_WRONG_OUTCOME, ORACLE,
+                   "job %llu ended %s and left its index %s", number(row->id),
+                   job_state_text(row->state), schema_state_text(index->state));
     }
     check_cause(of, row);
 }
@@ -91,8 +95,10 @@ void oracle_outcome(const evidence *of)
         if (last == NULL) {
             continue;
         }
-        if (!key_meta_decode(walk.key, "history", &job, 1) || !job_row_decode(job, version_value(last), &row)) {
-            sb_finding(of->world, SB_FINDING_WRONG_OUTCOME, ORACLE, "a row of history cannot be read");
+        if (!key_meta_decode(walk.key, "history", &job, 1) ||
+            !job_row_decode(job, version_value(last), &row)) {
+            sb_finding(of->world, SB_FINDING_WRONG_OUTCOME, ORACLE,
+                       "a row of history cannot be read");
         }
         found |= job == of->job;
         check_once(of, job, walk.found);
@@ -101,6 +107,7 @@ void oracle_outcome(const evidence *of)
     buffer_release(&end);
     buffer_release(&start);
     if (!found) {
-        sb_finding(of->world, SB_FINDING_WRONG_OUTCOME, ORACLE, "job %llu is not in history", number(of->job));
+        sb_finding(of->world, SB_FINDING_WRONG_OUTCOME, ORACLE, "job %llu is not in history",
+                   number(of->job));
     }
 }

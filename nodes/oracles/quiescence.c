@@ -23,8 +23,8 @@ static void check_word(const evidence *of, const char *word)
     for (durable_walk_init(&walk, of->durable, buffer_slice(&start), buffer_slice(&end));
          durable_walk_next(&walk);) {
         if (durable_entry_read(walk.found, TIMESTAMP_MAX) != NULL) {
-            sb_finding(of->world, SB_FINDING_LEAK, ORACLE, "a row \"%s\" is left, with number %llu", word,
-                       (unsigned long long)decode_last_number(walk.key) ^ 1ull << 63);
+            sb_finding(of->world, SB_FINDING_LEAK, ORACLE, "a row \"%s\" is left, with number %llu",
+                       word, (unsigned long long)decode_last_number(walk.key) ^ 1ull << 63);
         }
     }
     buffer_release(&end);
@@ -45,7 +45,8 @@ static void check_entries(const evidence *of)
         const uint64_t sign = (uint64_t)1 << 63;
         const uint64_t index = (uint64_t)decode_last_number((slice){walk.key.data, id_end}) ^ sign;
         if (table_index(&of->definition, index) == NULL) {
-            sb_finding(of->world, SB_FINDING_LEAK, ORACLE, "an entry of index %llu is left, and no such index",
+            sb_finding(of->world, SB_FINDING_LEAK, ORACLE,
+                       "an entry of index %llu is left, and no such index",
                        (unsigned long long)index);
         }
     }
@@ -63,8 +64,9 @@ static void check_file(void *context, const char *path, const unsigned char *dat
     const file_check *in = context;
     (void)data;
     if (strncmp(path, in->directory, strlen(in->directory)) == 0) {
-        sb_finding_at(in->of->world, SB_FINDING_LEAK, in->node, ORACLE, "file %s of %zu bytes is left on %s", path,
-                      size, sb_node_name(in->of->world, in->node));
+        sb_finding_at(in->of->world, SB_FINDING_LEAK, in->node, ORACLE,
+                      "file %s of %zu bytes is left on %s", path, size,
+                      sb_node_name(in->of->world, in->node));
     }
 }
 

@@ -1,9 +1,9 @@
 /*
  * I3: live servers write under at most two adjacent versions of the schema.
  *
- * Judged by effects: a transaction that ran under version v must have committed before version v + 2 began to
- * count, because the step to v + 2 waits until every live server has let go of v, and a server that is not live
- * cannot commit.  And an index moves one state at a time.
+ * Judged by effects: a transaction that ran under version v must have committed before version v +
+ * 2 began to count, because the step to v + 2 waits until every live server has let go of v, and a
+ * server that is not live cannot commit.  And an index moves one state at a time.
  *
  * Source: I. Rae et al., "Online, Asynchronous Schema Change in F1", VLDB 2013, section 4.
  */
@@ -41,11 +41,14 @@ static void gather(const evidence *of, schema_steps *into)
         schema_step *step = &into->steps[next++];
         step->committed = at->commit;
         if (at->kind != VERSION_PUT || !schema_version_decode(version_value(at), &step->version)) {
-            sb_finding(of->world, SB_FINDING_WRONG_STATE, ORACLE, "the version of the schema cannot be read");
+            sb_finding(of->world, SB_FINDING_WRONG_STATE, ORACLE,
+                       "the version of the schema cannot be read");
         }
         if (next > 1 && step->version + 1 != into->steps[next - 2].version) {
-            sb_finding(of->world, SB_FINDING_WRONG_STATE, ORACLE, "schema version %llu follows on %llu",
-                       (unsigned long long)into->steps[next - 2].version, (unsigned long long)step->version);
+            sb_finding(of->world, SB_FINDING_WRONG_STATE, ORACLE,
+                       "schema version %llu follows on %llu",
+                       (unsigned long long)into->steps[next - 2].version,
+                       (unsigned long long)step->version);
         }
     }
 }
@@ -73,14 +76,16 @@ static void check_operation(const evidence *of, const schema_steps *steps, const
     }
     if (one->committed >= over) {
         sb_finding(of->world, SB_FINDING_WRONG_STATE, ORACLE,
-                   "operation %llu on %s committed at %llu under schema %llu; schema %llu counted since %llu",
+                   "operation %llu on %s committed at %llu under schema %llu; schema %llu counted "
+                   "since %llu",
                    (unsigned long long)one->number, sb_node_name(of->world, one->server),
                    (unsigned long long)one->committed, (unsigned long long)one->version,
                    (unsigned long long)one->version + 2, (unsigned long long)over);
     }
 }
 
-/* ------------------------------------------------------------------------------------- states of indexes */
+/* ------------------------------------------------------------------------------------- states of
+ * indexes */
 
 static schema_state state_in(const table_definition *table, index_id id)
 {
@@ -104,8 +109,9 @@ static void check_step(const evidence *of, const table_definition *from, const t
             i < from->index_count ? &from->indexes[i] : &to->indexes[i - from->index_count];
         const schema_state before = state_in(from, index->id), after = state_in(to, index->id);
         if (!is_step(before, after)) {
-            sb_finding(of->world, SB_FINDING_WRONG_STATE, ORACLE, "index %s went from %s to %s at version %llu",
-                       index->name, schema_state_text(before), schema_state_text(after),
+            sb_finding(of->world, SB_FINDING_WRONG_STATE, ORACLE,
+                       "index %s went from %s to %s at version %llu", index->name,
+                       schema_state_text(before), schema_state_text(after),
                        (unsigned long long)to->version);
         }
     }
@@ -122,7 +128,8 @@ static void check_definitions(const evidence *of)
     bool has_later = false;
     for (const version *at = found == NULL ? NULL : found->values; at != NULL; at = at->older) {
         if (at->kind != VERSION_PUT || !table_decode(version_value(at), &earlier)) {
-            sb_finding(of->world, SB_FINDING_WRONG_STATE, ORACLE, "a definition of the table cannot be read");
+            sb_finding(of->world, SB_FINDING_WRONG_STATE, ORACLE,
+                       "a definition of the table cannot be read");
         }
         if (has_later) {
             check_step(of, &earlier, &later);

@@ -19,7 +19,8 @@ static unsigned long long number(uint64_t of)
     return (unsigned long long)of;
 }
 
-/* ------------------------------------------------------------------------------------------- its pieces */
+/* ------------------------------------------------------------------------------------------- its
+ * pieces */
 
 static void read_subtasks(check *in)
 {
@@ -31,13 +32,16 @@ static void read_subtasks(check *in)
         subtask_row *row = &in->subtasks[i];
         if (found == NULL || !subtask_row_decode(in->task.job, i, version_value(found), row)) {
             sb_finding(in->of->world, SB_FINDING_WRONG_STATE, ORACLE,
-                       "subtask %u of job %llu is not in history, or cannot be read", i, number(in->task.job));
+                       "subtask %u of job %llu is not in history, or cannot be read", i,
+                       number(in->task.job));
         }
-        if (row->state != SUBTASK_SUCCEED || row->snapshot != in->task.snapshot || row->snapshot == 0) {
-            sb_finding(in->of->world, SB_FINDING_WRONG_STATE, ORACLE,
-                       "the task of job %llu succeeded; its subtask %u is %s, with snapshot %llu of %llu",
-                       number(in->task.job), i, subtask_state_text(row->state), number(row->snapshot),
-                       number(in->task.snapshot));
+        if (row->state != SUBTASK_SUCCEED || row->snapshot != in->task.snapshot ||
+            row->snapshot == 0) {
+            sb_finding(
+                in->of->world, SB_FINDING_WRONG_STATE, ORACLE,
+                "the task of job %llu succeeded; its subtask %u is %s, with snapshot %llu of %llu",
+                number(in->task.job), i, subtask_state_text(row->state), number(row->snapshot),
+                number(in->task.snapshot));
         }
     }
     buffer_release(&key);
@@ -79,12 +83,15 @@ static void check_partition(const check *in)
     }
     if (!begins || !ends || used != in->task.subtask_count) {
         sb_finding(in->of->world, SB_FINDING_WRONG_STATE, ORACLE,
-                   "the ranges of the %u subtasks of job %llu do not partition the table: %u follow each other%s",
-                   in->task.subtask_count, number(in->task.job), used, ends ? "" : " and do not reach the end");
+                   "the ranges of the %u subtasks of job %llu do not partition the table: %u "
+                   "follow each other%s",
+                   in->task.subtask_count, number(in->task.job), used,
+                   ends ? "" : " and do not reach the end");
     }
 }
 
-/* --------------------------------------------------------------------------------------- how it came about */
+/* --------------------------------------------------------------------------------------- how it
+ * came about */
 
 /* The versions of the live row, newest first: one success, by the attempt that had been running. */
 static void check_success(const check *in, uint32_t at)
@@ -102,7 +109,8 @@ static void check_success(const check *in, uint32_t at)
             continue;
         }
         if (!subtask_row_decode(in->task.job, at, version_value(of), &row)) {
-            sb_finding(in->of->world, SB_FINDING_WRONG_STATE, ORACLE, "a row of subtask %u cannot be read", at);
+            sb_finding(in->of->world, SB_FINDING_WRONG_STATE, ORACLE,
+                       "a row of subtask %u cannot be read", at);
         }
         successes += row.state == SUBTASK_SUCCEED;
         const bool by_another = later.state == SUBTASK_SUCCEED &&
@@ -141,11 +149,13 @@ static void check_task(const evidence *of, job_id job, slice value)
 {
     check in = {.of = of};
     if (!task_row_decode(job, value, &in.task)) {
-        sb_finding(of->world, SB_FINDING_WRONG_STATE, ORACLE, "the task of job %llu cannot be read", number(job));
+        sb_finding(of->world, SB_FINDING_WRONG_STATE, ORACLE, "the task of job %llu cannot be read",
+                   number(job));
     }
     if (!task_state_is_final(in.task.state)) {
-        sb_finding(of->world, SB_FINDING_WRONG_STATE, ORACLE, "the task of job %llu is in history and %s",
-                   number(job), task_state_text(in.task.state));
+        sb_finding(of->world, SB_FINDING_WRONG_STATE, ORACLE,
+                   "the task of job %llu is in history and %s", number(job),
+                   task_state_text(in.task.state));
     }
     if (in.task.state != TASK_SUCCEED) {
         return;

@@ -2,7 +2,8 @@
  * What clients were told is so.
  *
  * Storage keeps every version of a row with the timestamps of the transaction that made it, so the
- * truth is known exactly: which transaction wrote what when.  The clients' history is laid beside it:
+ * truth is known exactly: which transaction wrote what when.  The clients' history is laid beside
+ * it:
  *
  *   version → statement    by the number of the write in c; a deletion by its transaction's start
  *   statement → version    noted on the way (`made`), so that a statement without one is found
@@ -56,8 +57,10 @@ static const history_statement *statement_of(const writes *in, const operation *
     return &in->told->statements[of->first_statement + at];
 }
 
-/* The last write of the operation to this id before statement `before` that changed something; NULL: none did. */
-static const history_statement *own_write(const writes *in, const operation *of, uint32_t before, int64_t id)
+/* The last write of the operation to this id before statement `before` that changed something;
+ * NULL: none did. */
+static const history_statement *own_write(const writes *in, const operation *of, uint32_t before,
+                                          int64_t id)
 {
     for (uint32_t i = before; i > 0; i--) {
         const history_statement *one = statement_of(in, of, i - 1);
@@ -74,7 +77,8 @@ static bool is_last_write(const writes *in, const operation *of, uint32_t at)
     return own_write(in, of, of->statement_count, one->id) == one;
 }
 
-/* ---------------------------------------------------------------------------------------- what was said */
+/* ---------------------------------------------------------------------------------------- what was
+ * said */
 
 static void gather(writes *in)
 {
@@ -86,8 +90,8 @@ static void gather(writes *in)
     for (uint32_t i = 0; i < told->operation_count; i++) {
         const operation *of = &told->operations[i];
         if (of->start != 0 && number_map_put(&in->starts, of->start, i) != NUMBER_MAP_NONE) {
-            sb_finding(in->of->world, SB_FINDING_WRONG_READ, ORACLE, "two transactions began at %llu",
-                       number(of->start));
+            sb_finding(in->of->world, SB_FINDING_WRONG_READ, ORACLE,
+                       "two transactions began at %llu", number(of->start));
         }
         for (uint32_t j = 0; j < of->statement_count; j++) {
             const history_statement *one = statement_of(in, of, j);
@@ -100,7 +104,8 @@ static void gather(writes *in)
     }
 }
 
-/* ---------------------------------------------------------------------------------------- what is there */
+/* ---------------------------------------------------------------------------------------- what is
+ * there */
 
 /* A key of by_k, never 0. */
 static uint64_t k_key(int64_t k)
@@ -108,7 +113,8 @@ static uint64_t k_key(int64_t k)
     return (uint64_t)k * 2 + 1;
 }
 
-static void keep_by_k(writes *in, int64_t id, const row_value *value, const version *of, timestamp to)
+static void keep_by_k(writes *in, int64_t id, const row_value *value, const version *of,
+                      timestamp to)
 {
     if (in->put_count == in->put_room) {
         in->put_room = in->put_room == 0 ? 2048 : 2 * in->put_room;
@@ -131,9 +137,11 @@ static void check_put(writes *in, int64_t id, const version *of, timestamp to)
     sb_world *world = in->of->world;
     row_value value;
     if (!decode_row(version_value(of), &value)) {
-        sb_finding(world, SB_FINDING_LOST_WRITE, ORACLE, "the bytes of row %lld are no row", (long long)id);
+        sb_finding(world, SB_FINDING_LOST_WRITE, ORACLE, "the bytes of row %lld are no row",
+                   (long long)id);
     }
-    const uint32_t at = value.write == 0 ? NUMBER_MAP_NONE : number_map_get(&in->statements, value.write);
+    const uint32_t at =
+        value.write == 0 ? NUMBER_MAP_NONE : number_map_get(&in->statements, value.write);
     if (at == NUMBER_MAP_NONE) {
         sb_finding(world, SB_FINDING_WRONG_READ, ORACLE, "row %lld holds a value that nobody wrote",
                    (long long)id);
@@ -141,8 +149,9 @@ static void check_put(writes *in, int64_t id, const version *of, timestamp to)
     const history_statement *one = &in->told->statements[at];
     const operation *by = &in->told->operations[in->owner[at]];
     if (by->outcome == OUTCOME_REFUSED) {
-        sb_finding(world, SB_FINDING_WRONG_READ, ORACLE, "write %llu to row %lld was refused and is there",
-                   number(value.write), (long long)id);
+        sb_finding(world, SB_FINDING_WRONG_READ, ORACLE,
+                   "write %llu to row %lld was refused and is there", number(value.write),
+                   (long long)id);
     }
     const bool same_pad = one->kind == STATEMENT_UPDATE || one->wrote.pad == value.pad;
     if (one->id != id || one->wrote.k != value.k || one->wrote.c != value.c || !same_pad) {
@@ -152,8 +161,8 @@ static void check_put(writes *in, int64_t id, const version *of, timestamp to)
     const bool was_there = of->older != NULL && of->older->kind == VERSION_PUT;
     if (!unchanged_between(of) || (one->kind == STATEMENT_UPDATE && !was_there)) {
         sb_finding(world, SB_FINDING_LOST_WRITE, ORACLE,
-                   "write %llu to row %lld does not follow from what its transaction read", number(value.write),
-                   (long long)id);
+                   "write %llu to row %lld does not follow from what its transaction read",
+                   number(value.write), (long long)id);
     }
     in->made[at] = of;
     if (in->by_index) {
@@ -181,7 +190,8 @@ static void check_deletion(writes *in, int64_t id, const version *of)
     const uint32_t at = number_map_get(&in->starts, of->start);
     const operation *by = at == NUMBER_MAP_NONE ? NULL : &in->told->operations[at];
     bool told = by == NULL && unknown_deletion(in, id);
-    for (uint32_t j = 0; by != NULL && by->outcome != OUTCOME_REFUSED && j < by->statement_count; j++) {
+    for (uint32_t j = 0; by != NULL && by->outcome != OUTCOME_REFUSED && j < by->statement_count;
+         j++) {
         const history_statement *one = statement_of(in, by, j);
         told |= one->kind == STATEMENT_DELETE && one->id == id;
     }
@@ -211,7 +221,8 @@ static void look_at_rows(writes *in)
     }
 }
 
-/* -------------------------------------------------------------------------------------- acknowledgements */
+/* --------------------------------------------------------------------------------------
+ * acknowledgements */
 
 static const version *version_by(const writes *in, int64_t id, timestamp start)
 {
@@ -230,12 +241,13 @@ static void check_acknowledged(const writes *in, const operation *of, uint32_t a
     if (!is_write(one) || one->result != RESULT_DONE || !is_last_write(in, of, at)) {
         return;
     }
-    const version *made = is_put(one) ? in->made[of->first_statement + at] : version_by(in, one->id, of->start);
+    const version *made =
+        is_put(one) ? in->made[of->first_statement + at] : version_by(in, one->id, of->start);
     if (made == NULL || made->start != of->start || made->commit != of->committed) {
         sb_finding(in->of->world, SB_FINDING_LOST_WRITE, ORACLE,
                    "the %s of row %lld, acknowledged by %s at %llu, is not there",
-                   statement_kind_text(one->kind), (long long)one->id, sb_node_name(in->of->world, of->server),
-                   number(of->committed));
+                   statement_kind_text(one->kind), (long long)one->id,
+                   sb_node_name(in->of->world, of->server), number(of->committed));
     }
 }
 
@@ -247,7 +259,8 @@ static void check_unknown(const writes *in, const operation *of)
     for (uint32_t j = 0; j < of->statement_count; j++) {
         const history_statement *one = statement_of(in, of, j);
         if (one->kind != STATEMENT_INSERT) {
-            continue; /* an update may have found no row, and a later statement may have overwritten it */
+            continue; /* an update may have found no row, and a later statement may have overwritten
+                         it */
         }
         const version *made = in->made[of->first_statement + j];
         missing |= made == NULL;
@@ -260,7 +273,8 @@ static void check_unknown(const writes *in, const operation *of)
     }
 }
 
-/* ---------------------------------------------------------------------------------------------- reads */
+/* ----------------------------------------------------------------------------------------------
+ * reads */
 
 /* Whether the row was there at the start, and what it held. */
 static bool row_at(const writes *in, int64_t id, timestamp at, row_value *value)
@@ -286,9 +300,10 @@ static void check_read(const writes *in, const operation *of, uint32_t at)
     const bool found = one->result == RESULT_ROW;
     if (there != found || (found && !row_value_equal(&expected, &one->read))) {
         sb_finding(in->of->world, SB_FINDING_WRONG_READ, ORACLE,
-                   "a read of row %lld at %llu by %s gave %s %llu; it was %s %llu then", (long long)one->id,
-                   number(of->start), sb_node_name(in->of->world, of->server), found ? "write" : "no row",
-                   number(one->read.write), there ? "write" : "no row", number(expected.write));
+                   "a read of row %lld at %llu by %s gave %s %llu; it was %s %llu then",
+                   (long long)one->id, number(of->start), sb_node_name(in->of->world, of->server),
+                   found ? "write" : "no row", number(one->read.write), there ? "write" : "no row",
+                   number(expected.write));
     }
 }
 
@@ -301,9 +316,9 @@ static void check_result(const writes *in, const operation *of, uint32_t at)
     const bool there = own != NULL ? is_put(own) : row_at(in, one->id, of->start, &ignored);
     const bool said = (one->kind == STATEMENT_INSERT) != (one->result == RESULT_DONE);
     if (there != said) {
-        sb_finding(in->of->world, SB_FINDING_WRONG_READ, ORACLE, "the %s of row %lld at %llu took it for %s",
-                   statement_kind_text(one->kind), (long long)one->id, number(of->start),
-                   said ? "there" : "absent");
+        sb_finding(in->of->world, SB_FINDING_WRONG_READ, ORACLE,
+                   "the %s of row %lld at %llu took it for %s", statement_kind_text(one->kind),
+                   (long long)one->id, number(of->start), said ? "there" : "absent");
     }
 }
 
@@ -328,7 +343,8 @@ static bool has_written_before(const writes *in, const operation *of, uint32_t a
     return false;
 }
 
-/* The ids given are those of the rows with that k at the start: all of them, or the least when there are more. */
+/* The ids given are those of the rows with that k at the start: all of them, or the least when
+ * there are more. */
 static void check_index_read(const writes *in, const operation *of, uint32_t at)
 {
     const history_statement *one = statement_of(in, of, at);
@@ -349,17 +365,19 @@ static void check_index_read(const writes *in, const operation *of, uint32_t at)
     if (!complete || matches != one->id_count) {
         sb_finding(in->of->world, SB_FINDING_WRONG_INDEX, ORACLE,
                    "a read of k %lld by index at %llu on %s gave %u rows, %u of them right%s",
-                   (long long)one->wrote.k, number(of->start), sb_node_name(in->of->world, of->server),
-                   one->id_count, matches, complete ? "" : ", and left others out");
+                   (long long)one->wrote.k, number(of->start),
+                   sb_node_name(in->of->world, of->server), one->id_count, matches,
+                   complete ? "" : ", and left others out");
     }
 }
 
 static void check_committed(const writes *in, const operation *of)
 {
     if (of->start <= of->seen) {
-        sb_finding(in->of->world, SB_FINDING_WRONG_READ, ORACLE,
-                   "operation %llu ran at %llu, before what had been acknowledged (%llu) when it began",
-                   number(of->number), number(of->start), number(of->seen));
+        sb_finding(
+            in->of->world, SB_FINDING_WRONG_READ, ORACLE,
+            "operation %llu ran at %llu, before what had been acknowledged (%llu) when it began",
+            number(of->number), number(of->start), number(of->seen));
     }
     for (uint32_t j = 0; j < of->statement_count; j++) {
         const history_statement *one = statement_of(in, of, j);
@@ -374,7 +392,8 @@ static void check_committed(const writes *in, const operation *of)
     }
 }
 
-/* ---------------------------------------------------------------------------------------------- the whole */
+/* ----------------------------------------------------------------------------------------------
+ * the whole */
 
 void oracle_writes(const evidence *of)
 {

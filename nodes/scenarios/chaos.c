@@ -1,7 +1,7 @@
 /*
- * Chaos: every fault there is, in a measure that each seed draws for itself, on machines of all roles; the operator may
- * cancel the job, and errors may be injected that it must fail for.  Then the world heals, and everything must
- * come to its end.
+ * Chaos: every fault there is, in a measure that each seed draws for itself, on machines of all
+ * roles; the operator may cancel the job, and errors may be injected that it must fail for.  Then
+ * the world heals, and everything must come to its end.
  */
 #include "nodes/counters.h"
 #include "nodes/scenarios/scenarios.h"
@@ -22,11 +22,14 @@ static const sb_setting settings[SETTING_ALL] = {
     {word, SB_SETTING_##kind, fallback, min, max, help},
 #include "nodes/scenarios/settings.def"
 #undef SETTING
-    {"trouble-min", SB_SETTING_DURATION, "20s", SB_SECOND, 3600 * SB_SECOND, "trouble lasts at least"},
-    {"trouble-max", SB_SETTING_DURATION, "80s", SB_SECOND, 3600 * SB_SECOND, "trouble lasts at most"},
+    {"trouble-min", SB_SETTING_DURATION, "20s", SB_SECOND, 3600 * SB_SECOND,
+     "trouble lasts at least"},
+    {"trouble-max", SB_SETTING_DURATION, "80s", SB_SECOND, 3600 * SB_SECOND,
+     "trouble lasts at most"},
     {"calm-max", SB_SETTING_DURATION, "15s", SB_SECOND, 3600 * SB_SECOND,
      "most time between two troubles of one family"},
-    {"down-max", SB_SETTING_DURATION, "10s", SB_SECOND, 3600 * SB_SECOND, "one trouble lasts at most"},
+    {"down-max", SB_SETTING_DURATION, "10s", SB_SECOND, 3600 * SB_SECOND,
+     "one trouble lasts at most"},
     {"cancel-rate", SB_SETTING_NUMBER, "200000", 0, 1000000,
      "of a million seeds, so many cancel the job"},
     {"permanent-rate", SB_SETTING_NUMBER, "100000", 0, 1000000,
@@ -42,8 +45,8 @@ static const sb_floor floors[] = {
 /* Failpoints with "permanent" in their name: off, or at a rate of their own. */
 static void draw_permanent_errors(trial *of)
 {
-    const bool wanted =
-        sb_chance(of->world, SB_STREAM_SCENARIO, (uint32_t)trial_setting(of, SETTING_PERMANENT_RATE));
+    const bool wanted = sb_chance(of->world, SB_STREAM_SCENARIO,
+                                  (uint32_t)trial_setting(of, SETTING_PERMANENT_RATE));
     const uint32_t rate = (uint32_t)1000 << sb_choose(of->world, SB_STREAM_SCENARIO, 6);
     sb_failpoints_enable(of->world, "*permanent*", wanted ? rate : 0);
 }
@@ -64,7 +67,8 @@ static void trouble(trial *of)
                                                   trial_setting(of, SETTING_TROUBLE_MAX));
     sb_swarm_start(of->world, &plan);
     draw_permanent_errors(of);
-    if (sb_chance(of->world, SB_STREAM_SCENARIO, (uint32_t)trial_setting(of, SETTING_CANCEL_RATE))) {
+    if (sb_chance(of->world, SB_STREAM_SCENARIO,
+                  (uint32_t)trial_setting(of, SETTING_CANCEL_RATE))) {
         trial_cancel_within(of, lasts);
     }
     (void)trial_wait_for_job(of, lasts);
@@ -85,10 +89,11 @@ const sb_scenario scenario_chaos = {
     .summary = "ADD INDEX under every fault there is, drawn anew for each seed",
     .settings = settings,
     .setting_count = sizeof(settings) / sizeof(settings[0]),
-    .faults = DECLARES(DELAY) | DECLARES(LOSS) | DECLARES(REPLY_LOSS) | DECLARES(DUPLICATE) | DECLARES(RESET) |
-              DECLARES(PARTITION) | DECLARES(PARTITION_ONE_WAY) | DECLARES(KILL) | DECLARES(STOP) |
-              DECLARES(PAUSE) | DECLARES(LOST_WRITE) | DECLARES(TORN_WRITE) | DECLARES(LOST_NAME) |
-              DECLARES(SYNC_LATENCY) | DECLARES(SKEW) | DECLARES(DRIFT) | DECLARES(FAILPOINT),
+    .faults = DECLARES(DELAY) | DECLARES(LOSS) | DECLARES(REPLY_LOSS) | DECLARES(DUPLICATE) |
+              DECLARES(RESET) | DECLARES(PARTITION) | DECLARES(PARTITION_ONE_WAY) | DECLARES(KILL) |
+              DECLARES(STOP) | DECLARES(PAUSE) | DECLARES(LOST_WRITE) | DECLARES(TORN_WRITE) |
+              DECLARES(LOST_NAME) | DECLARES(SYNC_LATENCY) | DECLARES(SKEW) | DECLARES(DRIFT) |
+              DECLARES(FAILPOINT),
     .floors = floors,
     .floor_count = sizeof(floors) / sizeof(floors[0]),
     .run = run,

@@ -1,13 +1,16 @@
 /*
- * The cluster of the scenarios: one placement, stores, servers, clients; its regions; what every machine is told.
+ * The cluster of the scenarios: one placement, stores, servers, clients; its regions; what every
+ * machine is told.
  *
  *     node 0          the director, which is the operator too
  *     1               placement
  *     then            store1 …, server1 …, client1 … (the first loads the rows)
  *
- *     keys            'm' rows | entries of indexes, cut in two | rows 1 … | rows … | … | the last rows and all behind
+ *     keys            'm' rows | entries of indexes, cut in two | rows 1 … | rows … | … | the last
+ * rows and all behind
  *
- * Regions go round the stores.  Where the rows are cut is drawn; the calm answer is into equal parts.
+ * Regions go round the stores.  Where the rows are cut is drawn; the calm answer is into equal
+ * parts.
  */
 #ifndef NODES_SCENARIOS_MACHINES_H
 #define NODES_SCENARIOS_MACHINES_H

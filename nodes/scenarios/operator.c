@@ -16,32 +16,33 @@
 #define META_ROWS_MAX 1024u
 #define OPERATOR_WORKER 999u /* of node 0, as servers tell workers apart */
 
-void operator_open(operator *into, const machines *of, watch *seen)
+void operator_open(operator_desk *into, const machines *of, watch *seen)
 {
-    *into = (operator){.machines = of, .watch = seen, .nonce = 1 + sb_random(UINT32_MAX)};
+    *into = (operator_desk){.machines = of, .watch = seen, .nonce = 1 + sb_random(UINT32_MAX)};
     into->exchange = sb_exchange_open(wire_method_names, METHOD_COUNT, NULL, NULL, 1);
     const sb_address placement = of->placement;
     into->cluster = cluster_open(into->exchange, &placement, 1);
 }
 
-void operator_close(operator *of)
+void operator_close(operator_desk *of)
 {
     cluster_close(of->cluster);
     sb_exchange_close(of->exchange);
 }
 
-static sb_node next_server(operator *of)
+static sb_node next_server(operator_desk *of)
 {
     return of->machines->servers[of->next_server++ % of->machines->server_count];
 }
 
 /* SB_OK: release the reply. */
-static sb_status call(operator *of, sb_node to, wire_method method, const buffer *request, sb_duration timeout,
-                      sb_reply *reply)
+static sb_status call(operator_desk *of, sb_node to, wire_method method, const buffer *request,
+                      sb_duration timeout, sb_reply *reply)
 {
     sb_scope scope;
     sb_scope_init_timeout(&scope, NULL, "operator", timeout);
-    const sb_status status = sb_call(of->exchange, to, method, request->data, request->size, reply, &scope);
+    const sb_status status =
+        sb_call(of->exchange, to, method, request->data, request->size, reply, &scope);
     sb_scope_release(&scope);
     return status;
 }
@@ -52,9 +53,10 @@ static void unreadable(const char *what)
     sb_fail("the answer to %s cannot be read", what);
 }
 
-/* --------------------------------------------------------------------------------------------- jobs */
+/* ---------------------------------------------------------------------------------------------
+ * jobs */
 
-bool operator_try_submit(operator *of)
+bool operator_try_submit(operator_desk *of)
 {
     const submit_job_request asked = {.nonce = of->nonce,
                                       .table = of->machines->plan.settings.table,
@@ -79,7 +81,7 @@ bool operator_try_submit(operator *of)
     return said.answer == JOB_ANSWER_OK;
 }
 
-static job_answer try_cancel(operator *of)
+static job_answer try_cancel(operator_desk *of)
 {
     const job_request asked = {.job = of->job};
     buffer bytes;
@@ -97,7 +99,7 @@ static job_answer try_cancel(operator *of)
     return said.answer;
 }
 
-bool operator_cancel(operator *of, sb_duration patience)
+bool operator_cancel(operator_desk *of, sb_duration patience)
 {
     sb_scope scope;
     bool known = false;
@@ -105,7 +107,8 @@ bool operator_cancel(operator *of, sb_duration patience)
     while (!known && sb_scope_status(&scope) == SB_OK) {
         const job_answer answer = try_cancel(of);
         of->cancel_asked |= answer == JOB_ANSWER_OK || answer == JOB_ANSWER_UNKNOWN;
-        known = answer == JOB_ANSWER_OK || answer == JOB_ANSWER_TOO_LATE || answer == JOB_ANSWER_NOT_FOUND;
+        known = answer == JOB_ANSWER_OK || answer == JOB_ANSWER_TOO_LATE ||
+                answer == JOB_ANSWER_NOT_FOUND;
         if (!known) {
             (void)sb_sleep(RETRY_PAUSE, &scope);
         }
@@ -114,11 +117,12 @@ bool operator_cancel(operator *of, sb_duration patience)
     return known;
 }
 
-/* --------------------------------------------------------------------------------------- transactions */
+/* ---------------------------------------------------------------------------------------
+ * transactions */
 
 /* One EXECUTE; *reply points into *message: release both. */
-static sb_status execute(operator *of, sb_node server, const execute_request *asked, sb_duration timeout,
-                         sb_reply *message, execute_reply *reply)
+static sb_status execute(operator_desk *of, sb_node server, const execute_request *asked,
+                         sb_duration timeout, sb_reply *message, execute_reply *reply)
 {
     buffer bytes;
     buffer_init(&bytes);
@@ -132,7 +136,7 @@ static sb_status execute(operator *of, sb_node server, const execute_request *as
 }
 
 /* The server's session; 0: it does not take clients now. */
-static session_id connect(operator *of, sb_node server)
+static session_id connect(operator_desk *of, sb_node server)
 {
     const execute_request asked = {.worker = OPERATOR_WORKER};
     sb_reply message;
@@ -146,12 +150,12 @@ static session_id connect(operator *of, sb_node server)
     return session;
 }
 
-bool operator_server_serves(operator *of, sb_node server)
+bool operator_server_serves(operator_desk *of, sb_node server)
 {
     return connect(of, server) != 0;
 }
 
-static uint64_t draw_number(operator *of)
+static uint64_t draw_number(operator_desk *of)
 {
     timestamp drawn = 0;
     sb_scope scope;
@@ -162,12 +166,13 @@ static uint64_t draw_number(operator *of)
 }
 
 /* What it does is told like a client's operation, so that the oracles know of it. */
-static void tell(operator *of, sb_world *world, uint32_t kind, const buffer *report)
+static void tell(operator_desk *of, sb_world *world, uint32_t kind, const buffer *report)
 {
     watch_report(of->watch, world, 0, kind, buffer_slice(report));
 }
 
-static bool run_transaction(operator *of, sb_world *world, sb_node server, const execute_request *asked)
+static bool run_transaction(operator_desk *of, sb_world *world, sb_node server,
+                            const execute_request *asked)
 {
     static const execute_reply none = {.outcome = OUTCOME_UNKNOWN};
     buffer report;
@@ -188,11 +193,12 @@ static bool run_transaction(operator *of, sb_world *world, sb_node server, const
     return committed;
 }
 
-bool operator_try_transaction(operator *of, sb_world *world)
+bool operator_try_transaction(operator_desk *of, sb_world *world)
 {
     const sb_node server = next_server(of);
     const session_id session = connect(of, server);
-    const uint64_t write = session == 0 ? 0 : draw_number(of), number = write == 0 ? 0 : draw_number(of);
+    const uint64_t write = session == 0 ? 0 : draw_number(of),
+                   number = write == 0 ? 0 : draw_number(of);
     if (number == 0) {
         return false;
     }
@@ -212,9 +218,10 @@ bool operator_try_transaction(operator *of, sb_world *world)
     return run_transaction(of, world, server, &asked);
 }
 
-/* ---------------------------------------------------------------------------------------- looking on */
+/* ---------------------------------------------------------------------------------------- looking
+ * on */
 
-tenure_id operator_read_tenure(operator *of)
+tenure_id operator_read_tenure(operator_desk *of)
 {
     buffer key, value;
     owner_row row = {.tenure = 0};
@@ -247,7 +254,7 @@ static bool is_temporary(slice key)
     return key_meta_decode(key, "ack", numbers, 2) || key_meta_decode(key, "subtask", numbers, 2);
 }
 
-static bool rows_are_quiet(const operator *of, const pair_list *rows)
+static bool rows_are_quiet(const operator_desk *of, const pair_list *rows)
 {
     bool ended = false, temporary = rows->more;
     for (uint32_t i = 0; i < rows->count; i++) {
@@ -258,7 +265,7 @@ static bool rows_are_quiet(const operator *of, const pair_list *rows)
     return ended && !temporary;
 }
 
-bool operator_sees_quiet(operator *of)
+bool operator_sees_quiet(operator_desk *of)
 {
     static const unsigned char first[] = {'m'}, behind[] = {'m' + 1};
     pair_list rows = {0};

@@ -1,10 +1,10 @@
 /*
- * Rolling restart: what the reporter of TiDB issue 47902 did.  Load a table, ADD INDEX with the distributed
- * task on, and while it runs restart the servers one after the other.
+ * Rolling restart: what the reporter of TiDB issue 47902 did.  Load a table, ADD INDEX with the
+ * distributed task on, and while it runs restart the servers one after the other.
  *
- * The network has a heavy tail and loses a little.  Now and then a server is killed instead of stopped, the
- * round is made twice, or the operator cancels the job; all of it drawn, the calm answer being one round of
- * graceful stops.
+ * The network has a heavy tail and loses a little.  Now and then a server is killed instead of
+ * stopped, the round is made twice, or the operator cancels the job; all of it drawn, the calm
+ * answer being one round of graceful stops.
  */
 #include "nodes/counters.h"
 #include "nodes/scenarios/scenarios.h"
@@ -30,7 +30,8 @@ static const sb_setting settings[SETTING_ALL] = {
      "least time between two restarts"},
     {"restart-pause-max", SB_SETTING_DURATION, "25s", 0, 600 * SB_SECOND,
      "most time between two restarts"},
-    {"down-max", SB_SETTING_DURATION, "3s", 0, 600 * SB_SECOND, "most time that a server stays down"},
+    {"down-max", SB_SETTING_DURATION, "3s", 0, 600 * SB_SECOND,
+     "most time that a server stays down"},
     {"kill-rate", SB_SETTING_NUMBER, "60000", 0, 1000000,
      "of a million restarts, so many are by kill"},
     {"twice-rate", SB_SETTING_NUMBER, "125000", 0, 1000000,
@@ -61,8 +62,9 @@ static void restart_all(trial *of)
     const uint32_t count = of->machines.server_count;
     const uint64_t first = sb_choose(world, SB_STREAM_SCENARIO, count);
     for (uint32_t i = 0; i < count; i++) {
-        const sb_duration pause = trial_draw_duration(of, trial_setting(of, SETTING_RESTART_PAUSE_MIN),
-                                                      trial_setting(of, SETTING_RESTART_PAUSE_MAX));
+        const sb_duration pause =
+            trial_draw_duration(of, trial_setting(of, SETTING_RESTART_PAUSE_MIN),
+                                trial_setting(of, SETTING_RESTART_PAUSE_MAX));
         if (trial_wait_for_job(of, pause)) {
             return;
         }
@@ -77,8 +79,10 @@ static void restart_all(trial *of)
 
 static void restarts(trial *of)
 {
-    const bool twice = sb_chance(of->world, SB_STREAM_SCENARIO, (uint32_t)trial_setting(of, SETTING_TWICE_RATE));
-    if (sb_chance(of->world, SB_STREAM_SCENARIO, (uint32_t)trial_setting(of, SETTING_CANCEL_RATE))) {
+    const bool twice =
+        sb_chance(of->world, SB_STREAM_SCENARIO, (uint32_t)trial_setting(of, SETTING_TWICE_RATE));
+    if (sb_chance(of->world, SB_STREAM_SCENARIO,
+                  (uint32_t)trial_setting(of, SETTING_CANCEL_RATE))) {
         trial_cancel_within(of, 60 * SB_SECOND);
     }
     restart_all(of);
@@ -114,7 +118,8 @@ const sb_scenario scenario_rolling_restart = {
     .summary = "ADD INDEX while the servers restart one after the other (issue 47902)",
     .settings = settings,
     .setting_count = sizeof(settings) / sizeof(settings[0]),
-    .faults = DECLARES(DELAY) | DECLARES(LOSS) | DECLARES(REPLY_LOSS) | DECLARES(DUPLICATE) | DECLARES(RESET),
+    .faults = DECLARES(DELAY) | DECLARES(LOSS) | DECLARES(REPLY_LOSS) | DECLARES(DUPLICATE) |
+              DECLARES(RESET),
     .floors = floors,
     .floor_count = sizeof(floors) / sizeof(floors[0]),
     .run = run,

@@ -8,6 +8,6 @@
 
 extern const sb_scenario scenario_calm;            /* nothing goes wrong */
 extern const sb_scenario scenario_rolling_restart; /* issue 47902's */
-extern const sb_scenario scenario_chaos;           /* everything goes wrong, then nothing more does */
+extern const sb_scenario scenario_chaos; /* everything goes wrong, then nothing more does */
 
 #endif

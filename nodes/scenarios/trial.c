@@ -16,16 +16,18 @@
 #define CANCEL_PATIENCE (20 * SB_SECOND)
 #define WARM_UP (2 * SB_SECOND)
 
-/* ---------------------------------------------------------------------------------------- observing */
+/* ----------------------------------------------------------------------------------------
+ * observing */
 
-static void observe_report(sb_world *world, sb_node node, uint32_t kind, const void *data, size_t size)
+static void observe_report(sb_world *world, sb_node node, uint32_t kind, const void *data,
+                           size_t size)
 {
     trial *of = sb_world_data(world);
     watch_report(&of->watch, world, node, kind, slice_of(data, size));
 }
 
-static void observe_move(sb_world *world, sb_node node, const sb_machine *machine, uint64_t id, uint32_t from,
-                         uint32_t to)
+static void observe_move(sb_world *world, sb_node node, const sb_machine *machine, uint64_t id,
+                         uint32_t from, uint32_t to)
 {
     trial *of = sb_world_data(world);
     (void)from;
@@ -66,7 +68,8 @@ static void trial_init(trial *into, sb_world *world, const sb_settings *settings
     sb_observe_moves(world, observe_move);
 }
 
-/* ------------------------------------------------------------------------------------------- helpers */
+/* -------------------------------------------------------------------------------------------
+ * helpers */
 
 uint64_t trial_setting(const trial *of, uint32_t setting)
 {
@@ -82,18 +85,18 @@ sb_duration trial_draw_duration(trial *of, sb_duration least, sb_duration most)
 bool trial_wait_for_job(trial *of, sb_duration patience)
 {
     const sb_time end = sb_world_time(of->world) + patience;
-    while (sb_world_time(of->world) < end && !watch_job_ended(&of->watch, of->operator.job)) {
+    while (sb_world_time(of->world) < end && !watch_job_ended(&of->watch, of->desk.job)) {
         (void)sb_sleep(LOOK_PAUSE, NULL);
     }
-    return watch_job_ended(&of->watch, of->operator.job);
+    return watch_job_ended(&of->watch, of->desk.job);
 }
 
 static void cancel_task(void *argument)
 {
     trial *of = argument;
     const sb_duration wait = (sb_duration)of->cancel_after;
-    if (sb_sleep(wait, &of->trouble_scope) == SB_OK && of->operator.job != 0) {
-        (void)operator_cancel(&of->operator, CANCEL_PATIENCE);
+    if (sb_sleep(wait, &of->trouble_scope) == SB_OK && of->desk.job != 0) {
+        (void)operator_cancel(&of->desk, CANCEL_PATIENCE);
     }
 }
 
@@ -103,7 +106,8 @@ void trial_cancel_within(trial *of, sb_duration window)
     sb_spawn(&of->helpers, cancel_task, of, "operator-cancels");
 }
 
-/* ------------------------------------------------------------------------------------------ restarts */
+/* ------------------------------------------------------------------------------------------
+ * restarts */
 
 /* Asks again: a machine that the swarm had stopped comes back first. */
 static bool is_down(sb_world *world, void *context)
@@ -123,7 +127,7 @@ static void count_restart(trial *of, sb_node server)
 {
     const uint64_t bit = (uint64_t)1 << server;
     sb_count(COUNTER_server_restarts, 1);
-    if (of->submitted == 0 || watch_job_ended(&of->watch, of->operator.job)) {
+    if (of->submitted == 0 || watch_job_ended(&of->watch, of->desk.job)) {
         return;
     }
     if (watch_runs_subtask(&of->watch, server)) {
@@ -150,12 +154,13 @@ void trial_restart_server(trial *of, sb_node server, const restart_plan *plan)
     (void)sb_sleep(plan->down_for, NULL);
     sb_node_boot(of->world, server);
     const sb_time end = sb_world_time(of->world) + SERVE_PATIENCE;
-    while (sb_world_time(of->world) < end && !operator_server_serves(&of->operator, server)) {
+    while (sb_world_time(of->world) < end && !operator_server_serves(&of->desk, server)) {
         (void)sb_sleep(LOOK_PAUSE, NULL);
     }
 }
 
-/* ------------------------------------------------------------------------------------------- phases */
+/* -------------------------------------------------------------------------------------------
+ * phases */
 
 static void load_rows(trial *of)
 {
@@ -171,10 +176,10 @@ static void load_rows(trial *of)
 static void submit(trial *of, sb_duration patience)
 {
     const sb_time end = sb_world_time(of->world) + patience;
-    bool accepted = operator_try_submit(&of->operator);
+    bool accepted = operator_try_submit(&of->desk);
     while (!accepted && sb_world_time(of->world) < end) {
         (void)sb_sleep(LOOK_PAUSE, NULL);
-        accepted = operator_try_submit(&of->operator);
+        accepted = operator_try_submit(&of->desk);
     }
     of->submitted = accepted ? sb_world_time(of->world) : 0;
 }
@@ -203,14 +208,15 @@ static bool is_submitted(sb_world *world, void *context)
     return of->submitted != 0;
 }
 
-/* Asked after the job's last move was seen, and now and then, because that move may never be told. */
+/* Asked after the job's last move was seen, and now and then, because that move may never be told.
+ */
 static bool is_quiet(sb_world *world, void *context)
 {
     trial *of = context;
     (void)world;
     of->looks++;
-    return (watch_job_ended(&of->watch, of->operator.job) || of->looks % 16 == 0) &&
-           operator_sees_quiet(&of->operator);
+    return (watch_job_ended(&of->watch, of->desk.job) || of->looks % 8 == 0) &&
+           operator_sees_quiet(&of->desk);
 }
 
 static void settle(trial *of)
@@ -238,13 +244,13 @@ static bool has_new_owner(sb_world *world, void *context)
 {
     trial *of = context;
     (void)world;
-    return operator_read_tenure(&of->operator) > of->tenure_before;
+    return operator_read_tenure(&of->desk) > of->tenure_before;
 }
 
 static bool has_transaction(sb_world *world, void *context)
 {
     trial *of = context;
-    return operator_try_transaction(&of->operator, world);
+    return operator_try_transaction(&of->desk, world);
 }
 
 /* Issue 47902 (c): after any history, a full stop and a full start succeed. */
@@ -252,17 +258,18 @@ static void restart_cold(trial *of, bool at_once)
 {
     const machines *all = &of->machines;
     sb_phase(of->world, "cold restart");
-    of->tenure_before = operator_read_tenure(&of->operator);
+    of->tenure_before = operator_read_tenure(&of->desk);
     stop_everything(of, at_once);
     machines_boot_all(of->world, all->everybody & ~machines_bits(all->clients, all->client_count));
     sb_await(of->world, has_new_owner, of, "an owner after the cold restart");
     sb_await(of->world, has_transaction, of, "a transaction after the cold restart");
-    operator_close(&of->operator);
+    operator_close(&of->desk);
     sb_phase(of->world, "stop");
     stop_everything(of, at_once);
 }
 
-/* --------------------------------------------------------------------------------------------- verdict */
+/* ---------------------------------------------------------------------------------------------
+ * verdict */
 
 /* Failpoints whose name says so inject an error that no retry will heal. */
 static bool permanent_error_was_injected(const sb_world *world)
@@ -271,7 +278,8 @@ static bool permanent_error_was_injected(const sb_world *world)
     const size_t count = sb_failpoint_list(&failpoints);
     const uint64_t *fired = sb_world_failpoint_bits(world);
     for (size_t i = 0; i < count; i++) {
-        if ((fired[i / 64] >> (i % 64) & 1) != 0 && strstr(failpoints[i]->name, "permanent") != NULL) {
+        if ((fired[i / 64] >> (i % 64) & 1) != 0 &&
+            strstr(failpoints[i]->name, "permanent") != NULL) {
             return true;
         }
     }
@@ -280,7 +288,7 @@ static bool permanent_error_was_injected(const sb_world *world)
 
 static void count_work(trial *of)
 {
-    const watched_job *job = watch_job(&of->watch, of->operator.job);
+    const watched_job *job = watch_job(&of->watch, of->desk.job);
     const bool synced = job != NULL && job->state == JOB_SYNCED;
     sb_count(COUNTER_regions_with_rows, machines_row_regions(&of->machines));
     sb_count(COUNTER_servers_with_subtasks, (uint64_t)__builtin_popcountll(of->watch.workers));
@@ -298,20 +306,21 @@ static void judge(trial *of)
                      .table = of->machines.plan.settings.table,
                      .servers = of->machines.servers,
                      .server_count = of->machines.server_count,
-                     .cancel_asked = of->operator.cancel_asked,
+                     .cancel_asked = of->desk.cancel_asked,
                      .permanent_error = permanent_error_was_injected(of->world),
-                     .job = of->operator.job};
+                     .job = of->desk.job };
     oracle_judge(&seen);
     durable_cluster_release(&durable);
 }
 
-void trial_run(sb_world *world, const sb_settings *settings, const sb_network *network, trial_trouble *trouble)
+void trial_run(sb_world *world, const sb_settings *settings, const sb_network *network,
+               trial_trouble *trouble)
 {
     trial *of = sb_alloc(sizeof(*of));
     trial_init(of, world, settings);
     sb_network_set(world, network);
     const bool at_once = sb_choose(world, SB_STREAM_SCENARIO, 4) == 3;
-    operator_open(&of->operator, &of->machines, &of->watch);
+    operator_open(&of->desk, & of->machines, &of->watch);
     load_rows(of);
     sb_phase(world, "build");
     submit(of, SUBMIT_PATIENCE);

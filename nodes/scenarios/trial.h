@@ -1,12 +1,13 @@
 /*
  * A trial: the life of one run, which all scenarios share.
  *
- *   boot → load → clients work → submit ADD INDEX → trouble → heal → clients stop → the job ends, nothing temporary
- *   is left → everything stops → everything boots → an owner and a transaction → everything stops → oracles
+ *   boot → load → clients work → submit ADD INDEX → trouble → heal → clients stop → the job ends,
+ * nothing temporary is left → everything stops → everything boots → an owner and a transaction →
+ * everything stops → oracles
  *
- * Scenarios differ in their trouble.  It begins when the job has been submitted (or could not be, for a while)
- * and returns when it is over; everything behind the heal happens in a deterministic world, where a wait that never
- * ends is proved to be one.
+ * Scenarios differ in their trouble.  It begins when the job has been submitted (or could not be,
+ * for a while) and returns when it is over; everything behind the heal happens in a deterministic
+ * world, where a wait that never ends is proved to be one.
  */
 #ifndef NODES_SCENARIOS_TRIAL_H
 #define NODES_SCENARIOS_TRIAL_H
@@ -20,27 +21,29 @@ typedef struct trial {
     const sb_settings *settings;
     machines machines;
     watch watch;
-    operator operator;
-    sb_time submitted;       /* when the job was accepted; 0: not yet */
-    uint64_t restarted;      /* bits of servers restarted since, while the job lived */
-    sb_wait_group helpers;     /* tasks of the director */
-    sb_scope trouble_scope;    /* of the helpers; ends with the trouble */
-    sb_duration cancel_after;  /* the trouble's beginning */
-    uint32_t looks;            /* at the job, while waiting for its end */
-    tenure_id tenure_before;   /* the cold restart */
+    operator_desk desk;
+    sb_time submitted;        /* when the job was accepted; 0: not yet */
+    uint64_t restarted;       /* bits of servers restarted since, while the job lived */
+    sb_wait_group helpers;    /* tasks of the director */
+    sb_scope trouble_scope;   /* of the helpers; ends with the trouble */
+    sb_duration cancel_after; /* the trouble's beginning */
+    uint32_t looks;           /* at the job, while waiting for its end */
+    tenure_id tenure_before;  /* the cold restart */
 } trial;
 
 typedef void trial_trouble(trial *of);
 
 /* Runs the whole life.  network: as it is until the heal. */
-void trial_run(sb_world *world, const sb_settings *settings, const sb_network *network, trial_trouble *trouble);
+void trial_run(sb_world *world, const sb_settings *settings, const sb_network *network,
+               trial_trouble *trouble);
 
 uint64_t trial_setting(const trial *of, uint32_t setting);
 
 /* A duration in [least, most], in milliseconds' steps; the calm answer is the least. */
 sb_duration trial_draw_duration(trial *of, sb_duration least, sb_duration most);
 
-/* Sleeps until the job has ended, as far as is known, or the time has passed; true: it has ended. */
+/* Sleeps until the job has ended, as far as is known, or the time has passed; true: it has ended.
+ */
 bool trial_wait_for_job(trial *of, sb_duration patience);
 
 /* A helper that cancels the job at a drawn moment within the window; one per trial. */

@@ -25,7 +25,8 @@ void watch_release(watch *of)
     history_release(&of->operations);
 }
 
-/* ------------------------------------------------------------------------------------------ reports */
+/* ------------------------------------------------------------------------------------------
+ * reports */
 
 void watch_report(watch *into, sb_world *world, sb_node node, uint32_t kind, slice report)
 {
@@ -36,7 +37,8 @@ void watch_report(watch *into, sb_world *world, sb_node node, uint32_t kind, sli
     into->loaded |= kind == REPORT_LOADED;
 }
 
-/* -------------------------------------------------------------------------------------------- moves */
+/* --------------------------------------------------------------------------------------------
+ * moves */
 
 static watched_job *find_or_add(watch *in, job_id id)
 {
@@ -89,7 +91,8 @@ void watch_move(watch *into, sb_node node, const sb_machine *machine, uint64_t i
     }
 }
 
-/* ---------------------------------------------------------------------------------------- questions */
+/* ----------------------------------------------------------------------------------------
+ * questions */
 
 const watched_job *watch_job(const watch *of, job_id id)
 {
@@ -129,7 +132,8 @@ static uint32_t count_succeeded(const watched_job *of)
     return count;
 }
 
-/* ------------------------------------------------------------------------------------------ witness */
+/* ------------------------------------------------------------------------------------------
+ * witness */
 
 uint64_t watch_progress(const watch *of, const sb_world *world)
 {
@@ -138,6 +142,7 @@ uint64_t watch_progress(const watch *of, const sb_world *world)
     buffer bytes;
     buffer_init(&bytes);
     buffer_add_u64(&bytes, rows < most ? rows : most);
+    buffer_add_u64(&bytes, sb_world_counter(world, COUNTER_rows_loaded));
     buffer_add_u8(&bytes, of->owner);
     buffer_add_u8(&bytes, (uint8_t)of->schema);
     for (uint32_t i = 0; i < of->job_count; i++) {
@@ -155,7 +160,8 @@ uint64_t watch_progress(const watch *of, const sb_world *world)
     return sum;
 }
 
-static void say(char *text, size_t size, const char *format, ...) __attribute__((format(printf, 3, 4)));
+static void say(char *text, size_t size, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
 static void say(char *text, size_t size, const char *format, ...)
 {
     const size_t used = strlen(text);
@@ -171,18 +177,19 @@ void watch_describe(const watch *of, char *text, size_t size)
     text[0] = '\0';
     say(text, size, "jobs");
     for (uint32_t i = 0; i < of->job_count; i++) {
-        say(text, size, " %llu:%s", (unsigned long long)of->jobs[i].id, job_state_text(of->jobs[i].state));
+        say(text, size, " %llu:%s", (unsigned long long)of->jobs[i].id,
+            job_state_text(of->jobs[i].state));
     }
     say(text, size, " tasks");
     for (uint32_t i = 0; i < of->job_count; i++) {
         const watched_job *job = &of->jobs[i];
         if (job->has_task) {
-            say(text, size, " %llu:%s(%u/%u)", (unsigned long long)job->id, task_state_text(job->task),
-                count_succeeded(job), job->subtask_count);
+            say(text, size, " %llu:%s(%u/%u)", (unsigned long long)job->id,
+                task_state_text(job->task), count_succeeded(job), job->subtask_count);
         }
     }
-    say(text, size, " owner %s index %s schema", of->owner == 0 ? "nobody" : sb_address_name(of->owner),
-        schema_state_text(of->schema));
+    say(text, size, " owner %s index %s schema",
+        of->owner == 0 ? "nobody" : sb_address_name(of->owner), schema_state_text(of->schema));
     for (uint32_t i = 0; i < all->server_count; i++) {
         say(text, size, " %llu", (unsigned long long)of->versions[all->servers[i]]);
     }

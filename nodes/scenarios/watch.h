@@ -1,10 +1,11 @@
 /*
- * What the director has seen of a world: the clients' history, and how far jobs and tasks have come.
+ * What the director has seen of a world: the clients' history, and how far jobs and tasks have
+ * come.
  *
- * It is all from observers (reports and moves of state machines), so it costs nothing to keep and disturbs
- * nothing; but a move whose reply was lost and whose mover died was perhaps never told.  It serves the witness of
- * stuck proofs, the line that describes a finding, and the counts of useful work.  What is *judged* is judged by
- * durable bytes.
+ * It is all from observers (reports and moves of state machines), so it costs nothing to keep and
+ * disturbs nothing; but a move whose reply was lost and whose mover died was perhaps never told. It
+ * serves the witness of stuck proofs, the line that describes a finding, and the counts of useful
+ * work.  What is *judged* is judged by durable bytes.
  */
 #ifndef NODES_SCENARIOS_WATCH_H
 #define NODES_SCENARIOS_WATCH_H
@@ -21,9 +22,9 @@ typedef struct watched_job {
     job_state state;
     task_state task;
     bool has_task;
-    uint8_t subtasks[SUBTASKS_MAX];   /* subtask_state */
-    sb_node runners[SUBTASKS_MAX];    /* who has moved it last */
-    uint32_t subtask_count;           /* the greatest number seen, and one */
+    uint8_t subtasks[SUBTASKS_MAX]; /* subtask_state */
+    sb_node runners[SUBTASKS_MAX];  /* who has moved it last */
+    uint32_t subtask_count;         /* the greatest number seen, and one */
 } watched_job;
 
 typedef struct watch {
@@ -32,11 +33,11 @@ typedef struct watch {
     bool loaded;
     watched_job jobs[WATCHED_JOBS_MAX];
     uint32_t job_count;
-    schema_state schema; /* of the index that moved last */
-    sb_node owner;       /* who moved a job last */
+    schema_state schema;                        /* of the index that moved last */
+    sb_node owner;                              /* who moved a job last */
     schema_version versions[SB_NODE_COUNT_MAX]; /* of servers, as clients were told */
-    uint64_t workers;    /* bits of servers where a subtask succeeded */
-    uint64_t moves;      /* of jobs and schema states */
+    uint64_t workers;                           /* bits of servers where a subtask succeeded */
+    uint64_t moves;                             /* of jobs and schema states */
 } watch;
 
 void watch_init(watch *into, const machines *of);

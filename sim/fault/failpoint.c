@@ -27,14 +27,7 @@ static bool glob_matches(const char *glob, const char *name)
     return *glob == '\0';
 }
 
-static void set_rate(sb_world *world, size_t failpoint, uint32_t rate)
-{
-    world->failpoint_rates[failpoint] = rate;
-    if (rate != 0) {
-        sb_fault_armed(world, SB_FAULT_FAILPOINT);
-    }
-}
-
+/* The scenario's word stands above the swarm's, also when it is 0. */
 void sb_failpoints_enable(sb_world *world, const char *glob, uint32_t rate)
 {
     sb_assert_op(rate, <=, 1000000);
@@ -42,10 +35,16 @@ void sb_failpoints_enable(sb_world *world, const char *glob, uint32_t rate)
     const size_t count = sb_failpoint_list(&names);
     for (size_t i = 0; i < count; i++) {
         if (glob_matches(glob, names[i]->name)) {
-            set_rate(world, i, rate);
+            world->failpoint_rates[i] = rate;
+            if (world->swarm != NULL) {
+                world->swarm->code_rates[i] = 0;
+            }
         }
     }
     world->failpoints_on = true;
+    if (rate != 0) {
+        sb_fault_armed(world, SB_FAULT_FAILPOINT);
+    }
 }
 
 /* low <= rate <= high, log-uniform, from the bits of a hash. */
@@ -62,16 +61,16 @@ static uint32_t rate_of_hash(uint64_t hash, uint32_t low, uint32_t high)
 
 /* By the hash of each name, so that a failpoint that is new in the code changes nothing for the
  * others. */
-void sb_failpoints_draw(sb_world *world, const char *glob, uint64_t salt, uint32_t low,
-                        uint32_t high)
+void sb_failpoints_draw(const char *glob, uint64_t salt, uint32_t low, uint32_t high,
+                        uint32_t rates[SB_FAILPOINT_MAX])
 {
     const sb_place_name **names;
     const size_t count = salt == 0 ? 0 : sb_failpoint_list(&names);
     for (size_t i = 0; i < count; i++) {
         const char *const name = names[i]->name;
         const uint64_t hash = XXH3_64bits_withSeed(name, strlen(name), salt);
-        if (glob_matches(glob, name)) {
-            set_rate(world, i, (hash & 1) != 0 ? rate_of_hash(hash >> 1, low, high) : 0);
+        if (glob_matches(glob, name) && (hash & 1) != 0) {
+            rates[i] = rate_of_hash(hash >> 1, low, high);
         }
     }
 }

@@ -83,6 +83,7 @@ static void draw_network(sb_swarm *swarm)
     sb_world *const world = swarm->world;
     sb_network *const calm = &swarm->calm;
     swarm->network_level = draw_level(swarm, NETWORK_KINDS);
+    swarm->before = world->network;
     *calm = world->network;
     if (sb_swarm_has(swarm, SB_FAULT_DELAY)) {
         const uint64_t doublings = swarm->network_level == SB_SWARM_HARSH ? 8 : 5;
@@ -159,8 +160,13 @@ static void draw_code(sb_swarm *swarm)
     if (sb_swarm_has(swarm, SB_FAULT_FAILPOINT)) {
         const bool harsh = swarm->code_level == SB_SWARM_HARSH;
         const uint64_t salt = sb_choose(world, SB_STREAM_SWARM, UINT64_C(1) << 32);
-        sb_failpoints_draw(world, swarm->plan.failpoint_glob, salt, harsh ? 1000 : 100,
-                           harsh ? 100000 : 10000);
+        sb_failpoints_draw(swarm->plan.failpoint_glob, salt, harsh ? 1000 : 100,
+                           harsh ? 100000 : 10000, swarm->code_rates);
+        for (size_t i = 0; i < SB_FAILPOINT_MAX;
+             i++) { /* what the scenario has set stays as it is */
+            swarm->code_rates[i] = world->failpoint_rates[i] == 0 ? swarm->code_rates[i] : 0;
+        }
+        sb_fault_armed(world, SB_FAULT_FAILPOINT);
     }
 }
 
@@ -209,13 +215,14 @@ void sb_swarm_start(sb_world *world, const sb_swarm_plan *plan)
     sb_trouble_start(swarm);
 }
 
-/* Lost messages, blocked links and machines that are down are the heal's; skewed clocks stay, as
- * nothing repairs them. The tasks wake, see that it is over, and end. */
+/* Lost messages, blocked links and machines that are down are the heal's (heal.c); skewed clocks
+ * stay, as nothing repairs them. The tasks wake, see that it is over, and end. */
 void sb_swarm_heal(sb_world *world)
 {
     sb_swarm *const swarm = world->swarm;
     if (swarm != NULL && !swarm->healed) {
         swarm->healed = true;
+        world->network = swarm->before;
         world->disk.keep_on_crash = true;
         sb_scope_cancel(&swarm->scope);
     }

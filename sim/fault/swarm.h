@@ -21,7 +21,9 @@ typedef struct sb_swarm {
     sb_swarm_plan plan;
     uint32_t kinds; /* bits 1 << fault that this world has */
     sb_swarm_level network_level, disk_level, process_level, clock_level, code_level;
-    sb_network calm, trouble; /* the network between epochs and in them */
+    sb_network before;                     /* as the scenario has set it */
+    sb_network calm, trouble;              /* between epochs and in them */
+    uint32_t code_rates[SB_FAILPOINT_MAX]; /* of failpoints in epochs; 0: not the swarm's */
     bool healed;
     sb_scope scope; /* ends with the heal */
 } sb_swarm;
@@ -42,8 +44,8 @@ void sb_swarm_set_clock(sb_swarm *swarm, sb_node node);
 /* The tasks that make trouble, one for each family that comes in epochs. */
 void sb_trouble_start(sb_swarm *swarm);
 
-/* Rates for those failpoints that match: some of them, as the salt has it; salt 0: none. */
-void sb_failpoints_draw(sb_world *world, const char *glob, uint64_t salt, uint32_t low,
-                        uint32_t high);
+/* Rates for those failpoints that match: for some of them, as the salt has it; salt 0: for none. */
+void sb_failpoints_draw(const char *glob, uint64_t salt, uint32_t low, uint32_t high,
+                        uint32_t rates[SB_FAILPOINT_MAX]);
 
 #endif

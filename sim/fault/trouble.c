@@ -44,17 +44,28 @@ static void noise_main(void *argument)
     }
 }
 
+/* The swarm's failpoints get their rates, or lose them; those the scenario has set are not among
+ * them. */
+static void set_code_rates(sb_swarm *swarm, bool on)
+{
+    sb_world *const world = swarm->world;
+    for (size_t i = 0; i < SB_FAILPOINT_MAX; i++) {
+        if (swarm->code_rates[i] != 0) {
+            world->failpoint_rates[i] = on ? swarm->code_rates[i] : 0;
+        }
+    }
+    world->failpoints_on = true;
+}
+
 static void code_main(void *argument)
 {
     sb_swarm *const swarm = argument;
-    sb_world *const world = swarm->world;
-    const bool before = world->failpoints_on; /* the scenario may want them on always */
     while (pass(swarm, draw_calm(swarm, swarm->code_level))) {
-        world->failpoints_on = true;
+        set_code_rates(swarm, true);
         if (!pass(swarm, draw_trouble(swarm))) {
             return;
         }
-        world->failpoints_on = before;
+        set_code_rates(swarm, false);
     }
 }
 
@@ -117,6 +128,34 @@ static bool draw_partition(sb_swarm *swarm, partition *cut)
     return cut->one != 0 && cut->other != 0;
 }
 
+/* The network counts each link that it blocks as one-way and each message that it eats as a
+ * partition's; here one partition is one fault, of its own kind.  Only one of the swarm's is there
+ * at a time. */
+typedef struct partition_counts {
+    uint64_t one_way_applied, effective;
+} partition_counts;
+
+static partition_counts counts_before(const sb_world *world)
+{
+    return (partition_counts){world->faults[SB_FAULT_PARTITION_ONE_WAY].applied,
+                              world->faults[SB_FAULT_PARTITION].effective};
+}
+
+static void count_partition(sb_world *world, const partition *cut, partition_counts before)
+{
+    world->faults[SB_FAULT_PARTITION_ONE_WAY].applied = before.one_way_applied;
+    sb_fault_applied(world, cut->two_way ? SB_FAULT_PARTITION : SB_FAULT_PARTITION_ONE_WAY);
+}
+
+static void count_effects(sb_world *world, const partition *cut, partition_counts before)
+{
+    if (!cut->two_way) {
+        sb_fault_counts *const eaten = &world->faults[SB_FAULT_PARTITION];
+        world->faults[SB_FAULT_PARTITION_ONE_WAY].effective += eaten->effective - before.effective;
+        eaten->effective = before.effective;
+    }
+}
+
 static void partition_main(void *argument)
 {
     sb_swarm *const swarm = argument;
@@ -126,11 +165,12 @@ static void partition_main(void *argument)
         if (!draw_partition(swarm, &cut)) {
             continue;
         }
+        const partition_counts before = counts_before(world);
         for_each_link(world, &cut, sb_network_block);
-        if (cut.two_way) {
-            sb_fault_applied(world, SB_FAULT_PARTITION);
-        }
-        if (!pass(swarm, draw_trouble(swarm))) {
+        count_partition(world, &cut, before);
+        const bool goes_on = pass(swarm, draw_trouble(swarm));
+        count_effects(world, &cut, before);
+        if (!goes_on) {
             return;
         }
         for_each_link(world, &cut, sb_network_unblock);

@@ -367,11 +367,13 @@ static inline uint64_t sb_choose_at(sb_world *world, sb_node_state *node, sb_str
     return sb_mersenne_bounded(&from->mersenne, bound);
 }
 
-/* True in `rate` of a million; nothing is drawn when the rate is 0. */
+/* True in `rate` of a million; nothing is drawn when the rate is 0. A choice of 0 is calm at any
+ * rate. */
 static inline bool sb_chance_at(sb_world *world, sb_node_state *node, sb_stream stream,
                                 uint32_t rate)
 {
-    return rate != 0 && sb_choose_at(world, node, stream, 1000000) >= 1000000u - rate;
+    const uint32_t least = rate < 1000000u ? 1000000u - rate : 1;
+    return rate != 0 && sb_choose_at(world, node, stream, 1000000) >= least;
 }
 
 /* ----------------------------------------------------------------------------------- strategy */

@@ -1,8 +1,8 @@
 /*
  * One event in words: "send to storage1 96 bytes", "move job 1 running -> done".
  *
- * The words come from the vocabulary: the event's own, then each field after its type.  Few kinds read
- * badly that way and have a sentence of their own.
+ * The words come from the vocabulary: the event's own, then each field after its type.  Few kinds
+ * read badly that way and have a sentence of their own.
  */
 #include <inttypes.h>
 #include <stdarg.h>
@@ -31,7 +31,8 @@ static void line_add(line *to, const char *format, ...)
     const size_t used = (size_t)to->length < to->size ? (size_t)to->length : to->size;
     va_list arguments;
     va_start(arguments, format);
-    const int added = vsnprintf(to->size == 0 ? NULL : to->text + used, to->size - used, format, arguments);
+    const int added =
+        vsnprintf(to->size == 0 ? NULL : to->text + used, to->size - used, format, arguments);
     va_end(arguments);
     to->length += added > 0 ? added : 0;
 }
@@ -70,7 +71,8 @@ static void add_text(line *to, const sb_record *record, uint64_t hash)
 /* Names that only say what the type says already are left out. */
 static bool name_is_silent(const char *name)
 {
-    static const char *const silent[] = {"name", "path", "method", "line", "wait", "text", "size", "status", "kind"};
+    static const char *const silent[] = {"name", "path", "method", "line", "wait",
+                                         "text", "size", "status", "kind"};
     for (size_t i = 0; i < sizeof silent / sizeof silent[0]; i++) {
         if (strcmp(name, silent[i]) == 0) {
             return true;
@@ -79,7 +81,8 @@ static bool name_is_silent(const char *name)
     return false;
 }
 
-static void add_field(line *to, const sb_record *record, const char *name, sb_field_type type, uint64_t value)
+static void add_field(line *to, const sb_record *record, const char *name, sb_field_type type,
+                      uint64_t value)
 {
     if (type == SB_FIELD_none || type == SB_FIELD_hash) {
         return;
@@ -98,7 +101,8 @@ static void add_field(line *to, const sb_record *record, const char *name, sb_fi
         line_add(to, " %" PRIu64 " bytes", value);
         break;
     case SB_FIELD_time:
-        line_add(to, " %" PRId64 ".%06" PRIu64 "s", (int64_t)value / 1000000000, value / 1000 % 1000000);
+        line_add(to, " %" PRId64 ".%06" PRIu64 "s", (int64_t)value / 1000000000,
+                 value / 1000 % 1000000);
         break;
     case SB_FIELD_status:
         line_add(to, ": %s", sb_status_word(value));
@@ -145,15 +149,18 @@ static void describe_wake(line *to, const sb_record *record, sb_step step, const
 /* Clocks and drifts are signed. */
 static void describe_clock(line *to, const sb_record *record, const sb_event *event)
 {
-    line_add(to, "clock of %s skew %" PRId64 "us drift %" PRId64 " ppm", sb_record_node_name(record, (unsigned)event->c),
-             (int64_t)event->a / 1000, (int64_t)event->b);
+    line_add(to, "clock of %s skew %" PRId64 "us drift %" PRId64 " ppm",
+             sb_record_node_name(record, (unsigned)event->c), (int64_t)event->a / 1000,
+             (int64_t)event->b);
 }
 
 /* Which fault, and between whom: one-way faults name both ends. */
 static void describe_fault(line *to, const sb_record *record, const sb_event *event)
 {
-    const bool is_one_way = event->a == SB_FAULT_NAME_PARTITION_ONE_WAY || event->a == SB_FAULT_NAME_RESET;
-    line_add(to, "%s %s", sb_event_descriptions[event->kind].word, sb_record_fault_name(record, event->a));
+    const bool is_one_way =
+        event->a == SB_FAULT_NAME_PARTITION_ONE_WAY || event->a == SB_FAULT_NAME_RESET;
+    line_add(to, "%s %s", sb_event_descriptions[event->kind].word,
+             sb_record_fault_name(record, event->a));
     if (is_one_way) {
         line_add(to, " from %s", sb_record_node_name(record, (unsigned)event->c));
     }
@@ -171,9 +178,11 @@ static void describe_fields(line *to, const sb_record *record, const sb_event *e
     const uint64_t values[3] = {event->a, event->b, event->c};
     line_add(to, "%s", description->word);
     for (int i = 0; i < 3; i++) {
-        const bool is_plain_success = description->field_types[i] == SB_FIELD_status && values[i] == 0;
+        const bool is_plain_success =
+            description->field_types[i] == SB_FIELD_status && values[i] == 0;
         if (!is_plain_success) {
-            add_field(to, record, description->field_names[i], description->field_types[i], values[i]);
+            add_field(to, record, description->field_names[i], description->field_types[i],
+                      values[i]);
         }
     }
 }
@@ -208,11 +217,13 @@ int sb_record_describe(const sb_record *record, sb_step step, char *text, size_t
         add_text(&to, record, event->a);
         break;
     case SB_EVENT_BOOT:
-        line_add(&to, "boot %s#%" PRIu64, sb_record_node_name(record, (unsigned)event->c), event->b);
+        line_add(&to, "boot %s#%" PRIu64, sb_record_node_name(record, (unsigned)event->c),
+                 event->b);
         break;
     case SB_EVENT_DROP:
         line_add(&to, "drop %" PRIu64 " bytes, peer %s: %s", event->c,
-                 sb_record_node_name(record, (unsigned)event->a), sb_record_fault_name(record, event->b));
+                 sb_record_node_name(record, (unsigned)event->a),
+                 sb_record_fault_name(record, event->b));
         break;
     case SB_EVENT_FINDING:
         line_add(&to, "finding %s:", sb_finding_word(event->a));

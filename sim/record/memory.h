@@ -1,6 +1,6 @@
 /*
- * Memory of the host, for what lives outside of any world.  It never comes back NULL: a tool that cannot
- * have a few megabytes has nothing better to do than to say so and stop.
+ * Memory of the host, for what lives outside of any world.  It never comes back NULL: a tool that
+ * cannot have a few megabytes has nothing better to do than to say so and stop.
  */
 #ifndef SB_RECORD_MEMORY_H
 #define SB_RECORD_MEMORY_H

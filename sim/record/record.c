@@ -1,9 +1,10 @@
 /*
- * The container of a kept record: events in one array, the texts they mention in blocks that never move.
+ * The container of a kept record: events in one array, the texts they mention in blocks that never
+ * move.
  *
  *   events   [first_step] [first_step + 1] ...            48 bytes each
- *   labels   [ task, waker ] [ task, waker ] ...          beside each event: whose it is, who woke it
- *   texts    hash -> text, an open table over blocks
+ *   labels   [ task, waker ] [ task, waker ] ...          beside each event: whose it is, who woke
+ * it texts    hash -> text, an open table over blocks
  *
  * Lanes are used again by later tasks, so the name of an event's task is settled when the event is
  * appended, from the spawn that filled the lane last.
@@ -55,16 +56,18 @@ struct sb_record {
     const char *node_names[NODE_MAX];
     machine_names *machines;
     unsigned machine_count;
-    uint64_t early_tasks[LANE_MAX];  /* names given by sb_record_set_task_name */
+    uint64_t early_tasks[LANE_MAX];   /* names given by sb_record_set_task_name */
     uint64_t current_tasks[LANE_MAX]; /* name of the task in each lane after the last event */
 };
 
 #define FIELD(name, type) #name, SB_FIELD_##type
-#define ROW(name, word, name_a, type_a, name_b, type_b, name_c, type_c)                                      \
+#define ROW(name, word, name_a, type_a, name_b, type_b, name_c, type_c)                            \
     [SB_EVENT_##name] = {word, {name_a, name_b, name_c}, {type_a, type_b, type_c}},
 #define EVENT(...) ROW(__VA_ARGS__)
 const sb_event_description sb_event_descriptions[SB_EVENT_KIND_COUNT] = {
-    [SB_EVENT_NONE] = {"none", {"none", "none", "none"}, {SB_FIELD_none, SB_FIELD_none, SB_FIELD_none}},
+    [SB_EVENT_NONE] = {"none",
+                       {"none", "none", "none"},
+                       {SB_FIELD_none, SB_FIELD_none, SB_FIELD_none}},
 #include "sim/record/events.def"
 };
 #undef EVENT
@@ -248,8 +251,9 @@ static void label_event(sb_record *record, size_t place)
         record->current_tasks[event->b & (LANE_MAX - 1)] = event->a;
     }
     record->labels[place].task = record->current_tasks[event->task];
-    record->labels[place].subject =
-        event->kind == SB_EVENT_WAKE && event->a != 0 ? record->current_tasks[event->a & (LANE_MAX - 1)] : 0;
+    record->labels[place].subject = event->kind == SB_EVENT_WAKE && event->a != 0
+                                        ? record->current_tasks[event->a & (LANE_MAX - 1)]
+                                        : 0;
 }
 
 void sb_record_append(sb_record *record, const sb_event *events, size_t count)
@@ -272,7 +276,8 @@ void sb_record_append(sb_record *record, const sb_event *events, size_t count)
 
 void sb_record_truncate(sb_record *record, sb_step last_step)
 {
-    const size_t count = last_step < record->first_step ? 0 : (size_t)(last_step - record->first_step) + 1;
+    const size_t count =
+        last_step < record->first_step ? 0 : (size_t)(last_step - record->first_step) + 1;
     if (count >= record->count) {
         return;
     }
@@ -354,8 +359,8 @@ void sb_record_set_node_name(sb_record *record, unsigned node, const char *name)
     }
 }
 
-void sb_record_set_machine(sb_record *record, unsigned index, const char *name, const char *const *states,
-                           unsigned count)
+void sb_record_set_machine(sb_record *record, unsigned index, const char *name,
+                           const char *const *states, unsigned count)
 {
     assert(index < MACHINE_MAX);
     if (index >= record->machine_count) {

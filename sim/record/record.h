@@ -1,13 +1,14 @@
 /*
  * The record of a world: what is kept of a run, and how it is read again.
  *
- * An event is 48 bytes.  Its step is its position: the first event of a run is step 1.  Every event, with
- * the fold of all values that door 1 has returned, runs through one XXH3 digest in batches; that happens
- * in every run.  The events themselves and the texts they mention are kept only when asked for.  Every
- * 2^SB_MARK_SHIFT steps the digest so far is kept as a mark, so that two runs can be bisected.
+ * An event is 48 bytes.  Its step is its position: the first event of a run is step 1.  Every
+ * event, with the fold of all values that door 1 has returned, runs through one XXH3 digest in
+ * batches; that happens in every run.  The events themselves and the texts they mention are kept
+ * only when asked for.  Every 2^SB_MARK_SHIFT steps the digest so far is kept as a mark, so that
+ * two runs can be bisected.
  *
- * This header is all that renderers (traces/) know of the simulator: the vocabulary, a reader over a kept
- * record, and its file of one JSON object a line.
+ * This header is all that renderers (traces/) know of the simulator: the vocabulary, a reader over
+ * a kept record, and its file of one JSON object a line.
  */
 #ifndef SB_RECORD_H
 #define SB_RECORD_H
@@ -63,7 +64,7 @@ extern const sb_event_description sb_event_descriptions[SB_EVENT_KIND_COUNT];
 /* The edge of a move event: the states it leads from and to. */
 #define SB_EDGE(from, to) ((uint64_t)(from) << 32 | (uint32_t)(to))
 #define SB_EDGE_FROM(edge) ((unsigned)((edge) >> 32))
-#define SB_EDGE_TO(edge) ((unsigned)((edge) & UINT32_MAX))
+#define SB_EDGE_TO(edge) ((unsigned)((edge)&UINT32_MAX))
 
 /* The words of sim/status.def and sim/verdict/kinds.def. */
 const char *sb_status_word(uint64_t status);
@@ -78,7 +79,8 @@ typedef struct sb_record sb_record;
 
 /* What the header line of a trace says. */
 typedef struct sb_record_header {
-    const char *scenario, *strategy, *build, *options; /* options: as on the command line, may be "" */
+    const char *scenario, *strategy, *build,
+        *options; /* options: as on the command line, may be "" */
     uint64_t seed;
 } sb_record_header;
 
@@ -88,18 +90,22 @@ void sb_record_clear(sb_record *record);
 
 size_t sb_record_count(const sb_record *record);
 sb_step sb_record_first_step(const sb_record *record);
-const sb_event *sb_record_event(const sb_record *record, sb_step step); /* NULL when it is not kept */
-const char *sb_record_text(const sb_record *record, uint64_t hash);     /* NULL when unknown */
+const sb_event *sb_record_event(const sb_record *record,
+                                sb_step step);                      /* NULL when it is not kept */
+const char *sb_record_text(const sb_record *record, uint64_t hash); /* NULL when unknown */
 const char *sb_record_node_name(const sb_record *record, unsigned node);
 const char *sb_record_fault_name(const sb_record *record, uint64_t kind);
 const char *sb_record_task_name(const sb_record *record, sb_step step); /* of the event's task */
-const char *sb_record_subject_name(const sb_record *record, sb_step step); /* the task that woke it; or NULL */
+const char *sb_record_subject_name(const sb_record *record,
+                                   sb_step step); /* the task that woke it; or NULL */
 unsigned sb_record_node_count(const sb_record *record);
 unsigned sb_record_machine_count(const sb_record *record);
 const char *sb_record_machine_name(const sb_record *record, uint64_t index);
-const char *sb_record_state_name(const sb_record *record, uint64_t index, unsigned state); /* NULL: none such */
+const char *sb_record_state_name(const sb_record *record, uint64_t index,
+                                 unsigned state); /* NULL: none such */
 
-/* One event in words: "send to storage1 96 bytes", "move job 1 running -> done".  Returns what snprintf would. */
+/* One event in words: "send to storage1 96 bytes", "move job 1 running -> done".  Returns what
+ * snprintf would. */
 int sb_record_describe(const sb_record *record, sb_step step, char *text, size_t size);
 
 /* ------------------------------------------------------------------------------------- writing
@@ -113,12 +119,12 @@ void sb_record_set_task_name(sb_record *record, uint16_t lane, uint64_t name_has
 /* Events that are not kept: only who runs in which lane is learned from them. */
 void sb_record_pass_over(sb_record *record, const sb_event *events, size_t count);
 void sb_record_set_node_name(sb_record *record, unsigned node, const char *name);
-void sb_record_set_machine(sb_record *record, unsigned index, const char *name, const char *const *states,
-                           unsigned count);
+void sb_record_set_machine(sb_record *record, unsigned index, const char *name,
+                           const char *const *states, unsigned count);
 
-/* The causal slice that ends at `from`: steps in ascending order, `from` last; at most `limit`, the latest.  Follows causes,
- * and shows beside each event on that way the calls, moves and faults that its task did since it was woken.  Returns
- * how many. */
+/* The causal slice that ends at `from`: steps in ascending order, `from` last; at most `limit`, the
+ * latest.  Follows causes, and shows beside each event on that way the calls, moves and faults that
+ * its task did since it was woken.  Returns how many. */
 size_t sb_record_slice(const sb_record *record, sb_step from, sb_step *steps, size_t limit);
 
 #endif

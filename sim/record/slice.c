@@ -1,9 +1,10 @@
 /*
  * The causal slice: what led to an event.
  *
- * One pass backwards over the record.  A bit per event says "this one is wanted": causes lie before their effects, so
- * the pass meets everything it has asked for.  The cause of what a task does is the event that set it going; what
- * else the task did since then has the same cause, and where it matters to a reader it is shown beside the way.
+ * One pass backwards over the record.  A bit per event says "this one is wanted": causes lie before
+ * their effects, so the pass meets everything it has asked for.  The cause of what a task does is
+ * the event that set it going; what else the task did since then has the same cause, and where it
+ * matters to a reader it is shown beside the way.
  */
 #include <assert.h>
 #include <stdlib.h>
@@ -18,7 +19,8 @@ typedef struct slicer {
     const sb_record *record;
     sb_step first;
     unsigned char *wanted;    /* a bit for each kept step */
-    sb_step bursts[LANE_MAX]; /* the cause of what this lane was doing where the way passed it; 0: not passed */
+    sb_step bursts[LANE_MAX]; /* the cause of what this lane was doing where the way passed it; 0:
+                                 not passed */
 } slicer;
 
 static void want(slicer *slice, sb_step step)

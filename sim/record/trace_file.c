@@ -12,7 +12,10 @@
 /* Length of the UTF-8 sequence that starts here; 0 when there is none. */
 static int utf8_length(const unsigned char *at)
 {
-    const int length = at[0] >= 0xf0 && at[0] <= 0xf4 ? 4 : at[0] >= 0xe0 ? 3 : at[0] >= 0xc2 ? 2 : 0;
+    const int length = at[0] >= 0xf0 && at[0] <= 0xf4 ? 4
+                       : at[0] >= 0xe0                ? 3
+                       : at[0] >= 0xc2                ? 2
+                                                      : 0;
     if (length == 0 || at[0] > 0xf4) {
         return 0;
     }
@@ -65,7 +68,9 @@ static uint64_t config_hash(const sb_record_header *header)
     char words[1024];
     const int length = snprintf(words, sizeof words, "%s\n%s\n%s\n%s\n%" PRIu64, header->scenario,
                                 header->strategy, header->build, header->options, header->seed);
-    const size_t size = length < 0 ? 0 : (size_t)length < sizeof words ? (size_t)length : sizeof words - 1;
+    const size_t size = length < 0                      ? 0
+                        : (size_t)length < sizeof words ? (size_t)length
+                                                        : sizeof words - 1;
     return XXH3_64bits(words, size);
 }
 
@@ -158,7 +163,8 @@ static void write_event(FILE *out, const sb_record *record, sb_step step, const 
     fprintf(out, ",\"incarnation\":%u", event->incarnation);
     write_pair(out, "task", sb_record_task_name(record, step));
     write_pair(out, "kind", sb_event_descriptions[event->kind].word);
-    if (event->kind == SB_EVENT_SEND || event->kind == SB_EVENT_DELIVER || event->kind == SB_EVENT_DUPLICATE) {
+    if (event->kind == SB_EVENT_SEND || event->kind == SB_EVENT_DELIVER ||
+        event->kind == SB_EVENT_DUPLICATE) {
         fprintf(out, ",\"message\":\"%016" PRIx64 "\"", event->b);
     }
     if (event->cause != 0) {
@@ -172,12 +178,13 @@ static void write_event(FILE *out, const sb_record *record, sb_step step, const 
     if (subject != NULL && event->kind == SB_EVENT_WAKE) {
         write_pair(out, "waker", subject);
     }
-    fprintf(out, ",\"at\":[%u,%u,%u],\"values\":[\"%" PRIu64 "\",\"%" PRIu64 "\",\"%" PRIu64 "\"]}\n", event->node,
-            event->task, event->observed, event->a, event->b, event->c);
+    fprintf(out,
+            ",\"at\":[%u,%u,%u],\"values\":[\"%" PRIu64 "\",\"%" PRIu64 "\",\"%" PRIu64 "\"]}\n",
+            event->node, event->task, event->observed, event->a, event->b, event->c);
 }
 
-void sb_trace_write(FILE *out, const sb_record *record, const sb_record_header *header, const sb_step *steps,
-                    size_t count)
+void sb_trace_write(FILE *out, const sb_record *record, const sb_record_header *header,
+                    const sb_step *steps, size_t count)
 {
     write_header(out, record, header);
     const size_t total = steps != NULL ? count : sb_record_count(record);

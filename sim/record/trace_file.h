@@ -7,13 +7,15 @@
  *    "options":"--bug tidb-47902","config":"9f2b...","nodes":["director","placement1"],"machines":[
  *    {"name":"job","states":["queueing","running"]}]}
  *   {"step":"7","time":"36490126000","node":"server2","incarnation":3,"task":"poller","kind":"send","message":
- *    "5c0e1f...","causes":["5"],"text":"send to storage1 96 bytes","fields":{"to":"storage1","hash":"5c0e1f...",
+ *    "5c0e1f...","causes":["5"],"text":"send to storage1 96
+ * bytes","fields":{"to":"storage1","hash":"5c0e1f...",
  *    "size":"96"},"at":[2,14,513],"values":["4","6633...","96"]}
  *
- * 64-bit numbers are strings.  `text` and `fields` are for people and scripts; `at` (node number, lane, observed
- * bits) and `values` (the three raw values) are what the reader restores an event from, bit for bit.
- * `message` is there for events that carry the hash of a message, `config` is a hash over all other words of the
- * header, so that two files can be told to stem from the same run at a glance.
+ * 64-bit numbers are strings.  `text` and `fields` are for people and scripts; `at` (node number,
+ * lane, observed bits) and `values` (the three raw values) are what the reader restores an event
+ * from, bit for bit. `message` is there for events that carry the hash of a message, `config` is a
+ * hash over all other words of the header, so that two files can be told to stem from the same run
+ * at a glance.
  */
 #ifndef SB_RECORD_TRACE_FILE_H
 #define SB_RECORD_TRACE_FILE_H
@@ -22,12 +24,14 @@
 
 #define SB_TRACE_SCHEMA 1
 
-/* A string as JSON, quotes included.  Bytes that are no UTF-8 are written as the code points of their values. */
+/* A string as JSON, quotes included.  Bytes that are no UTF-8 are written as the code points of
+ * their values. */
 void sb_json_string(FILE *out, const char *text);
 
-/* Write the header and these events (steps NULL: every kept one).  Failures are the stream's: see ferror. */
-void sb_trace_write(FILE *out, const sb_record *record, const sb_record_header *header, const sb_step *steps,
-                    size_t count);
+/* Write the header and these events (steps NULL: every kept one).  Failures are the stream's: see
+ * ferror. */
+void sb_trace_write(FILE *out, const sb_record *record, const sb_record_header *header,
+                    const sb_step *steps, size_t count);
 
 /* A trace as read from a file; the header's words live as long as it does. */
 typedef struct sb_trace_file {
@@ -36,7 +40,8 @@ typedef struct sb_trace_file {
     char *words;
 } sb_trace_file;
 
-/* False, with one line of what is wrong and where, when it is no trace.  Nothing is left to release then. */
+/* False, with one line of what is wrong and where, when it is no trace.  Nothing is left to release
+ * then. */
 bool sb_trace_read(FILE *in, sb_trace_file *trace, char *problem, size_t problem_size);
 void sb_trace_file_release(sb_trace_file *trace);
 

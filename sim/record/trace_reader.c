@@ -1,9 +1,10 @@
 /*
  * Reading the trace file; its form is in trace_file.h.
  *
- * A line is parsed into a flat list of (path, value): the key of the object, or "key.inner" and "key[]" one level
- * down.  That is all the structure a trace has, and unknown keys of later schemas are passed over.  Task names are
- * kept beside the lane: a line says who ran, so a name changes where the lines say so.
+ * A line is parsed into a flat list of (path, value): the key of the object, or "key.inner" and
+ * "key[]" one level down.  That is all the structure a trace has, and unknown keys of later schemas
+ * are passed over.  Task names are kept beside the lane: a line says who ran, so a name changes
+ * where the lines say so.
  */
 #define XXH_INLINE_ALL
 #include <xxhash.h>
@@ -20,7 +21,8 @@
 #define GAP_MAX ((sb_step)1 << 24) /* steps missing in a row that are filled, not refused */
 #define LIST_MAX 512
 
-/* -------------------------------------------------------------------------------- JSON, one line */
+/* -------------------------------------------------------------------------------- JSON, one line
+ */
 
 typedef struct scanner {
     char *at; /* texts are unescaped in place */
@@ -65,7 +67,8 @@ static int hex_value(char digit)
                                           : -1;
 }
 
-/* One code point below 0x10000 as UTF-8; an escape is longer than what it stands for, so it fits in place. */
+/* One code point below 0x10000 as UTF-8; an escape is longer than what it stands for, so it fits in
+ * place. */
 static char *put_code_point(char *to, unsigned code)
 {
     if (code < 0x80) {
@@ -142,7 +145,8 @@ static bool scan_number(scanner *scan, uint64_t max, uint64_t *number)
     const bool quoted = accept(scan, '"');
     char *end = scan->at;
     errno = 0;
-    const unsigned long long value = *scan->at >= '0' && *scan->at <= '9' ? strtoull(scan->at, &end, 10) : 0;
+    const unsigned long long value =
+        *scan->at >= '0' && *scan->at <= '9' ? strtoull(scan->at, &end, 10) : 0;
     if (end == scan->at || errno != 0 || value > max) {
         return fail(scan, "a number was expected, or it is too large");
     }
@@ -175,7 +179,8 @@ static bool skip_value(scanner *scan)
     return true;
 }
 
-/* ------------------------------------------------------------------------------------ the header */
+/* ------------------------------------------------------------------------------------ the header
+ */
 
 typedef struct reader {
     scanner scan;
@@ -226,8 +231,9 @@ static bool read_machine(reader *read, unsigned index)
         return false;
     }
     for (bool first = true; !accept(&read->scan, '}'); first = false) {
-        const char *const key = first || expect(&read->scan, ',', "a comma was expected") ? scan_text(&read->scan)
-                                                                                          : NULL;
+        const char *const key = first || expect(&read->scan, ',', "a comma was expected")
+                                    ? scan_text(&read->scan)
+                                    : NULL;
         if (key == NULL || !expect(&read->scan, ':', "a colon was expected")) {
             return false;
         }
@@ -251,7 +257,8 @@ static bool read_machines(reader *read)
         return false;
     }
     for (unsigned index = 0; !accept(&read->scan, ']'); index++) {
-        if ((index != 0 && !expect(&read->scan, ',', "a comma was expected")) || !read_machine(read, index)) {
+        if ((index != 0 && !expect(&read->scan, ',', "a comma was expected")) ||
+            !read_machine(read, index)) {
             return false;
         }
     }
@@ -295,17 +302,20 @@ static bool read_header(reader *read)
         return false;
     }
     for (bool first = true; !accept(&read->scan, '}'); first = false) {
-        const char *const key = first || expect(&read->scan, ',', "a comma was expected") ? scan_text(&read->scan)
-                                                                                          : NULL;
+        const char *const key = first || expect(&read->scan, ',', "a comma was expected")
+                                    ? scan_text(&read->scan)
+                                    : NULL;
         if (key == NULL || !expect(&read->scan, ':', "a colon was expected") ||
             !read_header_pair(read, key, &schema)) {
             return false;
         }
     }
-    return schema == SB_TRACE_SCHEMA || fail(&read->scan, "it is of another schema; expected \"schema\":1");
+    return schema == SB_TRACE_SCHEMA ||
+           fail(&read->scan, "it is of another schema; expected \"schema\":1");
 }
 
-/* ------------------------------------------------------------------------------------ the events */
+/* ------------------------------------------------------------------------------------ the events
+ */
 
 typedef struct event_line {
     sb_event event;
@@ -315,13 +325,15 @@ typedef struct event_line {
     unsigned field_count;
 } event_line;
 
-static bool read_numbers(reader *read, uint64_t *numbers, unsigned wanted, uint64_t max, unsigned *count)
+static bool read_numbers(reader *read, uint64_t *numbers, unsigned wanted, uint64_t max,
+                         unsigned *count)
 {
     if (!expect(&read->scan, '[', "a list of numbers was expected")) {
         return false;
     }
     for (*count = 0; !accept(&read->scan, ']'); (*count)++) {
-        if (*count == wanted || (*count != 0 && !expect(&read->scan, ',', "a comma was expected")) ||
+        if (*count == wanted ||
+            (*count != 0 && !expect(&read->scan, ',', "a comma was expected")) ||
             !scan_number(&read->scan, max, &numbers[*count])) {
             return fail(&read->scan, "too many numbers");
         }
@@ -415,7 +427,8 @@ static void keep_texts(reader *read, const event_line *line)
     }
 }
 
-/* Every line names its task, so that a file with gaps, where spawns are missing, reads right as well. */
+/* Every line names its task, so that a file with gaps, where spawns are missing, reads right as
+ * well. */
 static void keep_task_name(reader *read, unsigned lane, const char *name)
 {
     if (lane == 0 || name == NULL || strcmp(name, "?") == 0) {
@@ -453,8 +466,9 @@ static bool read_event(reader *read)
         return false;
     }
     for (bool first = true; !accept(&read->scan, '}'); first = false) {
-        const char *const key = first || expect(&read->scan, ',', "a comma was expected") ? scan_text(&read->scan)
-                                                                                          : NULL;
+        const char *const key = first || expect(&read->scan, ',', "a comma was expected")
+                                    ? scan_text(&read->scan)
+                                    : NULL;
         if (key == NULL || !expect(&read->scan, ':', "a colon was expected") ||
             !read_event_pair(read, key, &line)) {
             return false;

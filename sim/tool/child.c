@@ -109,7 +109,8 @@ pid_t sb_fork(void)
 }
 
 /* Wait for the end of a child whose end of a pipe closes when it dies. */
-static void watch_until_end(pid_t process, int pipe_end, const sb_watch *watch, sb_duration patience, sb_child_end *end)
+static void watch_until_end(pid_t process, int pipe_end, const sb_watch *watch,
+                            sb_duration patience, sb_child_end *end)
 {
     sb_watcher watcher;
     sb_watcher_init(&watcher, process, watch);
@@ -174,8 +175,8 @@ static int run_alone(void *context, sb_watch *watch)
     return 0;
 }
 
-bool sb_run_alone(const sb_plan *plan, uint64_t seed, const sb_universe_options *universe, sb_duration patience,
-                  sb_seed_result *result, sb_child_end *end)
+bool sb_run_alone(const sb_plan *plan, uint64_t seed, const sb_universe_options *universe,
+                  sb_duration patience, sb_seed_result *result, sb_child_end *end)
 {
     alone task = {plan, seed, universe, sb_shared_alloc(sizeof *result)};
     sb_child_run(run_alone, &task, patience, end);

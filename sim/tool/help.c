@@ -41,14 +41,17 @@ static void print_option(FILE *out, const sb_option *option)
         snprintf(letter, sizeof letter, "-%c, ", option->letter);
     }
     const int width = snprintf(name, sizeof name, "  %s--%s%s%s", letter, option->name,
-                               option->argument != NULL ? " " : "", option->argument != NULL ? option->argument : "");
+                               option->argument != NULL ? " " : "",
+                               option->argument != NULL ? option->argument : "");
     fprintf(out, "%-*s  ", OPTION_WIDTH + 2, name);
-    print_wrapped(out, option->help, OPTION_WIDTH + 4, width > OPTION_WIDTH + 2 ? width + 2 : OPTION_WIDTH + 4);
+    print_wrapped(out, option->help, OPTION_WIDTH + 4,
+                  width > OPTION_WIDTH + 2 ? width + 2 : OPTION_WIDTH + 4);
 }
 
 void sb_help_command(FILE *out, const sb_product *product, const sb_command *command)
 {
-    fprintf(out, "%s %s %s [options]\n  %s\n\n", product->name, command->name, command->operands, command->summary);
+    fprintf(out, "%s %s %s [options]\n  %s\n\n", product->name, command->name, command->operands,
+            command->summary);
     print_wrapped(out, command->text, 0, 0);
     fputs("\nOptions:\n", out);
     for (size_t i = 0; i < command->option_count; i++) {

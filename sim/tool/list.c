@@ -60,7 +60,8 @@ static int list_scenarios(const sb_arguments *arguments, bool json)
     list_begin(&list);
     for (size_t i = 0; i < product->scenario_count; i++) {
         if (!product->scenarios[i]->internal) {
-            list_row(&list, (const char *const[]){product->scenarios[i]->name, product->scenarios[i]->summary});
+            list_row(&list, (const char *const[]){product->scenarios[i]->name,
+                                                  product->scenarios[i]->summary});
         }
     }
     list_end(&list);
@@ -71,7 +72,8 @@ static int list_settings(const sb_arguments *arguments, bool json)
 {
     listing list = {json, {"name", "fallback", "least", "most", "help"}, {24, 10, 10, 12}, 0};
     sb_plan plan;
-    const int code = sb_arguments_plan(arguments, arguments->positional_count > 1 ? arguments->positionals[1] : NULL, &plan);
+    const int code = sb_arguments_plan(
+        arguments, arguments->positional_count > 1 ? arguments->positionals[1] : NULL, &plan);
     if (code != 0) {
         return code;
     }
@@ -81,7 +83,8 @@ static int list_settings(const sb_arguments *arguments, bool json)
         char least[32], most[32];
         sb_setting_text(setting, setting->min, least, sizeof least);
         sb_setting_text(setting, setting->max, most, sizeof most);
-        list_row(&list, (const char *const[]){setting->name, setting->fallback, least, most, setting->help});
+        list_row(&list, (const char *const[]){setting->name, setting->fallback, least, most,
+                                              setting->help});
     }
     list_end(&list);
     return 0;
@@ -113,7 +116,8 @@ static int list_bugs(const sb_arguments *arguments, bool json)
         const sb_museum_bug *const bug = &product->bugs[i];
         char issue[16];
         snprintf(issue, sizeof issue, "%" PRIu32, bug->issue);
-        list_row(&list, (const char *const[]){bug->name, issue, bug->kind, bug->scenario, bug->summary});
+        list_row(&list,
+                 (const char *const[]){bug->name, issue, bug->kind, bug->scenario, bug->summary});
     }
     list_end(&list);
     return 0;
@@ -134,7 +138,8 @@ static int list_strategies(const sb_arguments *arguments, bool json)
     listing list = {json, {"name", "help"}, {20}, 0};
     list_begin(&list);
     for (unsigned i = 0; i < SB_STRATEGY_COUNT; i++) {
-        list_row(&list, (const char *const[]){sb_strategy_name((sb_strategy)i), texts[i] != NULL ? texts[i] : ""});
+        list_row(&list, (const char *const[]){sb_strategy_name((sb_strategy)i),
+                                              texts[i] != NULL ? texts[i] : ""});
     }
     list_end(&list);
     return 0;
@@ -176,8 +181,10 @@ static int list_states(const sb_arguments *arguments, bool json)
     list_begin(&list);
     for (size_t i = 0; i < count; i++) {
         for (uint32_t move = 0; move < machines[i]->move_count; move++) {
-            list_row(&list, (const char *const[]){machines[i]->name, machines[i]->states[machines[i]->moves[move].from],
-                                                  machines[i]->states[machines[i]->moves[move].to]});
+            list_row(&list,
+                     (const char *const[]){machines[i]->name,
+                                           machines[i]->states[machines[i]->moves[move].from],
+                                           machines[i]->states[machines[i]->moves[move].to]});
         }
     }
     list_end(&list);
@@ -197,7 +204,8 @@ static bool is_last_state(const sb_machine *machine, uint32_t state)
 
 static void draw_machine(const sb_machine *machine, size_t number)
 {
-    printf("  subgraph cluster_%zu {\n    label=\"%s\" fontname=\"Helvetica-Bold\" style=rounded color=\"#bbbbbb\";\n",
+    printf("  subgraph cluster_%zu {\n    label=\"%s\" fontname=\"Helvetica-Bold\" style=rounded "
+           "color=\"#bbbbbb\";\n",
            number, machine->name);
     for (uint32_t state = 0; state < machine->state_count; state++) {
         printf("    s%zu_%" PRIu32 " [label=\"%s\"%s];\n", number, state, machine->states[state],
@@ -206,7 +214,8 @@ static void draw_machine(const sb_machine *machine, size_t number)
                                                : "");
     }
     for (uint32_t i = 0; i < machine->move_count; i++) {
-        printf("    s%zu_%u -> s%zu_%u;\n", number, machine->moves[i].from, number, machine->moves[i].to);
+        printf("    s%zu_%u -> s%zu_%u;\n", number, machine->moves[i].from, number,
+               machine->moves[i].to);
     }
     fputs("  }\n", stdout);
 }
@@ -216,7 +225,8 @@ static int draw_states(void)
     const sb_machine *const *machines;
     const size_t count = sb_machine_list(&machines);
     fputs("digraph states {\n  rankdir=LR;\n"
-          "  node [shape=box style=\"filled,rounded\" fillcolor=\"#f7f7f7\" fontname=\"Helvetica\" fontsize=11];\n"
+          "  node [shape=box style=\"filled,rounded\" fillcolor=\"#f7f7f7\" fontname=\"Helvetica\" "
+          "fontsize=11];\n"
           "  edge [color=\"#555555\" arrowsize=0.7];\n",
           stdout);
     for (size_t i = 0; i < count; i++) {
@@ -230,8 +240,10 @@ static const struct {
     const char *name;
     int (*list)(const sb_arguments *arguments, bool json);
 } lists[] = {
-    {"scenarios", list_scenarios},   {"settings", list_settings}, {"faults", list_faults},         {"bugs", list_bugs},
-    {"strategies", list_strategies}, {"probes", list_probes},     {"failpoints", list_failpoints}, {"states", list_states},
+    {"scenarios", list_scenarios},   {"settings", list_settings},
+    {"faults", list_faults},         {"bugs", list_bugs},
+    {"strategies", list_strategies}, {"probes", list_probes},
+    {"failpoints", list_failpoints}, {"states", list_states},
 };
 #define LIST_COUNT (sizeof lists / sizeof lists[0])
 
@@ -248,20 +260,26 @@ int sb_command_list(const sb_arguments *arguments)
     const char *const what = arguments->positional_count > 0 ? arguments->positionals[0] : NULL;
     const bool dot = strcmp(format, "dot") == 0;
     if (!dot && strcmp(format, "text") != 0 && strcmp(format, "json") != 0) {
-        return sb_complain(SB_EXIT_USAGE, "--format: '%s' is no format of a list; expected one of text, dot, json", format);
+        return sb_complain(SB_EXIT_USAGE,
+                           "--format: '%s' is no format of a list; expected one of text, dot, json",
+                           format);
     }
     sb_list_names(list_name_at, NULL, LIST_COUNT, names, sizeof names);
     if (what == NULL) {
         return sb_complain(SB_EXIT_USAGE, "list: nothing is named; expected one of %s", names);
     }
     if (arguments->positional_count > 1 && strcmp(what, "settings") != 0) {
-        return sb_complain(SB_EXIT_USAGE, "list: '%s' is one word too many; expected it only after settings",
+        return sb_complain(SB_EXIT_USAGE,
+                           "list: '%s' is one word too many; expected it only after settings",
                            arguments->positionals[1]);
     }
     if (dot) {
         return strcmp(what, "states") == 0
                    ? draw_states()
-                   : sb_complain(SB_EXIT_USAGE, "--format: dot draws nothing but states; expected text or json for %s", what);
+                   : sb_complain(
+                         SB_EXIT_USAGE,
+                         "--format: dot draws nothing but states; expected text or json for %s",
+                         what);
     }
     for (size_t i = 0; i < LIST_COUNT; i++) {
         if (strcmp(lists[i].name, what) == 0) {

@@ -30,7 +30,8 @@ static int finish(int code)
     return code;
 }
 
-static int run_command(const sb_product *product, const sb_command *command, int count, char **words)
+static int run_command(const sb_product *product, const sb_command *command, int count,
+                       char **words)
 {
     sb_arguments arguments;
     const int code = sb_arguments_parse(command, product, count, words, &arguments);

@@ -1,7 +1,8 @@
 /*
  * `museum`: prove that every historical bug is still found, and how many seeds that takes.
  *
- * A start is a sweep from a seed of its own, far from the other starts, until the first finding of the bug's kind.
+ * A start is a sweep from a seed of its own, far from the other starts, until the first finding of
+ * the bug's kind.
  */
 #include <inttypes.h>
 #include <stdlib.h>
@@ -28,7 +29,8 @@ static bool consume_result(void *context, const sb_seed_result *result)
 {
     hunt *const search = context;
     search->seeds++;
-    if (result->outcome == SB_OUTCOME_FINDING && (sb_finding_kind)result->finding_kind == search->kind) {
+    if (result->outcome == SB_OUTCOME_FINDING &&
+        (sb_finding_kind)result->finding_kind == search->kind) {
         search->found = true;
         search->result = *result;
     }
@@ -36,14 +38,17 @@ static bool consume_result(void *context, const sb_seed_result *result)
 }
 
 /* Seeds until the bug is found from this start; NOT_FOUND. */
-static uint64_t hunt_from(const sb_arguments *arguments, const sb_plan *plan, unsigned start, uint64_t limit, hunt *search)
+static uint64_t hunt_from(const sb_arguments *arguments, const sb_plan *plan, unsigned start,
+                          uint64_t limit, hunt *search)
 {
-    const sb_seed_sequence seeds = {.first = START_DISTANCE * (start + 1), .stride = 1, .last_index = limit - 1};
+    const sb_seed_sequence seeds = {
+        .first = START_DISTANCE * (start + 1), .stride = 1, .last_index = limit - 1};
     *search = (hunt){.kind = sb_plan_expected_kind(plan)};
     const sb_pool_options pool = {.plan = plan,
                                   .seeds = &seeds,
                                   .universe = &sb_usual_universe,
-                                  .jobs = arguments->jobs != 0 ? arguments->jobs : sb_processor_count(),
+                                  .jobs =
+                                      arguments->jobs != 0 ? arguments->jobs : sb_processor_count(),
                                   .patience = arguments->patience,
                                   .deadline = UINT64_MAX,
                                   .consume = consume_result,
@@ -85,12 +90,13 @@ static bool visit(const sb_arguments *arguments, const sb_museum_bug *bug, const
     }
     const uint64_t middle = median(seeds, done);
     if (middle == NOT_FOUND) {
-        printf("missed  %-16s %s  found by %u of %u starts within %" PRIu64 " seeds\n", bug->name, bug->kind, found, done, limit);
+        printf("missed  %-16s %s  found by %u of %u starts within %" PRIu64 " seeds\n", bug->name,
+               bug->kind, found, done, limit);
     } else {
         char replay[1536];
         sb_plan_replay(plan, sample.result.seed, replay, sizeof replay);
-        printf("found   %-16s %s  median %" PRIu64 " seeds of %u starts, least %" PRIu64 ", most ", bug->name, bug->kind, middle,
-               done, seeds[0]);
+        printf("found   %-16s %s  median %" PRIu64 " seeds of %u starts, least %" PRIu64 ", most ",
+               bug->name, bug->kind, middle, done, seeds[0]);
         if (seeds[done - 1] == NOT_FOUND) {
             printf("over %" PRIu64, limit);
         } else {
@@ -143,7 +149,8 @@ int sb_command_museum(const sb_arguments *arguments)
         }
         char problem[SB_PROBLEM_SIZE];
         sb_plan plan;
-        const sb_plan_words words = {.scenario = bug->scenario, .bugs = {bug->name}, .bug_count = 1};
+        const sb_plan_words words = {
+            .scenario = bug->scenario, .bugs = {bug->name}, .bug_count = 1};
         if (!sb_plan_resolve(product, &words, &plan, problem)) {
             return sb_complain(SB_EXIT_USAGE, "%s", problem);
         }

@@ -10,7 +10,8 @@
 
 #define JOBS_MAX 1024
 
-/* ----------------------------------------------------------------------------- values into arguments */
+/* ----------------------------------------------------------------------------- values into
+ * arguments */
 
 static bool take_seeds(sb_arguments *arguments, const char *value, char *problem)
 {
@@ -91,10 +92,12 @@ static bool take_around(sb_arguments *arguments, const char *value, char *proble
 {
     arguments->around_given = true;
     arguments->around_finding = strcmp(value, "finding") == 0;
-    if (arguments->around_finding || sb_parse_number_within(value, 1, UINT64_MAX, &arguments->around_step, problem)) {
+    if (arguments->around_finding ||
+        sb_parse_number_within(value, 1, UINT64_MAX, &arguments->around_step, problem)) {
         return true;
     }
-    snprintf(problem, SB_PROBLEM_SIZE, "is no place in a run; expected a step (1 or more), or finding");
+    snprintf(problem, SB_PROBLEM_SIZE,
+             "is no place in a run; expected a step (1 or more), or finding");
     return false;
 }
 
@@ -118,12 +121,12 @@ static bool take_slice(sb_arguments *arguments, const char *value, char *problem
     return sb_parse_number_within(value, 1, 100000, &arguments->slice_length, problem);
 }
 
-#define TAKE_WORD(field)                                                                                     \
-    static bool take_##field(sb_arguments *arguments, const char *value, char *problem)                      \
-    {                                                                                                        \
-        (void)problem;                                                                                       \
-        arguments->field = value;                                                                            \
-        return true;                                                                                         \
+#define TAKE_WORD(field)                                                                           \
+    static bool take_##field(sb_arguments *arguments, const char *value, char *problem)            \
+    {                                                                                              \
+        (void)problem;                                                                             \
+        arguments->field = value;                                                                  \
+        return true;                                                                               \
     }
 TAKE_WORD(exhaust)
 TAKE_WORD(json)
@@ -131,12 +134,12 @@ TAKE_WORD(out)
 TAKE_WORD(format)
 TAKE_WORD(output)
 
-#define TAKE_FLAG(field)                                                                                     \
-    static bool take_##field(sb_arguments *arguments, const char *value, char *problem)                      \
-    {                                                                                                        \
-        (void)value, (void)problem;                                                                          \
-        arguments->field = true;                                                                             \
-        return true;                                                                                         \
+#define TAKE_FLAG(field)                                                                           \
+    static bool take_##field(sb_arguments *arguments, const char *value, char *problem)            \
+    {                                                                                              \
+        (void)value, (void)problem;                                                                \
+        arguments->field = true;                                                                   \
+        return true;                                                                               \
     }
 TAKE_FLAG(twice)
 TAKE_FLAG(strict)
@@ -144,25 +147,38 @@ TAKE_FLAG(log)
 TAKE_FLAG(all)
 TAKE_FLAG(help)
 
-/* ------------------------------------------------------------------------------------------ tables */
+/* ------------------------------------------------------------------------------------------ tables
+ */
 
-#define PLAN_OPTIONS                                                                                         \
-    {"bug", 0, "NAME", "switch a historical bug on; may be given several times", take_bug},                  \
-        {"strategy", 0, "NAME", "order of events: see `list strategies`; default portfolio", take_strategy}, \
-        {"set", 0, "NAME=VALUE", "a setting of the scenario: see `list settings SCENARIO`", take_setting},   \
-        {"runaway-after", 0, "TIME",                                                                         \
-         "processor time a seed may use without reaching another step; default 10s", take_patience}
-#define HELP_OPTION {"help", 'h', NULL, "say what this command does", take_help}
+#define PLAN_OPTIONS                                                                               \
+    {"bug", 0, "NAME", "switch a historical bug on; may be given several times", take_bug},        \
+        {"strategy", 0, "NAME", "order of events: see `list strategies`; default portfolio",       \
+         take_strategy},                                                                           \
+        {"set", 0, "NAME=VALUE", "a setting of the scenario: see `list settings SCENARIO`",        \
+         take_setting},                                                                            \
+    {                                                                                              \
+        "runaway-after", 0, "TIME",                                                                \
+            "processor time a seed may use without reaching another step; default 10s",            \
+            take_patience                                                                          \
+    }
+#define HELP_OPTION                                                                                \
+    {                                                                                              \
+        "help", 'h', NULL, "say what this command does", take_help                                 \
+    }
 
 static const sb_option sweep_options[] = {
     {"seeds", 0, "A..B", "the seeds to run, both ends included; default 1..1000", take_seeds},
     {"for", 0, "TIME", "run seeds from A on for this long (90s, 10m, 1h)", take_duration},
     {"jobs", 'j', "N", "worker processes; default one a processor", take_jobs},
-    {"shard", 0, "I/N", "run only the I-th of N equal parts; default from the CI's environment", take_shard},
+    {"shard", 0, "I/N", "run only the I-th of N equal parts; default from the CI's environment",
+     take_shard},
     PLAN_OPTIONS,
-    {"stop-after", 0, "N", "stop at the N-th finding; with --bug only findings of its kind count", take_stop_after},
-    {"twice", 0, "SHARE", "run this share of the seeds twice and compare: 10%, 0.1, 1/10, all", take_twice_share},
-    {"strict", 0, NULL, "faults without effect and probes never reached are no success", take_strict},
+    {"stop-after", 0, "N", "stop at the N-th finding; with --bug only findings of its kind count",
+     take_stop_after},
+    {"twice", 0, "SHARE", "run this share of the seeds twice and compare: 10%, 0.1, 1/10, all",
+     take_twice_share},
+    {"strict", 0, NULL, "faults without effect and probes never reached are no success",
+     take_strict},
     {"exhaust", 0, "KIND", "reserved for enumerating every place of a fault", take_exhaust},
     {"json", 0, "FILE", "write the outcome as JSON", take_json},
     {"out", 0, "DIR", "write a text, a trace and a kept seed for each finding", take_out},
@@ -172,7 +188,8 @@ static const sb_option sweep_options[] = {
 static const sb_option replay_options[] = {
     PLAN_OPTIONS,
     {"log", 0, NULL, "print the lines the machines logged", take_log},
-    {"twice", 0, NULL, "run it twice, elsewhere in memory, and say where the runs part", take_twice},
+    {"twice", 0, NULL, "run it twice, elsewhere in memory, and say where the runs part",
+     take_twice},
     {"break-at", 0, "STEP", "raise SIGTRAP before this step, for a debugger", take_break_at},
     {"slice", 0, "N", "how many events to show of what led to the finding; default 40", take_slice},
     HELP_OPTION,
@@ -183,7 +200,8 @@ static const sb_option trace_options[] = {
     {"format", 'f', "FORMAT", "text, ndjson, dot or svg; default text", take_format},
     {"around", 0, "STEP", "the events around a step, or around the `finding`", take_around},
     {"all", 0, NULL, "every event of the run", take_all},
-    {"slice", 0, "N", "how many events to show; default 40 of a slice, 200 of a window", take_slice},
+    {"slice", 0, "N", "how many events to show; default 40 of a slice, 200 of a window",
+     take_slice},
     {"output", 'o', "FILE", "write here instead of to standard output", take_output},
     HELP_OPTION,
 };
@@ -192,8 +210,8 @@ static const sb_option museum_options[] = {
     {"starts", 0, "N", "independent sweeps for each bug; default 10", take_starts},
     {"limit", 0, "N", "seeds after which a sweep gives up; default 5000", take_limit},
     {"jobs", 'j', "N", "worker processes; default one a processor", take_jobs},
-    {"runaway-after", 0, "TIME", "processor time a seed may use without reaching another step; default 10s",
-     take_patience},
+    {"runaway-after", 0, "TIME",
+     "processor time a seed may use without reaching another step; default 10s", take_patience},
     HELP_OPTION,
 };
 
@@ -206,36 +224,45 @@ static const sb_option list_options[] = {
 
 const sb_command sb_commands[] = {
     {"sweep", "[SCENARIO]", 1, "run many seeds and report what they find",
-     "Runs the scenario once a seed, in worker processes. Findings are grouped by signature; each is run again, alone and "
+     "Runs the scenario once a seed, in worker processes. Findings are grouped by signature; each "
+     "is run again, alone and "
      "recorded, to show its details, which also proves that it replays.\n"
-     "The output is in the order of the seeds and does not depend on --jobs; speed and progress go to standard error. "
-     "The digest of the last line is a sum over the seeds, so the digests of shards add up to that of the whole.\n"
-     "Exit code: 3 two runs of one seed differ, else 1 findings, else 2 inconclusive (a seed met its step limit, a worker was "
+     "The output is in the order of the seeds and does not depend on --jobs; speed and progress go "
+     "to standard error. "
+     "The digest of the last line is a sum over the seeds, so the digests of shards add up to that "
+     "of the whole.\n"
+     "Exit code: 3 two runs of one seed differ, else 1 findings, else 2 inconclusive (a seed met "
+     "its step limit, a worker was "
      "killed from outside, the sweep was interrupted, useful work was missing), else 0.",
      sweep_options, COUNT(sweep_options), sb_command_sweep},
     {"replay", "[SCENARIO] SEED | FILE.seed", 2, "run one seed again and explain what it finds",
      "Prints the finding and its slice: the events that led to it, the latest last.\n"
-     "A kept seed is a file of key = value lines (scenario, seed, strategy, bug, set, expect, build, note); options of the "
+     "A kept seed is a file of key = value lines (scenario, seed, strategy, bug, set, expect, "
+     "build, note); options of the "
      "command line outweigh it, and its outcome is judged against `expect`.\n"
      "Exit code: 0 passed (or as expected), 1 the finding (or not as expected), 125 cannot judge.",
      replay_options, COUNT(replay_options), sb_command_replay},
     {"trace", "[SCENARIO] SEED | FILE.seed", 2, "write what happened in a run",
-     "By default the slice of the finding; where there is none, the end of the run. The format ndjson is the source of truth: "
+     "By default the slice of the finding; where there is none, the end of the run. The format "
+     "ndjson is the source of truth: "
      "one event a line. svg needs the command `neato` of Graphviz.\n"
      "A file is written beside its final name and renamed.",
      trace_options, COUNT(trace_options), sb_command_trace},
     {"museum", "[BUG]...", SB_POSITIONAL_MAX, "prove that the historical bugs are still found",
-     "For each bug (by default all) its scenario is swept from several starts until the bug is found; the median of the "
+     "For each bug (by default all) its scenario is swept from several starts until the bug is "
+     "found; the median of the "
      "seeds it took is reported.\nExit code: 1 if a bug was missed by half of its starts or more.",
      museum_options, COUNT(museum_options), sb_command_museum},
     {"list", "WHAT [SCENARIO]", 2, "list what there is",
-     "WHAT is one of scenarios, settings (of a SCENARIO), faults, bugs, strategies, probes, failpoints, states.\n"
+     "WHAT is one of scenarios, settings (of a SCENARIO), faults, bugs, strategies, probes, "
+     "failpoints, states.\n"
      "`list states --format dot` draws every state machine.",
      list_options, COUNT(list_options), sb_command_list},
 };
 const size_t sb_command_count = COUNT(sb_commands);
 
-/* ------------------------------------------------------------------------------------------ parsing */
+/* ------------------------------------------------------------------------------------------
+ * parsing */
 
 static const sb_option *find_option(const sb_command *command, const char *name, size_t length)
 {
@@ -260,28 +287,34 @@ static const sb_option *find_letter(const sb_command *command, char letter)
 
 static int refuse_option(const sb_command *command, const char *word)
 {
-    return sb_complain(SB_EXIT_USAGE, "'%s' is no option of %s; expected one of those in `seedbed %s --help`", word,
-                       command->name, command->name);
+    return sb_complain(SB_EXIT_USAGE,
+                       "'%s' is no option of %s; expected one of those in `seedbed %s --help`",
+                       word, command->name, command->name);
 }
 
 /* One option at words[*at]; its value may be in the next word. */
-static int parse_option(const sb_command *command, int count, char **words, int *at, sb_arguments *arguments)
+static int parse_option(const sb_command *command, int count, char **words, int *at,
+                        sb_arguments *arguments)
 {
     const char *const word = words[*at];
     const bool is_long = word[1] == '-';
     const char *const name = word + (is_long ? 2 : 1);
     const size_t length = is_long ? strcspn(name, "=") : 1;
-    const sb_option *const option = is_long ? find_option(command, name, length) : find_letter(command, name[0]);
+    const sb_option *const option =
+        is_long ? find_option(command, name, length) : find_letter(command, name[0]);
     if (option == NULL) {
         return refuse_option(command, word);
     }
-    const char *value = is_long ? (name[length] == '=' ? name + length + 1 : NULL) : (name[1] != '\0' ? name + 1 : NULL);
+    const char *value = is_long ? (name[length] == '=' ? name + length + 1 : NULL)
+                                : (name[1] != '\0' ? name + 1 : NULL);
     if (option->argument == NULL && value != NULL) {
-        return sb_complain(SB_EXIT_USAGE, "--%s: takes no value, and was given '%s'", option->name, value);
+        return sb_complain(SB_EXIT_USAGE, "--%s: takes no value, and was given '%s'", option->name,
+                           value);
     }
     if (option->argument != NULL && value == NULL) {
         if (*at + 1 >= count) {
-            return sb_complain(SB_EXIT_USAGE, "--%s: has no value; expected %s", option->name, option->argument);
+            return sb_complain(SB_EXIT_USAGE, "--%s: has no value; expected %s", option->name,
+                               option->argument);
         }
         value = words[++*at];
     }
@@ -292,8 +325,8 @@ static int parse_option(const sb_command *command, int count, char **words, int 
     return 0;
 }
 
-int sb_arguments_parse(const sb_command *command, const sb_product *product, int count, char **words,
-                       sb_arguments *arguments)
+int sb_arguments_parse(const sb_command *command, const sb_product *product, int count,
+                       char **words, sb_arguments *arguments)
 {
     bool only_operands = false;
     memset(arguments, 0, sizeof *arguments);
@@ -308,8 +341,8 @@ int sb_arguments_parse(const sb_command *command, const sb_product *product, int
                 return code;
             }
         } else if (arguments->positional_count == command->operand_max) {
-            return sb_complain(SB_EXIT_USAGE, "%s: '%s' is one word too many; expected %s", command->name, words[at],
-                               command->operands);
+            return sb_complain(SB_EXIT_USAGE, "%s: '%s' is one word too many; expected %s",
+                               command->name, words[at], command->operands);
         } else {
             arguments->positionals[arguments->positional_count++] = words[at];
         }

@@ -1,7 +1,8 @@
 /*
  * The command line as tables.
  *
- * Each command has one table of options; parsing, --help, the man page and completion all come from it.
+ * Each command has one table of options; parsing, --help, the man page and completion all come from
+ * it.
  */
 #ifndef SB_TOOL_OPTIONS_H
 #define SB_TOOL_OPTIONS_H
@@ -20,11 +21,11 @@ typedef struct sb_arguments {
     sb_plan_words plan;
     bool seeds_given;
     uint64_t first_seed, last_seed;
-    sb_duration duration; /* 0: none */
-    unsigned jobs;        /* 0: every processor */
+    sb_duration duration;              /* 0: none */
+    unsigned jobs;                     /* 0: every processor */
     uint64_t shard_index, shard_count; /* 0: not given */
-    uint64_t stop_after;  /* 0: never */
-    uint32_t twice_share; /* of a million */
+    uint64_t stop_after;               /* 0: never */
+    uint32_t twice_share;              /* of a million */
     bool twice;
     bool strict, log, all;
     const char *exhaust, *json, *out;
@@ -52,8 +53,8 @@ typedef struct sb_command {
     const char *name;
     const char *operands; /* "[SCENARIO]" */
     unsigned operand_max;
-    const char *summary;  /* one line */
-    const char *text;     /* paragraphs for the man page and the help, separated by \n */
+    const char *summary; /* one line */
+    const char *text;    /* paragraphs for the man page and the help, separated by \n */
     const sb_option *options;
     size_t option_count;
     int (*run)(const sb_arguments *arguments);
@@ -63,8 +64,8 @@ extern const sb_command sb_commands[];
 extern const size_t sb_command_count;
 
 /* 0, or the exit code after one line on stderr. */
-int sb_arguments_parse(const sb_command *command, const sb_product *product, int count, char **words,
-                       sb_arguments *arguments);
+int sb_arguments_parse(const sb_command *command, const sb_product *product, int count,
+                       char **words, sb_arguments *arguments);
 
 /* Help of one command, of all, and the man page, from the tables. */
 void sb_help_command(FILE *out, const sb_product *product, const sb_command *command);
@@ -78,7 +79,8 @@ int sb_command_trace(const sb_arguments *arguments);
 int sb_command_museum(const sb_arguments *arguments);
 int sb_command_list(const sb_arguments *arguments);
 
-/* The plan of the arguments: scenario from `scenario` (NULL: default).  0, or the exit code after one line on stderr. */
+/* The plan of the arguments: scenario from `scenario` (NULL: default).  0, or the exit code after
+ * one line on stderr. */
 int sb_arguments_plan(const sb_arguments *arguments, const char *scenario, sb_plan *plan);
 
 #endif

@@ -41,8 +41,8 @@ bool sb_output_open(sb_output *output, const char *path)
         output->stream = fopen(path, "w");
         return output->stream != NULL || complain("write", path, errno);
     }
-    snprintf(output->temporary, sizeof output->temporary, "%.*s.%d.part", (int)sizeof output->temporary - 32, path,
-             (int)getpid());
+    snprintf(output->temporary, sizeof output->temporary, "%.*s.%d.part",
+             (int)sizeof output->temporary - 32, path, (int)getpid());
     const int file = open(output->temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
     if (file < 0) {
         return complain("write", path, errno);

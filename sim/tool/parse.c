@@ -66,7 +66,8 @@ bool sb_parse_number(const char *text, uint64_t *number, char *problem)
     return true;
 }
 
-bool sb_parse_number_within(const char *text, uint64_t min, uint64_t max, uint64_t *number, char *problem)
+bool sb_parse_number_within(const char *text, uint64_t min, uint64_t max, uint64_t *number,
+                            char *problem)
 {
     if (!sb_parse_number(text, number, problem)) {
         return false;
@@ -88,10 +89,12 @@ bool sb_parse_range(const char *text, uint64_t *first, uint64_t *last, char *pro
         last_end = scan_number(&at, last);
     }
     if (first_end == SCAN_NONE || last_end == SCAN_NONE || *at != '\0') {
-        return refuse(problem, "is no range of seeds; expected A..B, or one seed, in decimal or 0x...");
+        return refuse(problem,
+                      "is no range of seeds; expected A..B, or one seed, in decimal or 0x...");
     }
     if (first_end == SCAN_TOO_LARGE || last_end == SCAN_TOO_LARGE) {
-        return refuse(problem, "holds a seed that is too large; expected at most %" PRIu64, UINT64_MAX);
+        return refuse(problem, "holds a seed that is too large; expected at most %" PRIu64,
+                      UINT64_MAX);
     }
     if (*first > *last) {
         return refuse(problem, "is backward; expected A..B with A <= B");
@@ -99,7 +102,8 @@ bool sb_parse_range(const char *text, uint64_t *first, uint64_t *last, char *pro
     return true;
 }
 
-/* A number with a fraction, times unit: 1.5 x 1000.  False when it is none, does not fit, or is not whole in the unit. */
+/* A number with a fraction, times unit: 1.5 x 1000.  False when it is none, does not fit, or is not
+ * whole in the unit. */
 static bool scan_scaled(const char **at, uint64_t *mantissa, uint64_t *scale)
 {
     uint64_t fraction = 0;
@@ -135,7 +139,8 @@ static bool parse_with_unit(const char *text, const unit *units, size_t unit_cou
     }
     for (size_t i = 0; i < unit_count; i++) {
         if (strcmp(at, units[i].name) == 0) {
-            if (__builtin_mul_overflow(mantissa, units[i].value, &mantissa) || mantissa % scale != 0) {
+            if (__builtin_mul_overflow(mantissa, units[i].value, &mantissa) ||
+                mantissa % scale != 0) {
                 return false;
             }
             *value = mantissa / scale;
@@ -145,9 +150,11 @@ static bool parse_with_unit(const char *text, const unit *units, size_t unit_cou
     return false;
 }
 
-static const unit durations[] = {{"h", 3600 * SB_SECOND},   {"m", 60 * SB_SECOND},      {"s", SB_SECOND},
-                                 {"ms", SB_MILLISECOND}, {"us", SB_MICROSECOND}, {"ns", SB_NANOSECOND}};
-static const unit sizes[] = {{"GiB", (uint64_t)1 << 30}, {"MiB", (uint64_t)1 << 20}, {"KiB", (uint64_t)1 << 10}, {"", 1}};
+static const unit durations[] = {{"h", 3600 * SB_SECOND}, {"m", 60 * SB_SECOND},
+                                 {"s", SB_SECOND},        {"ms", SB_MILLISECOND},
+                                 {"us", SB_MICROSECOND},  {"ns", SB_NANOSECOND}};
+static const unit sizes[] = {
+    {"GiB", (uint64_t)1 << 30}, {"MiB", (uint64_t)1 << 20}, {"KiB", (uint64_t)1 << 10}, {"", 1}};
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
 bool sb_parse_duration(const char *text, sb_duration *duration, char *problem)
@@ -179,7 +186,8 @@ bool sb_parse_share(const char *text, uint32_t *share, char *problem)
         good = scan_digits(&at, 10, &scale) == SCAN_OK && scale != 0;
     }
     if (!good || *at != '\0' || mantissa > scale || mantissa > UINT64_MAX / MILLION) {
-        return refuse(problem, "is no share; expected one from 0 to 1, like 10%%, 0.1, 1/10 or all");
+        return refuse(problem,
+                      "is no share; expected one from 0 to 1, like 10%%, 0.1, 1/10 or all");
     }
     *share = (uint32_t)(mantissa * MILLION / scale);
     return true;
@@ -214,13 +222,15 @@ int sb_setting_text(const sb_setting *setting, uint64_t value, char *text, size_
             return snprintf(text, size, "%" PRIu64 "%s", value / units[i].value, units[i].name);
         }
     }
-    return snprintf(text, size, "%" PRIu64 "%s", value, setting->kind == SB_SETTING_DURATION ? "s" : "");
+    return snprintf(text, size, "%" PRIu64 "%s", value,
+                    setting->kind == SB_SETTING_DURATION ? "s" : "");
 }
 
 static bool parse_switch(const char *text, uint64_t *value, char *problem)
 {
     *value = strcmp(text, "on") == 0;
-    return *value != 0 || strcmp(text, "off") == 0 || refuse(problem, "is no switch; expected on or off");
+    return *value != 0 || strcmp(text, "off") == 0 ||
+           refuse(problem, "is no switch; expected on or off");
 }
 
 bool sb_parse_setting(const sb_setting *setting, const char *text, uint64_t *value, char *problem)
@@ -274,7 +284,8 @@ void sb_list_names(sb_name_of *name_of, const void *table, size_t count, char *t
     size_t used = 0;
     text[0] = '\0';
     for (size_t i = 0; i < count && used < size; i++) {
-        const int length = snprintf(text + used, size - used, "%s%s", i == 0 ? "" : ", ", name_of(table, i));
+        const int length =
+            snprintf(text + used, size - used, "%s%s", i == 0 ? "" : ", ", name_of(table, i));
         used += length > 0 ? (size_t)length : 0;
     }
 }

@@ -1,8 +1,9 @@
 /*
  * Words of the command line and of kept seeds into values.
  *
- * Every parser returns true, or false with the reason in `problem` (PROBLEM_SIZE bytes), as it goes on after the quoted
- * word: "'9..3' is backward; expected A..B with A <= B" has the problem "is backward; expected A..B with A <= B".
+ * Every parser returns true, or false with the reason in `problem` (PROBLEM_SIZE bytes), as it goes
+ * on after the quoted word: "'9..3' is backward; expected A..B with A <= B" has the problem "is
+ * backward; expected A..B with A <= B".
  */
 #ifndef SB_TOOL_PARSE_H
 #define SB_TOOL_PARSE_H
@@ -13,7 +14,8 @@
 
 /* Decimal or 0x..., 0 to 2^64-1. */
 bool sb_parse_number(const char *text, uint64_t *number, char *problem);
-bool sb_parse_number_within(const char *text, uint64_t min, uint64_t max, uint64_t *number, char *problem);
+bool sb_parse_number_within(const char *text, uint64_t min, uint64_t max, uint64_t *number,
+                            char *problem);
 
 /* A..B, or one seed. */
 bool sb_parse_range(const char *text, uint64_t *first, uint64_t *last, char *problem);

@@ -62,8 +62,8 @@ static bool resolve_scenario(sb_plan *plan, const char *name, char *problem)
     size_t used = 0;
     for (size_t i = 0; i < product->scenario_count && used < sizeof names; i++) {
         if (!product->scenarios[i]->internal) {
-            const int length = snprintf(names + used, sizeof names - used, "%s%s", used == 0 ? "" : ", ",
-                                        product->scenarios[i]->name);
+            const int length = snprintf(names + used, sizeof names - used, "%s%s",
+                                        used == 0 ? "" : ", ", product->scenarios[i]->name);
             used += length > 0 ? (size_t)length : 0;
         }
     }
@@ -75,9 +75,11 @@ static bool resolve_fallbacks(sb_plan *plan, char *problem)
     const sb_scenario *const scenario = plan->scenario;
     for (size_t i = 0; i < scenario->setting_count; i++) {
         char reason[SB_PROBLEM_SIZE];
-        if (!sb_parse_setting(&scenario->settings[i], scenario->settings[i].fallback, &plan->values[i], reason)) {
-            return refuse(problem, "scenario %s: the fallback '%s' of setting %s %.300s", scenario->name,
-                          scenario->settings[i].fallback, scenario->settings[i].name, reason);
+        if (!sb_parse_setting(&scenario->settings[i], scenario->settings[i].fallback,
+                              &plan->values[i], reason)) {
+            return refuse(problem, "scenario %s: the fallback '%s' of setting %s %.300s",
+                          scenario->name, scenario->settings[i].fallback,
+                          scenario->settings[i].name, reason);
         }
     }
     plan->settings = (sb_settings){plan->values, scenario->setting_count};
@@ -102,12 +104,14 @@ static bool resolve_setting(sb_plan *plan, const char *word, char *problem)
         }
     }
     if (scenario->setting_count == 0) {
-        return refuse(problem, "--set: '%s' is no setting of %s; it has none", word, scenario->name);
+        return refuse(problem, "--set: '%s' is no setting of %s; it has none", word,
+                      scenario->name);
     }
     char names[384];
-    sb_list_names(setting_name_at, scenario->settings, scenario->setting_count, names, sizeof names);
-    return refuse(problem, "--set: '%.*s' is no setting of %s; expected one of %s", (int)(equals - word), word,
-                  scenario->name, names);
+    sb_list_names(setting_name_at, scenario->settings, scenario->setting_count, names,
+                  sizeof names);
+    return refuse(problem, "--set: '%.*s' is no setting of %s; expected one of %s",
+                  (int)(equals - word), word, scenario->name, names);
 }
 
 static bool resolve_bug(sb_plan *plan, const char *word, char *problem)
@@ -125,7 +129,8 @@ static bool resolve_bug(sb_plan *plan, const char *word, char *problem)
     return refuse(problem, "--bug: '%s' is no bug; expected one of %s", word, names);
 }
 
-bool sb_plan_resolve(const sb_product *product, const sb_plan_words *words, sb_plan *plan, char *problem)
+bool sb_plan_resolve(const sb_product *product, const sb_plan_words *words, sb_plan *plan,
+                     char *problem)
 {
     memset(plan, 0, sizeof *plan);
     plan->product = product;
@@ -150,7 +155,8 @@ bool sb_plan_resolve(const sb_product *product, const sb_plan_words *words, sb_p
     return true;
 }
 
-static void add_word(char *text, size_t size, const char *format, ...) __attribute__((format(printf, 3, 4)));
+static void add_word(char *text, size_t size, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
 static void add_word(char *text, size_t size, const char *format, ...)
 {
     const size_t used = strlen(text);
@@ -185,7 +191,8 @@ void sb_plan_replay(const sb_plan *plan, uint64_t seed, char *text, size_t size)
 {
     char options[1024];
     sb_plan_options(plan, options, sizeof options);
-    snprintf(text, size, "%s replay %s %" PRIu64 "%s", plan->product->name, plan->scenario->name, seed, options);
+    snprintf(text, size, "%s replay %s %" PRIu64 "%s", plan->product->name, plan->scenario->name,
+             seed, options);
 }
 
 sb_finding_kind sb_plan_expected_kind(const sb_plan *plan)

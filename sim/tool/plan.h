@@ -1,8 +1,10 @@
 /*
- * What is to be run: a scenario of the product, its settings, the bugs that are switched on, a strategy.
+ * What is to be run: a scenario of the product, its settings, the bugs that are switched on, a
+ * strategy.
  *
- * A plan is resolved once from words (command line, kept seed), every word checked against the product's tables, and is only
- * read from then on. It can be written as words again: that is the replay command.
+ * A plan is resolved once from words (command line, kept seed), every word checked against the
+ * product's tables, and is only read from then on. It can be written as words again: that is the
+ * replay command.
  */
 #ifndef SB_TOOL_PLAN_H
 #define SB_TOOL_PLAN_H
@@ -34,17 +36,20 @@ typedef struct sb_plan {
 } sb_plan;
 
 /* False with one whole line in `problem` ("--bug: 'x' is no bug; expected ..."). */
-bool sb_plan_resolve(const sb_product *product, const sb_plan_words *words, sb_plan *plan, char *problem);
+bool sb_plan_resolve(const sb_product *product, const sb_plan_words *words, sb_plan *plan,
+                     char *problem);
 
 const sb_scenario *sb_find_scenario(const sb_product *product, const char *name);
 
-/* " --bug tidb-47902 --strategy pct2 --set rows=100", with a blank before each; "" when there is nothing to say. */
+/* " --bug tidb-47902 --strategy pct2 --set rows=100", with a blank before each; "" when there is
+ * nothing to say. */
 void sb_plan_options(const sb_plan *plan, char *text, size_t size);
 
 /* "seedbed replay rolling-restart 4711 --bug tidb-47902" */
 void sb_plan_replay(const sb_plan *plan, uint64_t seed, char *text, size_t size);
 
-/* The kind of finding that the switched-on bugs must lead to; NONE when there is no bug, or they disagree. */
+/* The kind of finding that the switched-on bugs must lead to; NONE when there is no bug, or they
+ * disagree. */
 sb_finding_kind sb_plan_expected_kind(const sb_plan *plan);
 
 /* NONE when there is no such word. */

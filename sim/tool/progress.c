@@ -110,7 +110,8 @@ void sb_progress_end(sb_progress *progress, const sb_tally *tally)
     fprintf(stderr,
             "%" PRIu64 " seeds in %" PRIu64 ".%03" PRIu64 "s: %" PRIu64 " seeds/s, %" PRIu64
             " seeds/s a core, %" PRIu64 " steps/s a core, simulated : real time %" PRIu64 " : 1\n",
-            tally->seeds, elapsed / SB_SECOND, elapsed / SB_MILLISECOND % 1000, rate(tally->seeds, elapsed),
-            rate(tally->seeds, tally->real_ns), rate(tally->steps, tally->real_ns), ratio);
+            tally->seeds, elapsed / SB_SECOND, elapsed / SB_MILLISECOND % 1000,
+            rate(tally->seeds, elapsed), rate(tally->seeds, tally->real_ns),
+            rate(tally->steps, tally->real_ns), ratio);
     fflush(stderr);
 }

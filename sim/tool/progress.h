@@ -1,5 +1,6 @@
 /*
- * How far a sweep is, on stderr: one line that is written over on a terminal, elsewhere a plain line now and then.
+ * How far a sweep is, on stderr: one line that is written over on a terminal, elsewhere a plain
+ * line now and then.
  */
 #ifndef SB_TOOL_PROGRESS_H
 #define SB_TOOL_PROGRESS_H

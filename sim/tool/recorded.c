@@ -60,8 +60,8 @@ void sb_child_end_text(const sb_child_end *end, char *text, size_t size)
     if (end->runaway) {
         snprintf(text, size, "it ran away at step %" PRIu64 " and did not answer", end->step);
     } else {
-        snprintf(text, size, "its process was killed by %s at step %" PRIu64, sb_signal_text(end->signal, name, sizeof name),
-                 end->step);
+        snprintf(text, size, "its process was killed by %s at step %" PRIu64,
+                 sb_signal_text(end->signal, name, sizeof name), end->step);
     }
 }
 
@@ -94,12 +94,13 @@ sb_record_header sb_plan_header(const sb_plan *plan, uint64_t seed, sb_header_wo
     return (sb_record_header){.scenario = plan->scenario->name,
                               .strategy = sb_strategy_name(plan->strategy),
                               .build = plan->product->version,
-                              .options = words->options[0] == ' ' ? words->options + 1 : words->options,
+                              .options =
+                                  words->options[0] == ' ' ? words->options + 1 : words->options,
                               .seed = seed};
 }
 
-void sb_explain(FILE *out, const sb_plan *plan, sb_world *world, const sb_record *record, const sb_seed_result *result,
-                uint64_t seed_count, size_t slice_length)
+void sb_explain(FILE *out, const sb_plan *plan, sb_world *world, const sb_record *record,
+                const sb_seed_result *result, uint64_t seed_count, size_t slice_length)
 {
     char replay[1536];
     const sb_finding_report *const finding = sb_world_finding(world);

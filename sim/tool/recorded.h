@@ -18,7 +18,8 @@ typedef struct sb_recorded_run {
     sb_step from, to; /* keep only these; 0, 0: all */
     bool in_process;  /* no child: for a debugger */
     /* In the process of the run, which ends with what this returns. */
-    int (*present)(void *context, sb_world *world, const sb_record *record, const sb_seed_result *result);
+    int (*present)(void *context, sb_world *world, const sb_record *record,
+                   const sb_seed_result *result);
     void *context;
 } sb_recorded_run;
 
@@ -28,8 +29,8 @@ bool sb_run_recorded(const sb_recorded_run *run, sb_seed_result *result, sb_chil
 /* Why a run did not come back, in words: "killed by SIGKILL at step 8192". */
 void sb_child_end_text(const sb_child_end *end, char *text, size_t size);
 
-/* What led to the finding and the finding itself, or the end of the run when there is none.  At most limit + 1 steps, to be
- * freed. */
+/* What led to the finding and the finding itself, or the end of the run when there is none.  At
+ * most limit + 1 steps, to be freed. */
 size_t sb_slice_of_run(sb_world *world, const sb_record *record, size_t limit, sb_step **steps);
 
 /* What a trace of this run says of itself; the words live in `words`. */
@@ -39,7 +40,7 @@ typedef struct sb_header_words {
 sb_record_header sb_plan_header(const sb_plan *plan, uint64_t seed, sb_header_words *words);
 
 /* The finding block, then its slice as text.  Nothing when there is no finding. */
-void sb_explain(FILE *out, const sb_plan *plan, sb_world *world, const sb_record *record, const sb_seed_result *result,
-                uint64_t seed_count, size_t slice_length);
+void sb_explain(FILE *out, const sb_plan *plan, sb_world *world, const sb_record *record,
+                const sb_seed_result *result, uint64_t seed_count, size_t slice_length);
 
 #endif

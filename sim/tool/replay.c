@@ -18,16 +18,18 @@ static void print_title(const sb_target *target)
 {
     char options[1024];
     sb_plan_options(&target->plan, options, sizeof options);
-    printf("replay %s  seed %" PRIu64 "  strategy %s  build %s%s%s", target->plan.scenario->name, target->seed,
-           sb_strategy_name(target->plan.strategy), target->plan.product->version, options[0] != '\0' ? " " : "", options);
+    printf("replay %s  seed %" PRIu64 "  strategy %s  build %s%s%s", target->plan.scenario->name,
+           target->seed, sb_strategy_name(target->plan.strategy), target->plan.product->version,
+           options[0] != '\0' ? " " : "", options);
 }
 
 static void warn_of_build(const sb_target *target)
 {
-    if (target->is_kept && target->kept.build != NULL && strcmp(target->kept.build, target->plan.product->version) != 0) {
+    if (target->is_kept && target->kept.build != NULL &&
+        strcmp(target->kept.build, target->plan.product->version) != 0) {
         fflush(stdout);
-        fprintf(stderr, "seedbed: %s was kept from build %s and this is %s: the run may differ\n", target->path,
-                target->kept.build, target->plan.product->version);
+        fprintf(stderr, "seedbed: %s was kept from build %s and this is %s: the run may differ\n",
+                target->path, target->kept.build, target->plan.product->version);
     }
 }
 
@@ -41,19 +43,22 @@ static void print_log(const sb_record *record)
             char lane[128];
             const char *const line = sb_record_text(record, event->a);
             sb_trace_lane_text(record, step, lane, sizeof lane);
-            printf("%10" PRIu64 " %6" PRIu64 ".%06" PRIu64 "s  %s  %s\n", step, event->time / SB_SECOND,
-                   event->time / 1000 % 1000000, lane, line != NULL ? line : "?");
+            printf("%10" PRIu64 " %6" PRIu64 ".%06" PRIu64 "s  %s  %s\n", step,
+                   event->time / SB_SECOND, event->time / 1000 % 1000000, lane,
+                   line != NULL ? line : "?");
         }
     }
 }
 
-static int present(void *context, sb_world *world, const sb_record *record, const sb_seed_result *result)
+static int present(void *context, sb_world *world, const sb_record *record,
+                   const sb_seed_result *result)
 {
     const replay *const of = context;
     if (of->arguments->log) {
         print_log(record);
     }
-    const size_t length = of->arguments->slice_length != 0 ? (size_t)of->arguments->slice_length : SB_SLICE_DEFAULT;
+    const size_t length =
+        of->arguments->slice_length != 0 ? (size_t)of->arguments->slice_length : SB_SLICE_DEFAULT;
     sb_explain(stdout, &of->target->plan, world, record, result, 0, length);
     return 0;
 }
@@ -77,19 +82,23 @@ static int judge(const sb_target *target, const sb_seed_result *result, char *ve
     }
     const bool agrees = sb_kept_seed_agrees(&target->kept, passed, kind, result->signature);
     const size_t used = strlen(verdict);
-    snprintf(verdict + used, size - used, agrees ? " as expected" : ", expected %s", target->kept.expect);
+    snprintf(verdict + used, size - used, agrees ? " as expected" : ", expected %s",
+             target->kept.expect);
     return agrees ? SB_EXIT_PASSED : SB_EXIT_FINDINGS;
 }
 
 static void print_end(const sb_target *target, const sb_seed_result *result, const char *verdict)
 {
     print_title(target);
-    printf("  steps %" PRIu64 "  time %" PRIu64 ".%06" PRIu64 "s  verdict %s  digest %016" PRIx64 "\n", result->steps,
-           result->simulated_ns / SB_SECOND, result->simulated_ns / 1000 % 1000000, verdict, result->digest);
+    printf("  steps %" PRIu64 "  time %" PRIu64 ".%06" PRIu64 "s  verdict %s  digest %016" PRIx64
+           "\n",
+           result->steps, result->simulated_ns / SB_SECOND, result->simulated_ns / 1000 % 1000000,
+           verdict, result->digest);
 }
 
 /* It did not come back: a runaway loop in the framework, or killed from outside. */
-static int report_lost(const sb_target *target, const sb_seed_result *result, const sb_child_end *end)
+static int report_lost(const sb_target *target, const sb_seed_result *result,
+                       const sb_child_end *end)
 {
     char text[128], verdict[160];
     sb_child_end_text(end, text, sizeof text);

@@ -22,8 +22,8 @@ uint64_t sb_host_time(void)
 bool sb_is_by_signal(const sb_seed_result *result)
 {
     return result->outcome == SB_OUTCOME_FINDING &&
-           (result->finding_kind == SB_FINDING_NIL_DEREFERENCE || result->finding_kind == SB_FINDING_CRASH ||
-            result->finding_kind == SB_FINDING_RUNAWAY);
+           (result->finding_kind == SB_FINDING_NIL_DEREFERENCE ||
+            result->finding_kind == SB_FINDING_CRASH || result->finding_kind == SB_FINDING_RUNAWAY);
 }
 
 static void keep_finding(sb_world *world, sb_seed_result *result)
@@ -61,8 +61,8 @@ static void keep_result(sb_world *world, sb_outcome outcome, sb_seed_result *res
     }
 }
 
-sb_world *sb_run_seed(sb_universe *universe, const sb_plan *plan, uint64_t seed, const sb_world_options *extra,
-                      sb_seed_result *result)
+sb_world *sb_run_seed(sb_universe *universe, const sb_plan *plan, uint64_t seed,
+                      const sb_world_options *extra, sb_seed_result *result)
 {
     sb_world_options options = extra != NULL ? *extra : (sb_world_options){0};
     options.seed = seed;
@@ -88,6 +88,7 @@ void sb_name_record(sb_world *world, sb_record *record)
     const sb_machine *const *machines;
     const size_t count = sb_machine_list(&machines);
     for (size_t i = 0; i < count; i++) {
-        sb_record_set_machine(record, (unsigned)i, machines[i]->name, machines[i]->states, machines[i]->state_count);
+        sb_record_set_machine(record, (unsigned)i, machines[i]->name, machines[i]->states,
+                              machines[i]->state_count);
     }
 }

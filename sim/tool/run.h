@@ -7,7 +7,8 @@
 #include "sim/tool/plan.h"
 #include "sim/verdict/signature.h"
 
-/* Beside the outcomes of a world: the process that ran it was lost, and nothing is known of the seed. */
+/* Beside the outcomes of a world: the process that ran it was lost, and nothing is known of the
+ * seed. */
 #define SB_OUTCOME_LOST (SB_OUTCOME_INCONCLUSIVE + 1)
 
 #define SB_WORDS_OF_BITS(bits) (((bits) + 63) / 64)
@@ -29,25 +30,29 @@ typedef struct sb_seed_result {
     uint8_t outcome; /* sb_outcome, or SB_OUTCOME_LOST */
     uint8_t strategy;
     uint8_t finding_kind;
-    uint8_t signal;   /* LOST: the signal that ended the process; 0: it exited */
-    char place[192];  /* of a finding */
-    char text[192];   /* what was seen */
+    uint8_t signal;  /* LOST: the signal that ended the process; 0: it exited */
+    char place[192]; /* of a finding */
+    char text[192];  /* what was seen */
 } sb_seed_result;
 
 /* The other way to lie in memory, for runs that must not notice. */
 extern const sb_universe_options sb_usual_universe, sb_other_universe;
 
-/* Reset the universe's world to this seed and run it to its end.  Extra options: record, marks, break; NULL: none. */
-sb_world *sb_run_seed(sb_universe *universe, const sb_plan *plan, uint64_t seed, const sb_world_options *extra,
-                      sb_seed_result *result);
+/* Reset the universe's world to this seed and run it to its end.  Extra options: record, marks,
+ * break; NULL: none. */
+sb_world *sb_run_seed(sb_universe *universe, const sb_plan *plan, uint64_t seed,
+                      const sb_world_options *extra, sb_seed_result *result);
 
-/* Whether a finding was made by a signal: the process that made it is not to be trusted with another seed. */
+/* Whether a finding was made by a signal: the process that made it is not to be trusted with
+ * another seed. */
 bool sb_is_by_signal(const sb_seed_result *result);
 
-/* Names of nodes, state machines and of tasks, which a record needs to be read without its world. */
+/* Names of nodes, state machines and of tasks, which a record needs to be read without its world.
+ */
 void sb_name_record(sb_world *world, sb_record *record);
 
-/* Processor time and time of day of the host, in nanoseconds: for figures and watchdogs, never for a world. */
+/* Processor time and time of day of the host, in nanoseconds: for figures and watchdogs, never for
+ * a world. */
 uint64_t sb_host_time(void);
 
 #endif

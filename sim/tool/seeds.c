@@ -69,7 +69,8 @@ static bool expect_is_good(const char *expect)
     }
     memcpy(kind, expect, length);
     kind[length] = '\0';
-    const bool is_word = strcmp(expect, "passed") == 0 || sb_finding_kind_of(kind) != SB_FINDING_NONE;
+    const bool is_word =
+        strcmp(expect, "passed") == 0 || sb_finding_kind_of(kind) != SB_FINDING_NONE;
     const char *const signature = expect + length + strspn(expect + length, " ");
     return is_word && (*signature == '\0' ||
                        (strlen(signature) == 8 && strspn(signature, "0123456789abcdef") == 8));
@@ -99,12 +100,16 @@ static bool take_pair(sb_kept_seed *kept, const char *key, const char *value, ch
         kept->expect = value;
         if (!expect_is_good(value)) {
             snprintf(problem, SB_PROBLEM_SIZE,
-                     "expect: '%.64s' is no outcome; expected passed, or a kind of finding and perhaps a signature", value);
+                     "expect: '%.64s' is no outcome; expected passed, or a kind of finding and "
+                     "perhaps a signature",
+                     value);
             return false;
         }
     } else if (strcmp(key, "note") != 0) {
         snprintf(problem, SB_PROBLEM_SIZE,
-                 "'%.64s' is no key; expected one of scenario, seed, strategy, bug, set, expect, build, note", key);
+                 "'%.64s' is no key; expected one of scenario, seed, strategy, bug, set, expect, "
+                 "build, note",
+                 key);
         return false;
     }
     return true;
@@ -161,7 +166,8 @@ void sb_kept_seed_release(sb_kept_seed *kept)
     memset(kept, 0, sizeof *kept);
 }
 
-bool sb_kept_seed_agrees(const sb_kept_seed *kept, bool passed, sb_finding_kind kind, uint32_t signature)
+bool sb_kept_seed_agrees(const sb_kept_seed *kept, bool passed, sb_finding_kind kind,
+                         uint32_t signature)
 {
     if (strcmp(kept->expect, "passed") == 0) {
         return passed;
@@ -169,5 +175,6 @@ bool sb_kept_seed_agrees(const sb_kept_seed *kept, bool passed, sb_finding_kind 
     char with_signature[64];
     const char *const word = sb_finding_word(kind);
     snprintf(with_signature, sizeof with_signature, "%s %08" PRIx32, word, signature);
-    return !passed && (strcmp(kept->expect, word) == 0 || strcmp(kept->expect, with_signature) == 0);
+    return !passed &&
+           (strcmp(kept->expect, word) == 0 || strcmp(kept->expect, with_signature) == 0);
 }

@@ -6,9 +6,8 @@
  *   strategy = pct2                 may be missing: portfolio
  *   bug      = tidb-47902           any number of times
  *   set      = rows=200             any number of times
- *   expect   = nil-dereference 5f3a09c1     a kind and perhaps a signature, or `passed`; may be missing
- *   build    = 4f2c1ab              where it was found
- *   note     = anything
+ *   expect   = nil-dereference 5f3a09c1     a kind and perhaps a signature, or `passed`; may be
+ * missing build    = 4f2c1ab              where it was found note     = anything
  *
  * Empty lines and lines that begin with # are passed over.
  */
@@ -32,7 +31,9 @@ bool sb_is_seed_file(const char *word);
 int sb_kept_seed_read(sb_kept_seed *kept, const char *path);
 void sb_kept_seed_release(sb_kept_seed *kept);
 
-/* Whether this is what the file expects: outcome passed (finding NONE), or the kind and perhaps the signature. */
-bool sb_kept_seed_agrees(const sb_kept_seed *kept, bool passed, sb_finding_kind kind, uint32_t signature);
+/* Whether this is what the file expects: outcome passed (finding NONE), or the kind and perhaps the
+ * signature. */
+bool sb_kept_seed_agrees(const sb_kept_seed *kept, bool passed, sb_finding_kind kind,
+                         uint32_t signature);
 
 #endif

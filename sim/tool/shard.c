@@ -26,8 +26,10 @@ static const shard_variables variables[] = {
 
 static int refuse(const char *variable, const char *value)
 {
-    return sb_complain(SB_EXIT_USAGE, "%s: '%s' is no number of a shard; expected one, or --shard I/N on the command line",
-                       variable, value);
+    return sb_complain(
+        SB_EXIT_USAGE,
+        "%s: '%s' is no number of a shard; expected one, or --shard I/N on the command line",
+        variable, value);
 }
 
 static int take_variables(const shard_variables *from, sb_shard *shard)
@@ -68,7 +70,8 @@ int sb_shard_find(const sb_arguments *arguments, sb_shard *shard)
     return 0;
 }
 
-bool sb_shard_seeds(const sb_shard *shard, uint64_t first, uint64_t last, sb_seed_sequence *sequence)
+bool sb_shard_seeds(const sb_shard *shard, uint64_t first, uint64_t last,
+                    sb_seed_sequence *sequence)
 {
     const uint64_t span = last - first; /* seeds after the first */
     if (shard->index - 1 > span) {

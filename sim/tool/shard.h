@@ -18,6 +18,7 @@ typedef struct sb_shard {
 int sb_shard_find(const sb_arguments *arguments, sb_shard *shard);
 
 /* The seeds of the shard: every count-th from the index-th on.  False when there are none. */
-bool sb_shard_seeds(const sb_shard *shard, uint64_t first, uint64_t last, sb_seed_sequence *sequence);
+bool sb_shard_seeds(const sb_shard *shard, uint64_t first, uint64_t last,
+                    sb_seed_sequence *sequence);
 
 #endif

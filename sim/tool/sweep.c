@@ -1,10 +1,12 @@
 /*
  * `sweep`: run many seeds and report what they find.
  *
- *   seeds in order -> workers -> tally -> [--twice: the same seeds elsewhere] -> details of each group -> totals
+ *   seeds in order -> workers -> tally -> [--twice: the same seeds elsewhere] -> details of each
+ * group -> totals
  *
- * Details come from running the smallest seed of a group once more, alone and recorded.  That run must give the digest the
- * sweep got: if it does not, something survives between seeds or comes from outside.
+ * Details come from running the smallest seed of a group once more, alone and recorded.  That run
+ * must give the digest the sweep got: if it does not, something survives between seeds or comes
+ * from outside.
  */
 #define XXH_INLINE_ALL
 #include <xxhash.h>
@@ -28,7 +30,8 @@
 #define LAST_SEED_DEFAULT 1000
 #define DETAILS_MAX 20 /* groups that are shown in full; more are listed in a line each */
 
-/* ------------------------------------------------------------------------------------ running it */
+/* ------------------------------------------------------------------------------------ running it
+ */
 
 static bool is_chosen_for_twice(const sb_sweep *sweep, uint64_t seed)
 {
@@ -39,8 +42,10 @@ static void remember_for_twice(sb_sweep *sweep, const sb_seed_result *result)
 {
     if (sweep->twice_count == sweep->twice_capacity) {
         sweep->twice_capacity = sweep->twice_capacity == 0 ? 256 : sweep->twice_capacity * 2;
-        sweep->twice_seeds = sb_host_grow(sweep->twice_seeds, sweep->twice_capacity, sizeof *sweep->twice_seeds);
-        sweep->twice_digests = sb_host_grow(sweep->twice_digests, sweep->twice_capacity, sizeof *sweep->twice_digests);
+        sweep->twice_seeds =
+            sb_host_grow(sweep->twice_seeds, sweep->twice_capacity, sizeof *sweep->twice_seeds);
+        sweep->twice_digests =
+            sb_host_grow(sweep->twice_digests, sweep->twice_capacity, sizeof *sweep->twice_digests);
     }
     sweep->twice_seeds[sweep->twice_count] = result->seed;
     sweep->twice_digests[sweep->twice_count] = result->digest;
@@ -54,7 +59,8 @@ static bool consume_result(void *context, const sb_seed_result *result)
     if (result->outcome != SB_OUTCOME_LOST && is_chosen_for_twice(sweep, result->seed)) {
         remember_for_twice(sweep, result);
     }
-    return sweep->arguments->stop_after == 0 || sweep->tally.counted_findings < sweep->arguments->stop_after;
+    return sweep->arguments->stop_after == 0 ||
+           sweep->tally.counted_findings < sweep->arguments->stop_after;
 }
 
 static void add_difference(sb_difference *differences, uint64_t seed)
@@ -93,7 +99,8 @@ static void run_twice_phase(sb_sweep *sweep, uint64_t deadline)
     if (sweep->twice_count == 0 || sb_interrupted()) {
         return;
     }
-    const sb_seed_sequence seeds = {.list = sweep->twice_seeds, .last_index = sweep->twice_count - 1};
+    const sb_seed_sequence seeds = {.list = sweep->twice_seeds,
+                                    .last_index = sweep->twice_count - 1};
     const sb_pool_options pool = {.plan = sweep->plan,
                                   .seeds = &seeds,
                                   .universe = &sb_other_universe,
@@ -134,7 +141,8 @@ static void run_sweep(sb_sweep *sweep)
     sb_tally_sort(&sweep->tally);
 }
 
-/* ---------------------------------------------------------------------------------------- details */
+/* ---------------------------------------------------------------------------------------- details
+ */
 
 typedef struct details {
     const sb_sweep *sweep;
@@ -142,7 +150,8 @@ typedef struct details {
     FILE *text;
 } details;
 
-static bool write_trace_file(const details *of, const char *path, sb_world *world, const sb_record *record)
+static bool write_trace_file(const details *of, const char *path, sb_world *world,
+                             const sb_record *record)
 {
     sb_step *steps;
     sb_header_words words;
@@ -150,7 +159,8 @@ static bool write_trace_file(const details *of, const char *path, sb_world *worl
     if (!sb_output_open(&output, path)) {
         return false;
     }
-    const sb_record_header header = sb_plan_header(of->sweep->plan, of->group->smallest.seed, &words);
+    const sb_record_header header =
+        sb_plan_header(of->sweep->plan, of->group->smallest.seed, &words);
     const size_t count = sb_slice_of_run(world, record, SB_SLICE_DEFAULT, &steps);
     sb_trace_write(output.stream, record, &header, steps, count);
     free(steps);
@@ -165,7 +175,8 @@ static bool write_seed_file(const details *of, const char *path)
     if (!sb_output_open(&output, path)) {
         return false;
     }
-    fprintf(output.stream, "scenario = %s\nseed = %" PRIu64 "\n", plan->scenario->name, smallest->seed);
+    fprintf(output.stream, "scenario = %s\nseed = %" PRIu64 "\n", plan->scenario->name,
+            smallest->seed);
     if (plan->strategy != SB_STRATEGY_PORTFOLIO) {
         fprintf(output.stream, "strategy = %s\n", sb_strategy_name(plan->strategy));
     }
@@ -181,8 +192,8 @@ static bool write_seed_file(const details *of, const char *path)
             fprintf(output.stream, "set = %s=%s\n", plan->scenario->settings[i].name, value);
         }
     }
-    fprintf(output.stream, "expect = %s %08" PRIx32 "\nbuild = %s\n", sb_finding_word(smallest->finding_kind),
-            smallest->signature, plan->product->version);
+    fprintf(output.stream, "expect = %s %08" PRIx32 "\nbuild = %s\n",
+            sb_finding_word(smallest->finding_kind), smallest->signature, plan->product->version);
     return sb_output_commit(&output);
 }
 
@@ -196,17 +207,20 @@ static bool write_text_file(const char *path, const char *text)
     return sb_output_commit(&output);
 }
 
-static void path_in(char *path, size_t size, const char *directory, const sb_group *group, const char *suffix)
+static void path_in(char *path, size_t size, const char *directory, const sb_group *group,
+                    const char *suffix)
 {
-    snprintf(path, size, "%s/%s-%08" PRIx32 "%s", directory, sb_finding_word(group->smallest.finding_kind),
-             group->smallest.signature, suffix);
+    snprintf(path, size, "%s/%s-%08" PRIx32 "%s", directory,
+             sb_finding_word(group->smallest.finding_kind), group->smallest.signature, suffix);
 }
 
 /* In the child of the recorded run. */
-static int present_details(void *context, sb_world *world, const sb_record *record, const sb_seed_result *result)
+static int present_details(void *context, sb_world *world, const sb_record *record,
+                           const sb_seed_result *result)
 {
     const details *const of = context;
-    sb_explain(of->text, of->sweep->plan, world, record, result, of->group->count, SB_SLICE_DEFAULT);
+    sb_explain(of->text, of->sweep->plan, world, record, result, of->group->count,
+               SB_SLICE_DEFAULT);
     bool good = fflush(of->text) == 0 && !ferror(of->text);
     if (of->sweep->arguments->out != NULL) {
         char path[SB_PATH_MAX];
@@ -239,15 +253,18 @@ static void print_short(FILE *out, const sb_sweep *sweep, const sb_group *group)
     char replay[1536];
     const sb_seed_result *const smallest = &group->smallest;
     sb_plan_replay(sweep->plan, smallest->seed, replay, sizeof replay);
-    fprintf(out, "finding %s%s%s  (%" PRIu64 " seed%s, smallest %" PRIu64 ")\n  step %" PRIu64 "  time %" PRIu64 ".%06" PRIu64
-                 "s  signature %08" PRIx32 "\n  %s\n  replay: %s\n",
-            sb_finding_word(smallest->finding_kind), smallest->place[0] != '\0' ? "  " : "", smallest->place, group->count,
-            group->count == 1 ? "" : "s", smallest->seed, smallest->finding_step, smallest->finding_time / SB_SECOND,
+    fprintf(out,
+            "finding %s%s%s  (%" PRIu64 " seed%s, smallest %" PRIu64 ")\n  step %" PRIu64
+            "  time %" PRIu64 ".%06" PRIu64 "s  signature %08" PRIx32 "\n  %s\n  replay: %s\n",
+            sb_finding_word(smallest->finding_kind), smallest->place[0] != '\0' ? "  " : "",
+            smallest->place, group->count, group->count == 1 ? "" : "s", smallest->seed,
+            smallest->finding_step, smallest->finding_time / SB_SECOND,
             smallest->finding_time / 1000 % MILLION, smallest->signature, smallest->text, replay);
 }
 
 /* The sweep and a run alone disagree: say so, and where two runs part if they do. */
-static void print_unrepeatable(FILE *out, sb_sweep *sweep, const sb_group *group, const sb_seed_result *alone)
+static void print_unrepeatable(FILE *out, sb_sweep *sweep, const sb_group *group,
+                               const sb_seed_result *alone)
 {
     sb_seed_result result;
     const uint64_t seed = group->smallest.seed;
@@ -256,8 +273,11 @@ static void print_unrepeatable(FILE *out, sb_sweep *sweep, const sb_group *group
             "  seed %" PRIu64 " does not repeat: in the sweep digest %016" PRIx64 " after %" PRIu64
             " steps, alone %016" PRIx64 " after %" PRIu64 "\n",
             seed, group->smallest.digest, group->smallest.steps, alone->digest, alone->steps);
-    if (sb_run_twice(out, sweep->plan, seed, sweep->arguments->patience, 1, &result) == SB_TWICE_SAME) {
-        fputs("finding nondeterminism\n  two runs alone agree: something survives from one seed to the next in a process\n", out);
+    if (sb_run_twice(out, sweep->plan, seed, sweep->arguments->patience, 1, &result) ==
+        SB_TWICE_SAME) {
+        fputs("finding nondeterminism\n  two runs alone agree: something survives from one seed to "
+              "the next in a process\n",
+              out);
     }
 }
 
@@ -327,22 +347,27 @@ static void print_differences(sb_sweep *sweep)
     }
     sb_seed_result result;
     const uint64_t seed = sweep->differences.smallest;
-    if (sb_run_twice(stdout, sweep->plan, seed, sweep->arguments->patience, sweep->differences.count, &result) ==
-        SB_TWICE_SAME) {
-        printf("finding nondeterminism  (%" PRIu64 " seeds, smallest %" PRIu64 ")\n  they differed in the sweep, and seed %" PRIu64
-               " alone does not: something survives from one seed to the next in a process, or comes from outside\n",
+    if (sb_run_twice(stdout, sweep->plan, seed, sweep->arguments->patience,
+                     sweep->differences.count, &result) == SB_TWICE_SAME) {
+        printf("finding nondeterminism  (%" PRIu64 " seeds, smallest %" PRIu64
+               ")\n  they differed in the sweep, and seed %" PRIu64
+               " alone does not: something survives from one seed to the next in a process, or "
+               "comes from outside\n",
                sweep->differences.count, seed, seed);
     }
     fputc('\n', stdout);
 }
 
-/* ------------------------------------------------------------------------------------- the command */
+/* ------------------------------------------------------------------------------------- the command
+ */
 
 static int prepare(const sb_arguments *arguments, sb_sweep *sweep, sb_plan *plan)
 {
     if (arguments->exhaust != NULL) {
-        return sb_complain(SB_EXIT_USAGE, "--exhaust: '%s' is not available in this build; expected a sweep without it",
-                           arguments->exhaust);
+        return sb_complain(
+            SB_EXIT_USAGE,
+            "--exhaust: '%s' is not available in this build; expected a sweep without it",
+            arguments->exhaust);
     }
     const char *const scenario = arguments->positional_count > 0 ? arguments->positionals[0] : NULL;
     int code = sb_arguments_plan(arguments, scenario, plan);
@@ -353,12 +378,16 @@ static int prepare(const sb_arguments *arguments, sb_sweep *sweep, sb_plan *plan
     sweep->plan = plan;
     sweep->is_open = arguments->duration != 0 && !arguments->seeds_given;
     sweep->first = arguments->seeds_given ? arguments->first_seed : FIRST_SEED_DEFAULT;
-    sweep->last = arguments->seeds_given ? arguments->last_seed : sweep->is_open ? UINT64_MAX : LAST_SEED_DEFAULT;
+    sweep->last = arguments->seeds_given ? arguments->last_seed
+                  : sweep->is_open       ? UINT64_MAX
+                                         : LAST_SEED_DEFAULT;
     code = sb_shard_find(arguments, &sweep->shard);
     if (code == 0 && !sb_shard_seeds(&sweep->shard, sweep->first, sweep->last, &sweep->seeds)) {
-        return sb_complain(SB_EXIT_USAGE, "%s: shard %" PRIu64 "/%" PRIu64 " of seeds %" PRIu64 "..%" PRIu64
-                                          " is empty; expected no more shards than seeds",
-                           sweep->shard.source, sweep->shard.index, sweep->shard.count, sweep->first, sweep->last);
+        return sb_complain(SB_EXIT_USAGE,
+                           "%s: shard %" PRIu64 "/%" PRIu64 " of seeds %" PRIu64 "..%" PRIu64
+                           " is empty; expected no more shards than seeds",
+                           sweep->shard.source, sweep->shard.index, sweep->shard.count,
+                           sweep->first, sweep->last);
     }
     return code;
 }
@@ -400,8 +429,8 @@ static int finish(sb_sweep *sweep, sb_output *json)
         good = sb_output_commit(json) && good;
     }
     sb_sweep_title(sweep, title, sizeof title);
-    printf("%s  steps %" PRIu64 "  verdict %s  digest %016" PRIx64 "\n", title, sweep->tally.steps, verdict,
-           sweep->tally.digest);
+    printf("%s  steps %" PRIu64 "  verdict %s  digest %016" PRIx64 "\n", title, sweep->tally.steps,
+           verdict, sweep->tally.digest);
     for (size_t i = 0; i < sweep->tally.group_count; i++) {
         free(texts[i]);
     }
@@ -430,7 +459,8 @@ int sb_command_sweep(const sb_arguments *arguments)
     sb_sweep_title(&sweep, title, sizeof title);
     printf("%s\n", title);
     if (sweep.shard.count > 1) {
-        printf("shard %" PRIu64 "/%" PRIu64 " by %s\n", sweep.shard.index, sweep.shard.count, sweep.shard.source);
+        printf("shard %" PRIu64 "/%" PRIu64 " by %s\n", sweep.shard.index, sweep.shard.count,
+               sweep.shard.source);
     }
     fflush(stdout);
     run_sweep(&sweep);

@@ -1,5 +1,6 @@
 /*
- * The parts of a sweep: running it (sweep.c), judging and printing it (sweep_report.c), as JSON (sweep_json.c).
+ * The parts of a sweep: running it (sweep.c), judging and printing it (sweep_report.c), as JSON
+ * (sweep_json.c).
  */
 #ifndef SB_TOOL_SWEEP_H
 #define SB_TOOL_SWEEP_H
@@ -26,12 +27,13 @@ typedef struct sb_sweep {
     /* for the second run */
     uint64_t *twice_seeds, *twice_digests;
     size_t twice_count, twice_capacity, twice_compared;
-    sb_difference differences;    /* between two runs of --twice */
-    sb_difference unrepeatable;   /* between the sweep and a run alone */
+    sb_difference differences;  /* between two runs of --twice */
+    sb_difference unrepeatable; /* between the sweep and a run alone */
     sb_progress progress;
 } sb_sweep;
 
-/* "sweep rolling-restart  seeds 1..1000  strategy portfolio  build 4f2c1ab", for the first and the last line. */
+/* "sweep rolling-restart  seeds 1..1000  strategy portfolio  build 4f2c1ab", for the first and the
+ * last line. */
 void sb_sweep_title(const sb_sweep *sweep, char *text, size_t size);
 
 /* What is printed between the findings and the last line. */

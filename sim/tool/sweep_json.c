@@ -1,5 +1,6 @@
 /*
- * The outcome of a sweep as JSON: the same bytes for the same seeds and build; 64-bit numbers are strings.
+ * The outcome of a sweep as JSON: the same bytes for the same seeds and build; 64-bit numbers are
+ * strings.
  */
 #include <inttypes.h>
 #include <string.h>

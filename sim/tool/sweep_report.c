@@ -1,5 +1,6 @@
 /*
- * What a sweep says at its end; see sweep.h.  Everything here is the same for the same seeds, however they were run.
+ * What a sweep says at its end; see sweep.h.  Everything here is the same for the same seeds,
+ * however they were run.
  */
 #include <inttypes.h>
 #include <string.h>
@@ -32,11 +33,12 @@ void sb_sweep_title(const sb_sweep *sweep, char *text, size_t size)
         snprintf(range, sizeof range, "%" PRIu64 "..%" PRIu64, sweep->first, sweep->last);
     }
     if (sweep->shard.count > 1) {
-        snprintf(shard, sizeof shard, "  shard %" PRIu64 "/%" PRIu64, sweep->shard.index, sweep->shard.count);
+        snprintf(shard, sizeof shard, "  shard %" PRIu64 "/%" PRIu64, sweep->shard.index,
+                 sweep->shard.count);
     }
-    snprintf(text, size, "sweep %s  seeds %s%s  strategy %s  build %s%s%s", sweep->plan->scenario->name, range, shard,
-             sb_strategy_name(sweep->plan->strategy), sweep->plan->product->version, options[0] != '\0' ? " " : "",
-             options);
+    snprintf(text, size, "sweep %s  seeds %s%s  strategy %s  build %s%s%s",
+             sweep->plan->scenario->name, range, shard, sb_strategy_name(sweep->plan->strategy),
+             sweep->plan->product->version, options[0] != '\0' ? " " : "", options);
 }
 
 int sb_sweep_verdict(const sb_sweep *sweep, const char **word)
@@ -57,11 +59,11 @@ int sb_sweep_verdict(const sb_sweep *sweep, const char **word)
         *word = "findings";
         return SB_EXIT_FINDINGS;
     }
-    *word = is_interrupted(sweep)                                        ? "interrupted"
-            : tally->lost != 0 || tally->inconclusive != 0               ? "inconclusive"
-            : sb_floors_missed(tally)                                    ? "vacuous"
+    *word = is_interrupted(sweep)                                       ? "interrupted"
+            : tally->lost != 0 || tally->inconclusive != 0              ? "inconclusive"
+            : sb_floors_missed(tally)                                   ? "vacuous"
             : sweep->arguments->strict && (toothless || probes_missing) ? "not-strict"
-                                                                         : NULL;
+                                                                        : NULL;
     if (*word != NULL) {
         return SB_EXIT_INCONCLUSIVE;
     }
@@ -69,23 +71,26 @@ int sb_sweep_verdict(const sb_sweep *sweep, const char **word)
     return SB_EXIT_PASSED;
 }
 
-/* ---------------------------------------------------------------------------------------- totals */
+/* ---------------------------------------------------------------------------------------- totals
+ */
 
 static void print_outcomes(FILE *out, const sb_tally *tally)
 {
-    fprintf(out, "seeds      %" PRIu64 " run, %" PRIu64 " passed, %" PRIu64 " with findings, %" PRIu64 " inconclusive, %" PRIu64
-                 " lost\n",
+    fprintf(out,
+            "seeds      %" PRIu64 " run, %" PRIu64 " passed, %" PRIu64 " with findings, %" PRIu64
+            " inconclusive, %" PRIu64 " lost\n",
             tally->seeds, tally->passed, tally->findings, tally->inconclusive, tally->lost);
     if (tally->inconclusive != 0) {
-        fprintf(out, "  inconclusive: the step limit was met; smallest seed %" PRIu64 "\n", tally->first_inconclusive);
+        fprintf(out, "  inconclusive: the step limit was met; smallest seed %" PRIu64 "\n",
+                tally->first_inconclusive);
     }
     for (unsigned i = 0; i < tally->lost_kept; i++) {
         char name[32] = "an exit";
         if (tally->lost_seeds[i].signal != 0) {
             sb_signal_text(tally->lost_seeds[i].signal, name, sizeof name);
         }
-        fprintf(out, "  lost: seed %" PRIu64 " at step %" PRIu64 ", its worker was ended by %s\n", tally->lost_seeds[i].seed,
-                tally->lost_seeds[i].step, name);
+        fprintf(out, "  lost: seed %" PRIu64 " at step %" PRIu64 ", its worker was ended by %s\n",
+                tally->lost_seeds[i].seed, tally->lost_seeds[i].step, name);
     }
     if (tally->lost > tally->lost_kept) {
         fprintf(out, "  and %" PRIu64 " more\n", tally->lost - tally->lost_kept);
@@ -94,8 +99,9 @@ static void print_outcomes(FILE *out, const sb_tally *tally)
 
 static void print_time(FILE *out, const sb_tally *tally)
 {
-    fprintf(out, "simulated  %" PRIu64 ".%03" PRIu64 "s in %" PRIu64 " steps\n", tally->simulated_ns / SB_SECOND,
-            tally->simulated_ns / SB_MILLISECOND % 1000, tally->steps);
+    fprintf(out, "simulated  %" PRIu64 ".%03" PRIu64 "s in %" PRIu64 " steps\n",
+            tally->simulated_ns / SB_SECOND, tally->simulated_ns / SB_MILLISECOND % 1000,
+            tally->steps);
 }
 
 static void print_counters(FILE *out, const sb_tally *tally)
@@ -103,8 +109,8 @@ static void print_counters(FILE *out, const sb_tally *tally)
     const sb_product *const product = tally->plan->product;
     for (size_t i = 0; i < product->counter_count && i < SB_COUNTER_MAX; i++) {
         if (tally->counters[i] != 0) {
-            fprintf(out, "%s%-22s %12" PRIu64 "  %s\n", i == 0 ? "work\n  " : "  ", product->counters[i].name,
-                    tally->counters[i], product->counters[i].text);
+            fprintf(out, "%s%-22s %12" PRIu64 "  %s\n", i == 0 ? "work\n  " : "  ",
+                    product->counters[i].name, tally->counters[i], product->counters[i].text);
         } else if (i == 0) {
             fputs("work\n", out);
         }
@@ -120,14 +126,17 @@ static void print_floors(FILE *out, const sb_tally *tally)
         }
         const sb_floor *const floor = &scenario->floors[i];
         const sb_product *const product = tally->plan->product;
-        const char *const name = floor->counter < product->counter_count ? product->counters[floor->counter].name : "?";
-        fprintf(out, "vacuous    %s: at least %" PRIu64 " in %" PRIu64 " of %" PRIu64 " passed seeds; expected %" PRIu32
-                     ".%" PRIu32 "%% of them\n",
+        const char *const name =
+            floor->counter < product->counter_count ? product->counters[floor->counter].name : "?";
+        fprintf(out,
+                "vacuous    %s: at least %" PRIu64 " in %" PRIu64 " of %" PRIu64
+                " passed seeds; expected %" PRIu32 ".%" PRIu32 "%% of them\n",
                 name, floor->least, tally->floor_reached[i], tally->passed, floor->share / 10000,
                 floor->share / 1000 % 10);
     }
     if (tally->vacuous != 0) {
-        fprintf(out, "  %" PRIu64 " seeds did too little; smallest seed %" PRIu64 "\n", tally->vacuous, tally->first_vacuous);
+        fprintf(out, "  %" PRIu64 " seeds did too little; smallest seed %" PRIu64 "\n",
+                tally->vacuous, tally->first_vacuous);
     }
 }
 
@@ -141,13 +150,14 @@ static void print_faults(FILE *out, const sb_tally *tally)
             continue;
         }
         if (!any) {
-            fprintf(out, "%-20s %9s %9s %12s %12s %9s  %s\n", "faults", "declared", "armed", "applied", "effective",
-                    "in seeds", "judgement");
+            fprintf(out, "%-20s %9s %9s %12s %12s %9s  %s\n", "faults", "declared", "armed",
+                    "applied", "effective", "in seeds", "judgement");
             any = true;
         }
         const sb_fault_judgement judgement = sb_judge_fault(tally, (sb_fault)i);
-        fprintf(out, "  %-18s %9s %9" PRIu64 " %12" PRIu64 " %12" PRIu64 " %9" PRIu64 "  %s\n", fault_words[i],
-                declared ? "yes" : "no", fault->armed_worlds, fault->applied, fault->effective, fault->effective_worlds,
+        fprintf(out, "  %-18s %9s %9" PRIu64 " %12" PRIu64 " %12" PRIu64 " %9" PRIu64 "  %s\n",
+                fault_words[i], declared ? "yes" : "no", fault->armed_worlds, fault->applied,
+                fault->effective, fault->effective_worlds,
                 judgement == SB_FAULT_BITES       ? "bites"
                 : judgement == SB_FAULT_TOOTHLESS ? "without effect"
                                                   : "not judged");
@@ -182,15 +192,16 @@ static void print_probes(FILE *out, const sb_tally *tally)
         }
     }
     if (missing > shown) {
-        fprintf(out, "  and %zu more: see `%s list probes`\n", missing - shown, tally->plan->product->name);
+        fprintf(out, "  and %zu more: see `%s list probes`\n", missing - shown,
+                tally->plan->product->name);
     }
 }
 
 static void print_twice(FILE *out, const sb_sweep *sweep)
 {
     if (sweep->arguments->twice_share != 0) {
-        fprintf(out, "twice      %zu of %zu seeds compared, %" PRIu64 " differ\n", sweep->twice_compared,
-                sweep->twice_count, sweep->differences.count);
+        fprintf(out, "twice      %zu of %zu seeds compared, %" PRIu64 " differ\n",
+                sweep->twice_compared, sweep->twice_count, sweep->differences.count);
     }
 }
 

@@ -69,12 +69,14 @@ static void add_finding(sb_tally *tally, const sb_seed_result *result)
 {
     tally->findings++;
     tally->kinds[result->finding_kind]++;
-    if (tally->counted_kind == SB_FINDING_NONE || tally->counted_kind == (sb_finding_kind)result->finding_kind) {
+    if (tally->counted_kind == SB_FINDING_NONE ||
+        tally->counted_kind == (sb_finding_kind)result->finding_kind) {
         tally->counted_findings++;
     }
     for (size_t i = 0; i < tally->group_count; i++) {
         sb_group *const group = &tally->groups[i];
-        if (group->smallest.signature == result->signature && group->smallest.finding_kind == result->finding_kind) {
+        if (group->smallest.signature == result->signature &&
+            group->smallest.finding_kind == result->finding_kind) {
             group->count++;
             if (result->seed < group->smallest.seed) {
                 group->smallest = *result;
@@ -138,7 +140,9 @@ static int compare_groups(const void *left, const void *right)
     if (a->smallest.seed != b->smallest.seed) {
         return a->smallest.seed < b->smallest.seed ? -1 : 1;
     }
-    return a->smallest.signature < b->smallest.signature ? -1 : a->smallest.signature > b->smallest.signature;
+    return a->smallest.signature < b->smallest.signature
+               ? -1
+               : a->smallest.signature > b->smallest.signature;
 }
 
 void sb_tally_sort(sb_tally *tally)
@@ -168,8 +172,9 @@ bool sb_floor_missed(const sb_tally *tally, size_t floor)
     if (share >= MILLION) {
         return tally->floor_reached[floor] < tally->passed;
     }
-    return tally->passed >= SB_JUDGED_WORLDS_MIN && tally->floor_reached[floor] < tally->passed / MILLION * share +
-                                                                                      tally->passed % MILLION * share / MILLION;
+    return tally->passed >= SB_JUDGED_WORLDS_MIN &&
+           tally->floor_reached[floor] <
+               tally->passed / MILLION * share + tally->passed % MILLION * share / MILLION;
 }
 
 bool sb_floors_missed(const sb_tally *tally)

@@ -31,8 +31,8 @@ typedef struct sb_tally {
     uint64_t steps, digest, simulated_ns, real_ns;
     uint64_t counters[SB_COUNTER_MAX];
     uint64_t floor_reached[SB_FLOOR_MAX]; /* passed seeds that reached the floor */
-    uint64_t vacuous;                     /* passed seeds that missed a floor every seed must reach */
-    uint64_t first_vacuous;               /* the smallest such seed */
+    uint64_t vacuous;       /* passed seeds that missed a floor every seed must reach */
+    uint64_t first_vacuous; /* the smallest such seed */
     unsigned first_vacuous_floor;
     uint64_t strategies[SB_STRATEGY_COUNT];
     uint64_t kinds[SB_FINDING_KIND_COUNT];
@@ -62,11 +62,16 @@ void sb_tally_sort(sb_tally *tally);
 bool sb_bit(const uint64_t *bits, size_t index);
 size_t sb_bits_missing(const uint64_t *bits, size_t count);
 
-/* Whether a floor was missed by more seeds than it allows.  Not judged on few seeds unless every seed must reach it. */
+/* Whether a floor was missed by more seeds than it allows.  Not judged on few seeds unless every
+ * seed must reach it. */
 bool sb_floor_missed(const sb_tally *tally, size_t floor);
 bool sb_floors_missed(const sb_tally *tally);
 
-typedef enum sb_fault_judgement { SB_FAULT_NOT_JUDGED, SB_FAULT_BITES, SB_FAULT_TOOTHLESS } sb_fault_judgement;
+typedef enum sb_fault_judgement {
+    SB_FAULT_NOT_JUDGED,
+    SB_FAULT_BITES,
+    SB_FAULT_TOOTHLESS
+} sb_fault_judgement;
 sb_fault_judgement sb_judge_fault(const sb_tally *tally, sb_fault fault);
 
 #endif

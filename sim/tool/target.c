@@ -8,7 +8,8 @@
 #include "sim/tool/contract.h"
 
 /* Options of the command line outweigh what the file says; bugs and settings of both count. */
-static int merge_words(const sb_arguments *arguments, const char *path, const sb_kept_seed *kept, sb_plan_words *words)
+static int merge_words(const sb_arguments *arguments, const char *path, const sb_kept_seed *kept,
+                       sb_plan_words *words)
 {
     *words = kept->plan;
     if (arguments->plan.strategy != NULL) {
@@ -16,8 +17,10 @@ static int merge_words(const sb_arguments *arguments, const char *path, const sb
     }
     if (words->bug_count + arguments->plan.bug_count > SB_WORD_MAX ||
         words->setting_count + arguments->plan.setting_count > SB_WORD_MAX) {
-        return sb_complain(SB_EXIT_USAGE, "%s: has too many bugs and settings with those given; expected at most %d", path,
-                           SB_WORD_MAX);
+        return sb_complain(
+            SB_EXIT_USAGE,
+            "%s: has too many bugs and settings with those given; expected at most %d", path,
+            SB_WORD_MAX);
     }
     for (unsigned i = 0; i < arguments->plan.bug_count; i++) {
         words->bugs[words->bug_count++] = arguments->plan.bugs[i];
@@ -55,20 +58,24 @@ int sb_target_find(const sb_arguments *arguments, sb_target *target)
     memset(target, 0, sizeof *target);
     const unsigned count = arguments->positional_count;
     if (count == 0) {
-        return sb_complain(SB_EXIT_USAGE, "no seed is given; expected [SCENARIO] SEED, or a file of a kept seed");
+        return sb_complain(SB_EXIT_USAGE,
+                           "no seed is given; expected [SCENARIO] SEED, or a file of a kept seed");
     }
     const char *const word = arguments->positionals[count - 1];
     if (sb_is_seed_file(word)) {
         if (count > 1) {
-            return sb_complain(SB_EXIT_USAGE, "'%s' stands before a kept seed, which names its scenario itself; expected only %s",
-                               arguments->positionals[0], word);
+            return sb_complain(
+                SB_EXIT_USAGE,
+                "'%s' stands before a kept seed, which names its scenario itself; expected only %s",
+                arguments->positionals[0], word);
         }
         return find_kept(arguments, word, target);
     }
     if (!sb_parse_number(word, &target->seed, problem)) {
         return sb_complain(SB_EXIT_USAGE, "seed: '%s' %s", word, problem);
     }
-    return sb_arguments_plan(arguments, count > 1 ? arguments->positionals[0] : NULL, &target->plan);
+    return sb_arguments_plan(arguments, count > 1 ? arguments->positionals[0] : NULL,
+                             &target->plan);
 }
 
 void sb_target_release(sb_target *target)

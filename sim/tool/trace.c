@@ -25,7 +25,9 @@ static size_t window_of(const sb_record *record, sb_step around, size_t length, 
 {
     const sb_step first = sb_record_first_step(record);
     const size_t kept = sb_record_count(record);
-    const size_t place = around < first ? 0 : around - first >= kept ? kept : (size_t)(around - first);
+    const size_t place = around < first           ? 0
+                         : around - first >= kept ? kept
+                                                  : (size_t)(around - first);
     size_t from = place > length / 2 ? place - length / 2 : 0;
     size_t to = length > kept - from ? kept : from + length;
     from = to > length && to - length < from ? to - length : from;
@@ -44,7 +46,7 @@ static size_t choose_steps(const sb_arguments *arguments, sb_world *world, const
         return window_of(record, 0, sb_record_count(record), steps);
     }
     if (arguments->around_given) {
-        const sb_step around = !arguments->around_finding                     ? arguments->around_step
+        const sb_step around = !arguments->around_finding              ? arguments->around_step
                                : result->outcome == SB_OUTCOME_FINDING ? result->finding_step
                                                                        : result->steps;
         return window_of(record, around, asked != 0 ? asked : WINDOW_DEFAULT, steps);
@@ -58,13 +60,14 @@ static void limit_steps(const sb_trace_format *format, sb_step *steps, size_t *c
     if (format->count_max == 0 || *count <= format->count_max) {
         return;
     }
-    fprintf(stderr, "seedbed: %zu events are too many for %s: the last %zu are drawn\n", *count, format->name,
-            format->count_max);
+    fprintf(stderr, "seedbed: %zu events are too many for %s: the last %zu are drawn\n", *count,
+            format->name, format->count_max);
     memmove(steps, steps + (*count - format->count_max), format->count_max * sizeof *steps);
     *count = format->count_max;
 }
 
-static int present(void *context, sb_world *world, const sb_record *record, const sb_seed_result *result)
+static int present(void *context, sb_world *world, const sb_record *record,
+                   const sb_seed_result *result)
 {
     const trace_command *const of = context;
     char problem[SB_PROBLEM_SIZE] = "";
@@ -89,7 +92,8 @@ static const char *format_name_at(const void *table, size_t index)
     return ((const sb_trace_format *)table)[index].name;
 }
 
-static int run_trace(const sb_arguments *arguments, const sb_target *target, const sb_trace_format *format)
+static int run_trace(const sb_arguments *arguments, const sb_target *target,
+                     const sb_trace_format *format)
 {
     sb_output output;
     sb_seed_result result;
@@ -108,7 +112,8 @@ static int run_trace(const sb_arguments *arguments, const sb_target *target, con
         char text[128];
         sb_child_end_text(&end, text, sizeof text);
         sb_output_abandon(&output);
-        return sb_complain(SB_EXIT_CANNOT_JUDGE, "seed %" PRIu64 " cannot be traced: %s", target->seed, text);
+        return sb_complain(SB_EXIT_CANNOT_JUDGE, "seed %" PRIu64 " cannot be traced: %s",
+                           target->seed, text);
     }
     /* The child has named or dropped the file; here only our own handle is left. */
     if (!output.is_standard) {
@@ -120,11 +125,14 @@ static int run_trace(const sb_arguments *arguments, const sb_target *target, con
 int sb_command_trace(const sb_arguments *arguments)
 {
     sb_target target;
-    const sb_trace_format *const format = sb_find_trace_format(arguments->format != NULL ? arguments->format : "text");
+    const sb_trace_format *const format =
+        sb_find_trace_format(arguments->format != NULL ? arguments->format : "text");
     if (format == NULL) {
         char names[128];
         sb_list_names(format_name_at, sb_trace_formats, sb_trace_format_count, names, sizeof names);
-        return sb_complain(SB_EXIT_USAGE, "--format: '%s' is no format of a trace; expected one of %s", arguments->format, names);
+        return sb_complain(SB_EXIT_USAGE,
+                           "--format: '%s' is no format of a trace; expected one of %s",
+                           arguments->format, names);
     }
     if (arguments->all && arguments->around_given) {
         return sb_complain(SB_EXIT_USAGE, "--around: stands beside --all; expected one of them");

@@ -1,9 +1,9 @@
 /*
  * Comparing two runs; see twice.h.
  *
- * Both run in children of their own and leave their marks: the digest after every 2^SB_MARK_SHIFT steps. The first marks
- * that differ bound the step at which the runs part; both are run again with that window recorded, and compared event by
- * event.
+ * Both run in children of their own and leave their marks: the digest after every 2^SB_MARK_SHIFT
+ * steps. The first marks that differ bound the step at which the runs part; both are run again with
+ * that window recorded, and compared event by event.
  */
 #include "sim/tool/twice.h"
 
@@ -49,7 +49,8 @@ static int run_half(void *context, sb_watch *watch)
     return 0;
 }
 
-/* ------------------------------------------------------------------------------ a recorded window */
+/* ------------------------------------------------------------------------------ a recorded window
+ */
 
 typedef struct window {
     const sb_plan *plan;
@@ -57,7 +58,8 @@ typedef struct window {
     FILE *file;
 } window;
 
-static int write_window(void *context, sb_world *world, const sb_record *record, const sb_seed_result *result)
+static int write_window(void *context, sb_world *world, const sb_record *record,
+                        const sb_seed_result *result)
 {
     (void)world, (void)result;
     const window *const into = context;
@@ -68,8 +70,8 @@ static int write_window(void *context, sb_world *world, const sb_record *record,
 }
 
 /* Run it again and read the window's events back. */
-static bool record_window(const sb_plan *plan, uint64_t seed, const sb_universe_options *universe, sb_duration patience,
-                          sb_step from, sb_step to, sb_trace_file *trace)
+static bool record_window(const sb_plan *plan, uint64_t seed, const sb_universe_options *universe,
+                          sb_duration patience, sb_step from, sb_step to, sb_trace_file *trace)
 {
     char problem[SB_PROBLEM_SIZE];
     window into = {plan, seed, tmpfile()};
@@ -102,7 +104,8 @@ static bool same_event(const sb_event *left, const sb_event *right)
 }
 
 /* The first step whose events differ; 0: none does. */
-static sb_step first_difference(const sb_record *left, const sb_record *right, sb_step from, sb_step to)
+static sb_step first_difference(const sb_record *left, const sb_record *right, sb_step from,
+                                sb_step to)
 {
     for (sb_step step = from; step <= to; step++) {
         if (!same_event(sb_record_event(left, step), sb_record_event(right, step))) {
@@ -112,7 +115,8 @@ static sb_step first_difference(const sb_record *left, const sb_record *right, s
     return 0;
 }
 
-/* ------------------------------------------------------------------------------------- reporting */
+/* ------------------------------------------------------------------------------------- reporting
+ */
 
 static void print_event(FILE *out, const char *which, const sb_record *record, sb_step step)
 {
@@ -139,12 +143,14 @@ static void print_how(FILE *out, const sb_event *left, const sb_event *right)
     const uint64_t values[3][2] = {{left->a, right->a}, {left->b, right->b}, {left->c, right->c}};
     for (int i = 0; i < 3; i++) {
         if (values[i][0] != values[i][1]) {
-            fprintf(out, "    %s: 0x%" PRIx64 " and 0x%" PRIx64 "\n", description->field_names[i], values[i][0],
-                    values[i][1]);
+            fprintf(out, "    %s: 0x%" PRIx64 " and 0x%" PRIx64 "\n", description->field_names[i],
+                    values[i][0], values[i][1]);
         }
     }
     if (left->observed != right->observed) {
-        fputs("    the program was told different values through its calls since the event before\n", out);
+        fputs(
+            "    the program was told different values through its calls since the event before\n",
+            out);
     }
 }
 
@@ -153,7 +159,8 @@ static void print_what_led(FILE *out, const sb_trace_file *trace, sb_step step)
     sb_step steps[LED_MAX];
     char problem[256];
     size_t count = sb_record_slice(trace->record, step, steps, LED_MAX);
-    /* The difference itself is shown above; a slice of one event leads nowhere, so show what came just before. */
+    /* The difference itself is shown above; a slice of one event leads nowhere, so show what came
+     * just before. */
     if (count <= 1) {
         count = 0;
         for (sb_step before = step > LED_MAX ? step - LED_MAX : 1; before < step; before++) {
@@ -169,7 +176,8 @@ static void print_what_led(FILE *out, const sb_trace_file *trace, sb_step step)
     }
 }
 
-static void print_difference(FILE *out, const sb_trace_file *first, const sb_trace_file *second, sb_step step)
+static void print_difference(FILE *out, const sb_trace_file *first, const sb_trace_file *second,
+                             sb_step step)
 {
     fprintf(out, "  the runs part at step %" PRIu64 "\n", step);
     print_event(out, "first", first->record, step);
@@ -181,7 +189,8 @@ static void print_difference(FILE *out, const sb_trace_file *first, const sb_tra
 /* Steps between which the marks say that the runs part. */
 static void bound_difference(const half *first, const half *second, sb_step *from, sb_step *to)
 {
-    const size_t common = first->mark_count < second->mark_count ? first->mark_count : second->mark_count;
+    const size_t common =
+        first->mark_count < second->mark_count ? first->mark_count : second->mark_count;
     size_t same = 0;
     while (same < common && first->marks[same] == second->marks[same]) {
         same++;
@@ -193,7 +202,8 @@ static void bound_difference(const half *first, const half *second, sb_step *fro
 }
 
 /* Record both windows and show the first difference; false when there is none this time. */
-static bool show_difference(FILE *out, const sb_plan *plan, uint64_t seed, sb_duration patience, sb_step from, sb_step to)
+static bool show_difference(FILE *out, const sb_plan *plan, uint64_t seed, sb_duration patience,
+                            sb_step from, sb_step to)
 {
     sb_trace_file first, second;
     const sb_step with_context = from > MARK_STEPS ? from - MARK_STEPS : 1;
@@ -224,7 +234,8 @@ static void print_headline(FILE *out, uint64_t seed, uint64_t seed_count)
     fputc('\n', out);
 }
 
-static bool run_both(FILE *out, const sb_plan *plan, uint64_t seed, sb_duration patience, half *halves)
+static bool run_both(FILE *out, const sb_plan *plan, uint64_t seed, sb_duration patience,
+                     half *halves)
 {
     const sb_universe_options *const universes[2] = {&sb_usual_universe, &sb_other_universe};
     for (int i = 0; i < 2; i++) {
@@ -241,14 +252,15 @@ static bool run_both(FILE *out, const sb_plan *plan, uint64_t seed, sb_duration 
     return true;
 }
 
-sb_twice_end sb_run_twice(FILE *out, const sb_plan *plan, uint64_t seed, sb_duration patience, uint64_t seed_count,
-                          sb_seed_result *result)
+sb_twice_end sb_run_twice(FILE *out, const sb_plan *plan, uint64_t seed, sb_duration patience,
+                          uint64_t seed_count, sb_seed_result *result)
 {
     half *const halves = sb_shared_alloc(2 * sizeof *halves);
     sb_twice_end end = SB_TWICE_LOST;
     if (run_both(out, plan, seed, patience, halves)) {
         *result = halves[0].result;
-        end = halves[0].result.digest == halves[1].result.digest ? SB_TWICE_SAME : SB_TWICE_DIFFERENT;
+        end =
+            halves[0].result.digest == halves[1].result.digest ? SB_TWICE_SAME : SB_TWICE_DIFFERENT;
     }
     if (end == SB_TWICE_DIFFERENT) {
         char replay[1536];
@@ -256,13 +268,18 @@ sb_twice_end sb_run_twice(FILE *out, const sb_plan *plan, uint64_t seed, sb_dura
         bool shown = false;
         bound_difference(&halves[0], &halves[1], &from, &to);
         print_headline(out, seed, seed_count);
-        fprintf(out, "  digest %016" PRIx64 " after %" PRIu64 " steps, and %016" PRIx64 " after %" PRIu64 "\n",
-                halves[0].result.digest, halves[0].result.steps, halves[1].result.digest, halves[1].result.steps);
+        fprintf(out,
+                "  digest %016" PRIx64 " after %" PRIu64 " steps, and %016" PRIx64 " after %" PRIu64
+                "\n",
+                halves[0].result.digest, halves[0].result.steps, halves[1].result.digest,
+                halves[1].result.steps);
         for (int attempt = 0; attempt < TRIES && !shown; attempt++) {
             shown = show_difference(out, plan, seed, patience, from, to);
         }
         if (!shown) {
-            fprintf(out, "  the runs part between steps %" PRIu64 " and %" PRIu64 ", and not in the same place each time\n",
+            fprintf(out,
+                    "  the runs part between steps %" PRIu64 " and %" PRIu64
+                    ", and not in the same place each time\n",
                     from, to);
         }
         sb_plan_replay(plan, seed, replay, sizeof replay);

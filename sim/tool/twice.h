@@ -1,5 +1,6 @@
 /*
- * One seed, run twice: the second time elsewhere in memory, over another fill, with blocks handed out in another order.
+ * One seed, run twice: the second time elsewhere in memory, over another fill, with blocks handed
+ * out in another order.
  */
 #ifndef SB_TOOL_TWICE_H
 #define SB_TOOL_TWICE_H
@@ -13,7 +14,7 @@ typedef enum sb_twice_end {
 } sb_twice_end;
 
 /* result: of the first run.  seed_count: how many seeds are known to differ, for the headline. */
-sb_twice_end sb_run_twice(FILE *out, const sb_plan *plan, uint64_t seed, sb_duration patience, uint64_t seed_count,
-                          sb_seed_result *result);
+sb_twice_end sb_run_twice(FILE *out, const sb_plan *plan, uint64_t seed, sb_duration patience,
+                          uint64_t seed_count, sb_seed_result *result);
 
 #endif

@@ -43,8 +43,8 @@ static void retire(sb_watch *watch)
     _exit(0);
 }
 
-static void run_batch(const sb_pool_options *options, sb_universe *universe, const sb_worker_command *command,
-                      sb_watch *watch, int result_pipe)
+static void run_batch(const sb_pool_options *options, sb_universe *universe,
+                      const sb_worker_command *command, sb_watch *watch, int result_pipe)
 {
     const sb_world_options world_options = {.progress = &watch->step};
     for (uint64_t index = command->first; index < command->first + command->count; index++) {
@@ -66,7 +66,8 @@ static void run_batch(const sb_pool_options *options, sb_universe *universe, con
     }
 }
 
-void sb_worker_main(const sb_pool_options *options, sb_watch *watch, int command_pipe, int result_pipe)
+void sb_worker_main(const sb_pool_options *options, sb_watch *watch, int command_pipe,
+                    int result_pipe)
 {
     sb_universe *const universe = sb_open_universe(options->universe);
     sb_worker_command command;

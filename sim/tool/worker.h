@@ -12,8 +12,8 @@ typedef struct sb_worker_command {
     uint32_t count;
 } sb_worker_command;
 
-void sb_worker_main(const sb_pool_options *options, sb_watch *watch, int command_pipe, int result_pipe)
-    __attribute__((noreturn));
+void sb_worker_main(const sb_pool_options *options, sb_watch *watch, int command_pipe,
+                    int result_pipe) __attribute__((noreturn));
 
 /* Make a result a finding that no world could report itself. */
 void sb_worker_finding(sb_seed_result *result, sb_finding_kind kind, const char *text);

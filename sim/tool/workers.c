@@ -1,9 +1,9 @@
 /*
  * The pool of workers; see workers.h.
  *
- * Batches are made in the order of indices and kept in a list until all their results are handed on, so the head
- * of the list is always what the consumer wants next. A worker has at most two batches: one that it runs and
- * one that waits in its pipe.
+ * Batches are made in the order of indices and kept in a list until all their results are handed
+ * on, so the head of the list is always what the consumer wants next. A worker has at most two
+ * batches: one that it runs and one that waits in its pipe.
  */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE
@@ -90,7 +90,8 @@ bool sb_interrupted(void)
 uint64_t sb_sequence_seed(const sb_seed_sequence *sequence, uint64_t index)
 {
     assert(index <= sequence->last_index);
-    return sequence->list != NULL ? sequence->list[index] : sequence->first + index * sequence->stride;
+    return sequence->list != NULL ? sequence->list[index]
+                                  : sequence->first + index * sequence->stride;
 }
 
 static uint32_t batch_size(const seed_pool *pool)
@@ -196,7 +197,8 @@ static void give_work(seed_pool *pool, worker *to)
         if (to->watcher.process == 0) {
             start_worker(pool, to);
         }
-        const sb_worker_command command = {work->first + work->received, work->count - work->received};
+        const sb_worker_command command = {work->first + work->received,
+                                           work->count - work->received};
         work->in_hand = true;
         to->hand[to->hand_count++] = work;
         if (write(to->command_pipe, &command, sizeof command) != (ssize_t)sizeof command) {
@@ -219,7 +221,8 @@ static void take_result(seed_pool *pool, worker *from, const sb_seed_result *res
     }
 }
 
-/* A seed that came back as a runaway, or did not come back because its process died of its own: try it alone. */
+/* A seed that came back as a runaway, or did not come back because its process died of its own: try
+ * it alone. */
 static void confirm(seed_pool *pool, sb_seed_result *result, int signal, bool runaway)
 {
     sb_seed_result again;
@@ -227,15 +230,17 @@ static void confirm(seed_pool *pool, sb_seed_result *result, int signal, bool ru
     char name[32];
     const bool came_back = sb_run_alone(pool->options->plan, result->seed, pool->options->universe,
                                         pool->options->patience, &again, &end);
-    const bool runs_away_again =
-        end.runaway || (came_back && again.outcome == SB_OUTCOME_FINDING && again.finding_kind == SB_FINDING_RUNAWAY);
+    const bool runs_away_again = end.runaway || (came_back && again.outcome == SB_OUTCOME_FINDING &&
+                                                 again.finding_kind == SB_FINDING_RUNAWAY);
     if (runaway && runs_away_again) {
         if (result->outcome != SB_OUTCOME_FINDING) {
-            sb_worker_finding(result, SB_FINDING_RUNAWAY, "a loop in the framework does not come back");
+            sb_worker_finding(result, SB_FINDING_RUNAWAY,
+                              "a loop in the framework does not come back");
         }
     } else if (!runaway && end.signal == signal) {
         char text[128];
-        snprintf(text, sizeof text, "the process dies by %s outside of any task", sb_signal_text(signal, name, sizeof name));
+        snprintf(text, sizeof text, "the process dies by %s outside of any task",
+                 sb_signal_text(signal, name, sizeof name));
         sb_worker_finding(result, SB_FINDING_CRASH, text);
     } else {
         result->outcome = SB_OUTCOME_LOST;
@@ -245,7 +250,8 @@ static void confirm(seed_pool *pool, sb_seed_result *result, int signal, bool ru
 
 static bool is_own_death(int signal)
 {
-    return signal == SIGSEGV || signal == SIGBUS || signal == SIGFPE || signal == SIGILL || signal == SIGABRT;
+    return signal == SIGSEGV || signal == SIGBUS || signal == SIGFPE || signal == SIGILL ||
+           signal == SIGABRT;
 }
 
 /* The worker died with this seed in hand; it may not have begun it. */
@@ -304,7 +310,8 @@ static void read_results(seed_pool *pool, worker *from)
         from->partial += (size_t)size;
         if (from->partial == sizeof from->incoming) {
             from->partial = 0;
-            if (from->incoming.outcome == SB_OUTCOME_FINDING && from->incoming.finding_kind == SB_FINDING_RUNAWAY &&
+            if (from->incoming.outcome == SB_OUTCOME_FINDING &&
+                from->incoming.finding_kind == SB_FINDING_RUNAWAY &&
                 sb_watcher_has_asked(&from->watcher, from->incoming.index)) {
                 confirm(pool, &from->incoming, 0, true);
             }
@@ -323,7 +330,8 @@ static bool wait_for_results(seed_pool *pool)
     bool any = false;
     for (unsigned i = 0; i < jobs; i++) {
         const bool alive = pool->workers[i].watcher.process != 0;
-        waits[i] = (struct pollfd){.fd = alive ? pool->workers[i].result_pipe : -1, .events = POLLIN};
+        waits[i] =
+            (struct pollfd){.fd = alive ? pool->workers[i].result_pipe : -1, .events = POLLIN};
         any = any || alive;
     }
     if (!any || poll(waits, jobs, LOOK_INTERVAL_MS) < 0) {
@@ -408,7 +416,8 @@ sb_pool_end sb_pool_run(const sb_pool_options *options)
     for (unsigned i = 0; i < options->jobs; i++) {
         pool.workers[i].watch = &watches[i];
     }
-    void (*const old_pipe_handler)(int) = signal(SIGPIPE, SIG_IGN); /* a dying worker's pipe is no news */
+    void (*const old_pipe_handler)(int) =
+        signal(SIGPIPE, SIG_IGN); /* a dying worker's pipe is no news */
     const sb_pool_end end = run_pool(&pool);
     if (end == SB_POOL_ENOUGH) {
         kill_workers(&pool);

@@ -6,9 +6,10 @@
  *          <----------------------------------
  *            one sb_seed_result a seed; where it is now: shared memory
  *
- * Results are handed on in the order of the seeds, whatever the number of workers. A worker that dies is replaced; the
- * seed it had in hand is told as lost, or, when alone it dies or never ends again, as a finding. After
- * a finding by signal a worker retires: what a stray write did to its memory must not reach another seed.
+ * Results are handed on in the order of the seeds, whatever the number of workers. A worker that
+ * dies is replaced; the seed it had in hand is told as lost, or, when alone it dies or never ends
+ * again, as a finding. After a finding by signal a worker retires: what a stray write did to its
+ * memory must not reach another seed.
  */
 #ifndef SB_TOOL_WORKERS_H
 #define SB_TOOL_WORKERS_H

@@ -1,10 +1,11 @@
 /*
  * Who waits for whom.
  *
- * The chain begins at each task that nothing but another task can set free: it waits without a deadline. From
- * there it goes to the holder of a mutex, or to the machine that owes a reply; the record then tells how far the request came
- * and, where a task still serves it, the chain goes on there. It ends with a task that waits for nobody, with a message
- * that was lost, or where it began.
+ * The chain begins at each task that nothing but another task can set free: it waits without a
+ * deadline. From there it goes to the holder of a mutex, or to the machine that owes a reply; the
+ * record then tells how far the request came and, where a task still serves it, the chain goes on
+ * there. It ends with a task that waits for nobody, with a message that was lost, or where it
+ * began.
  *
  *   call --send--> [network] --deliver--> serve --answer, send--> [network] --deliver--> call-end
  */
@@ -35,7 +36,8 @@ static sb_step last_step(const sb_record *record)
 
 static sb_step find_call(const sb_record *record, const sb_waiting_task *task)
 {
-    for (sb_step step = last_step(record); step >= sb_record_first_step(record) && step > 0; step--) {
+    for (sb_step step = last_step(record); step >= sb_record_first_step(record) && step > 0;
+         step--) {
         const sb_event *const event = sb_record_event(record, step);
         if (event != NULL && event->task == task->lane && event->node == task->node) {
             if (event->kind == SB_EVENT_CALL) {
@@ -63,9 +65,11 @@ static sb_step find_send(const sb_record *record, sb_step after, uint64_t to)
 }
 
 /* What became of a message: its delivery or its loss. */
-static void find_fate(const sb_record *record, sb_step sent, sb_step *delivered, sb_step *dropped, uint64_t *why)
+static void find_fate(const sb_record *record, sb_step sent, sb_step *delivered, sb_step *dropped,
+                      uint64_t *why)
 {
-    for (sb_step step = sent + 1; sent != 0 && step <= last_step(record) && *delivered == 0; step++) {
+    for (sb_step step = sent + 1; sent != 0 && step <= last_step(record) && *delivered == 0;
+         step++) {
         const sb_event *const event = sb_record_event(record, step);
         if (event == NULL || event->cause != sent) {
             continue;
@@ -79,7 +83,8 @@ static void find_fate(const sb_record *record, sb_step sent, sb_step *delivered,
     }
 }
 
-static sb_step find_numbered(const sb_record *record, sb_step after, sb_event_kind kind, unsigned node, uint64_t number)
+static sb_step find_numbered(const sb_record *record, sb_step after, sb_event_kind kind,
+                             unsigned node, uint64_t number)
 {
     for (sb_step step = after + 1; after != 0 && step <= last_step(record); step++) {
         const sb_event *const event = sb_record_event(record, step);
@@ -90,7 +95,8 @@ static sb_step find_numbered(const sb_record *record, sb_step after, sb_event_ki
     return 0;
 }
 
-static void trace_exchange(const sb_record *record, const sb_waiting_task *task, exchange_fate *fate)
+static void trace_exchange(const sb_record *record, const sb_waiting_task *task,
+                           exchange_fate *fate)
 {
     memset(fate, 0, sizeof *fate);
     fate->call = find_call(record, task);
@@ -101,15 +107,18 @@ static void trace_exchange(const sb_record *record, const sb_waiting_task *task,
     fate->number = call->c;
     fate->method = sb_record_text(record, call->a);
     fate->request_sent = find_send(record, fate->call, call->b);
-    find_fate(record, fate->request_sent, &fate->request_delivered, &fate->request_dropped, &fate->drop_cause);
-    fate->served = find_numbered(record, fate->request_delivered, SB_EVENT_SERVE, task->peer, fate->number);
+    find_fate(record, fate->request_sent, &fate->request_delivered, &fate->request_dropped,
+              &fate->drop_cause);
+    fate->served =
+        find_numbered(record, fate->request_delivered, SB_EVENT_SERVE, task->peer, fate->number);
     if (fate->served != 0) {
         fate->server_lane = sb_record_event(record, fate->served)->task;
     }
     fate->answered = find_numbered(record, fate->served, SB_EVENT_ANSWER, task->peer, fate->number);
     if (fate->answered != 0) {
         fate->reply_sent = find_send(record, fate->answered, task->node);
-        find_fate(record, fate->reply_sent, &fate->reply_delivered, &fate->reply_dropped, &fate->drop_cause);
+        find_fate(record, fate->reply_sent, &fate->reply_delivered, &fate->reply_dropped,
+                  &fate->drop_cause);
     }
 }
 
@@ -125,8 +134,8 @@ static void print_fate(FILE *out, const sb_record *record, const exchange_fate *
     if (fate->call == 0 || out == NULL) {
         return;
     }
-    fprintf(out, "      call %" PRIu64 " %s at step %" PRIu64, fate->number, fate->method != NULL ? fate->method : "",
-            fate->call);
+    fprintf(out, "      call %" PRIu64 " %s at step %" PRIu64, fate->number,
+            fate->method != NULL ? fate->method : "", fate->call);
     print_step(out, "request sent", fate->request_sent);
     print_step(out, "request dropped", fate->request_dropped);
     print_step(out, "request delivered", fate->request_delivered);
@@ -162,10 +171,11 @@ static void print_link(FILE *out, sb_world *world, const sb_waiting_task *task, 
     if (out == NULL) {
         return;
     }
-    fprintf(out, "    %s%s#%u %s waits for ", depth == 0 ? "" : "-> ", sb_node_name(world, task->node),
-            task->incarnation, task->name);
+    fprintf(out, "    %s%s#%u %s waits for ", depth == 0 ? "" : "-> ",
+            sb_node_name(world, task->node), task->incarnation, task->name);
     if (task->peer != 0) {
-        fprintf(out, "a reply of %s#%u", sb_node_name(world, task->peer), sb_node_incarnation(world, task->peer));
+        fprintf(out, "a reply of %s#%u", sb_node_name(world, task->peer),
+                sb_node_incarnation(world, task->peer));
         if (!sb_node_is_up(world, task->peer)) {
             fputs(", which is down", out);
         }
@@ -175,15 +185,17 @@ static void print_link(FILE *out, sb_world *world, const sb_waiting_task *task, 
             fprintf(out, " %s", task->object);
         }
     }
-    fprintf(out, " since %" PRIu64 ".%06" PRIu64 "s\n", task->since / SB_SECOND, task->since / 1000 % 1000000);
+    fprintf(out, " since %" PRIu64 ".%06" PRIu64 "s\n", task->since / SB_SECOND,
+            task->since / 1000 % 1000000);
 }
 
 /* How far the exchange came. */
 static sb_step last_of(const exchange_fate *fate)
 {
-    const sb_step steps[] = {fate->call,          fate->request_sent, fate->request_dropped, fate->request_delivered,
-                             fate->served,        fate->answered,     fate->reply_sent,      fate->reply_dropped,
-                             fate->reply_delivered};
+    const sb_step steps[] = {
+        fate->call,           fate->request_sent, fate->request_dropped, fate->request_delivered,
+        fate->served,         fate->answered,     fate->reply_sent,      fate->reply_dropped,
+        fate->reply_delivered};
     sb_step last = 0;
     for (size_t i = 0; i < sizeof steps / sizeof steps[0]; i++) {
         last = steps[i] > last ? steps[i] : last;
@@ -209,7 +221,8 @@ static unsigned print_one(chains *all, const sb_waiting_task *task, unsigned dep
     if (all->shown == 1) {
         all->end = task->cause;
     }
-    if (task->holder != 0 || task->peer == 0 || all->record == NULL || sb_record_count(all->record) == 0) {
+    if (task->holder != 0 || task->peer == 0 || all->record == NULL ||
+        sb_record_count(all->record) == 0) {
         return task->holder;
     }
     exchange_fate fate;
@@ -229,21 +242,23 @@ static void print_chain(chains *all, const sb_waiting_task *task)
         task = next != 0 ? waiting_task_of(all->list, next) : NULL;
         if (task != NULL && all->passed[task->lane]) {
             if (all->out != NULL) {
-                fprintf(all->out, "    -> %s#%u %s, which stands above\n", sb_node_name(all->world, task->node),
-                        task->incarnation, task->name);
+                fprintf(all->out, "    -> %s#%u %s, which stands above\n",
+                        sb_node_name(all->world, task->node), task->incarnation, task->name);
             }
             return;
         }
     }
 }
 
-/* Who waits for a reply or for a mutex has somebody to name; who waits for work in an endless loop has not. */
+/* Who waits for a reply or for a mutex has somebody to name; who waits for work in an endless loop
+ * has not. */
 static bool begins_a_chain(const sb_waiting_task *task)
 {
     return task->deadline == SB_FOREVER && (task->peer != 0 || task->holder != 0);
 }
 
-sb_step sb_report_chain(FILE *out, sb_world *world, const sb_waiting_list *list, const sb_record *record)
+sb_step sb_report_chain(FILE *out, sb_world *world, const sb_waiting_list *list,
+                        const sb_record *record)
 {
     chains *const all = sb_host_alloc(1, sizeof *all);
     all->out = out;

@@ -1,5 +1,6 @@
 /*
- * The modules of this process (program, libraries) as elfutils sees them; shared by unwind.c and symbol.c.
+ * The modules of this process (program, libraries) as elfutils sees them; shared by unwind.c and
+ * symbol.c.
  */
 #ifndef SB_VERDICT_MODULES_H
 #define SB_VERDICT_MODULES_H
@@ -7,7 +8,8 @@
 #ifdef SB_HAVE_LIBDW
 #include <elfutils/libdwfl.h>
 
-/* Opened once a process and kept, for it reads every mapped file.  NULL when that is not possible. */
+/* Opened once a process and kept, for it reads every mapped file.  NULL when that is not possible.
+ */
 Dwfl *sb_modules(void);
 #endif
 

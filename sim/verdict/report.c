@@ -21,23 +21,39 @@ static void print_symbol(FILE *out, const sb_symbol *symbol, const char *indent)
     if (symbol->file != NULL) {
         snprintf(place, sizeof place, "%s:%d", symbol->file, symbol->line);
     } else {
-        snprintf(place, sizeof place, "%s+0x%" PRIx64, symbol->module != NULL ? symbol->module : "?", symbol->offset);
+        snprintf(place, sizeof place, "%s+0x%" PRIx64,
+                 symbol->module != NULL ? symbol->module : "?", symbol->offset);
     }
     const bool has_name = symbol->function != NULL;
     fprintf(out, "%s%-*s%s%s\n", indent, has_name ? PLACE_WIDTH : 0, place, has_name ? " " : "",
             has_name ? symbol->function : "");
 }
 
-/* The program's functions, and what libraries they had called at the top; the framework only where it is at fault. */
+/* Steps of a recursion look alike. */
+static bool same_symbol(const sb_symbol *left, const sb_symbol *right)
+{
+    return left->function != NULL && left->function == right->function &&
+           left->line == right->line && left->file == right->file;
+}
+
+/* The program's functions, and what libraries they had called at the top; the framework only where
+ * it is at fault. */
 static void print_stack(FILE *out, const sb_stack *stack, bool with_framework, const char *indent)
 {
     bool seen = false;
-    for (size_t i = 0; i < stack->count; i++) {
+    for (size_t i = 0, next; i < stack->count; i = next) {
         const sb_symbol_owner owner = sb_symbol_owner_of(&stack->symbols[i]);
         const bool is_called_library = owner == SB_OWNER_LIBRARY && !seen;
         seen = seen || owner != SB_OWNER_LIBRARY;
+        for (next = i + 1;
+             next < stack->count && same_symbol(&stack->symbols[i], &stack->symbols[next]);) {
+            next++;
+        }
         if (owner == SB_OWNER_PROGRAM || is_called_library || with_framework) {
             print_symbol(out, &stack->symbols[i], indent);
+            if (next - i > 1) {
+                fprintf(out, "%s  and %zu times more\n", indent, next - i - 1);
+            }
         }
     }
 }
@@ -53,10 +69,12 @@ static bool same_stack(const sb_waiting_task *left, const sb_waiting_task *right
 /* Tasks of one node that wait at one place for one thing are shown once. */
 static bool same_wait(const sb_waiting_task *left, const sb_waiting_task *right)
 {
-    const bool same_object = left->object == right->object ||
-                             (left->object != NULL && right->object != NULL && strcmp(left->object, right->object) == 0);
-    return left->node == right->node && left->peer == right->peer && left->holder == right->holder &&
-           strcmp(left->wait, right->wait) == 0 && same_object && same_stack(left, right);
+    const bool same_object =
+        left->object == right->object ||
+        (left->object != NULL && right->object != NULL && strcmp(left->object, right->object) == 0);
+    return left->node == right->node && left->peer == right->peer &&
+           left->holder == right->holder && strcmp(left->wait, right->wait) == 0 && same_object &&
+           same_stack(left, right);
 }
 
 void sb_waiting_collect(sb_world *world, sb_waiting_list *list)
@@ -80,7 +98,8 @@ void sb_waiting_release(sb_waiting_list *list)
     *list = (sb_waiting_list){NULL, 0};
 }
 
-static unsigned count_same(const sb_waiting_list *list, size_t from, size_t to, const sb_waiting_task *task)
+static unsigned count_same(const sb_waiting_list *list, size_t from, size_t to,
+                           const sb_waiting_task *task)
 {
     unsigned count = 0;
     for (size_t i = from; i < to; i++) {
@@ -121,7 +140,8 @@ void sb_report_waiting(FILE *out, sb_world *world, const sb_waiting_list *list)
     }
     for (size_t i = 0; i < list->count; i++) {
         if (count_same(list, 0, i, &list->tasks[i]) == 0) {
-            print_waiting(out, world, &list->tasks[i], count_same(list, i, list->count, &list->tasks[i]));
+            print_waiting(out, world, &list->tasks[i],
+                          count_same(list, i, list->count, &list->tasks[i]));
         }
     }
 }
@@ -133,11 +153,13 @@ static void print_headline(FILE *out, const sb_finding_report *finding, const sb
 {
     char text[256];
     sb_place_text(place, text, sizeof text);
-    fprintf(out, "finding %s%s%s", sb_finding_word(finding->kind), text[0] != '\0' ? "  " : "", text);
+    fprintf(out, "finding %s%s%s", sb_finding_word(finding->kind), text[0] != '\0' ? "  " : "",
+            text);
     if (options->seed_count == 1) {
         fprintf(out, "  (1 seed, %" PRIu64 ")", options->seed);
     } else if (options->seed_count > 1) {
-        fprintf(out, "  (%" PRIu64 " seeds, smallest %" PRIu64 ")", options->seed_count, options->seed);
+        fprintf(out, "  (%" PRIu64 " seeds, smallest %" PRIu64 ")", options->seed_count,
+                options->seed);
     }
     fputc('\n', out);
     if (place->in_framework) {
@@ -147,9 +169,11 @@ static void print_headline(FILE *out, const sb_finding_report *finding, const sb
 
 static void print_what(FILE *out, const sb_finding_report *finding)
 {
-    const bool by_signal = finding->kind == SB_FINDING_NIL_DEREFERENCE || finding->kind == SB_FINDING_CRASH;
+    const bool by_signal =
+        finding->kind == SB_FINDING_NIL_DEREFERENCE || finding->kind == SB_FINDING_CRASH;
     const size_t oracle_length = strlen(finding->oracle);
-    const bool said = oracle_length != 0 && strncmp(finding->text, finding->oracle, oracle_length) == 0;
+    const bool said =
+        oracle_length != 0 && strncmp(finding->text, finding->oracle, oracle_length) == 0;
     if (by_signal || said || oracle_length == 0) {
         fprintf(out, "  %s\n", finding->text[0] != '\0' ? finding->text : finding->oracle);
     } else if (finding->text[0] == '\0') {
@@ -177,16 +201,19 @@ sb_step sb_finding_look_from(sb_world *world, const sb_record *record)
     return end != 0 ? end : finding != NULL ? finding->step : 0;
 }
 
-void sb_report_finding(FILE *out, const sb_finding_report *finding, const sb_report_options *options)
+void sb_report_finding(FILE *out, const sb_finding_report *finding,
+                       const sb_report_options *options)
 {
     sb_stack stack;
     sb_place place;
     sb_stack_symbolise(finding->frames, finding->frame_count, &stack);
-    const uint32_t signature = sb_finding_signature(finding, &stack, sb_node_role(options->world, finding->node));
+    const uint32_t signature =
+        sb_finding_signature(finding, &stack, sb_node_role(options->world, finding->node));
     sb_finding_place(finding, &stack, &place);
     print_headline(out, finding, &place, options);
-    fprintf(out, "  node %s#%u  task %s  step %" PRIu64 "  time ", sb_node_name(options->world, finding->node),
-            finding->incarnation, finding->task[0] != '\0' ? finding->task : "-", finding->step);
+    fprintf(out, "  node %s#%u  task %s  step %" PRIu64 "  time ",
+            sb_node_name(options->world, finding->node), finding->incarnation,
+            finding->task[0] != '\0' ? finding->task : "-", finding->step);
     print_time(out, finding->time);
     fprintf(out, "  signature %08" PRIx32 "\n", signature);
     print_what(out, finding);

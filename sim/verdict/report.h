@@ -9,7 +9,8 @@
  *     jobs 1:running tasks 1:running(2/6) owner server2 schema 784 785 784
  *     replay: seedbed replay rolling-restart 4711 --bug tidb-47902
  *
- * A deadlock or a stuck job goes on with the stack of every blocked task and with who waits for whom.
+ * A deadlock or a stuck job goes on with the stack of every blocked task and with who waits for
+ * whom.
  */
 #ifndef SB_VERDICT_REPORT_H
 #define SB_VERDICT_REPORT_H
@@ -26,10 +27,11 @@ typedef struct sb_report_options {
     const char *replay;      /* the command that replays it */
 } sb_report_options;
 
-void sb_report_finding(FILE *out, const sb_finding_report *finding, const sb_report_options *options);
+void sb_report_finding(FILE *out, const sb_finding_report *finding,
+                       const sb_report_options *options);
 
-/* The step from which to look back: of the finding, or, of a world that stands still, where the first chain of who waits for
- * whom ends (a reply that was lost, say).  0: there is no finding. */
+/* The step from which to look back: of the finding, or, of a world that stands still, where the
+ * first chain of who waits for whom ends (a reply that was lost, say).  0: there is no finding. */
 sb_step sb_finding_look_from(sb_world *world, const sb_record *record);
 
 /* The blocked tasks of a world, with their stacks, in the order of their lanes. */
@@ -42,8 +44,10 @@ void sb_waiting_release(sb_waiting_list *list);
 
 void sb_report_waiting(FILE *out, sb_world *world, const sb_waiting_list *list);
 
-/* From every task that waits for somebody without a deadline: for whom, and what has become of its request (chain.c).
- * Returns the last step of the first chain; 0: there is none.  out NULL: only that. */
-sb_step sb_report_chain(FILE *out, sb_world *world, const sb_waiting_list *list, const sb_record *record);
+/* From every task that waits for somebody without a deadline: for whom, and what has become of its
+ * request (chain.c). Returns the last step of the first chain; 0: there is none.  out NULL: only
+ * that. */
+sb_step sb_report_chain(FILE *out, sb_world *world, const sb_waiting_list *list,
+                        const sb_record *record);
 
 #endif

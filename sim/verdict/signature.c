@@ -10,7 +10,8 @@
 
 #include "sim/verdict/signature.h"
 
-/* Deeper callers say who was here by chance: a worker's and a handler's way to one defect are one finding. */
+/* Deeper callers say who was here by chance: a worker's and a handler's way to one defect are one
+ * finding. */
 #define SIGNATURE_FUNCTIONS_MAX 8
 
 void sb_stack_symbolise(const sb_frame *frames, size_t frame_count, sb_stack *stack)
@@ -42,7 +43,8 @@ static void place_of_symbol(const sb_symbol *symbol, sb_place *place)
         snprintf(place->file, sizeof place->file, "%s+0x%" PRIx64, symbol->module, symbol->offset);
     }
     place->line = symbol->line;
-    snprintf(place->function, sizeof place->function, "%s", symbol->function != NULL ? symbol->function : "");
+    snprintf(place->function, sizeof place->function, "%s",
+             symbol->function != NULL ? symbol->function : "");
 }
 
 void sb_finding_place(const sb_finding_report *finding, const sb_stack *stack, sb_place *place)
@@ -68,10 +70,11 @@ void sb_finding_place(const sb_finding_report *finding, const sb_stack *stack, s
 int sb_place_text(const sb_place *place, char *text, size_t size)
 {
     if (place->line != 0) {
-        return snprintf(text, size, "%s:%d%s%s", place->file, place->line, place->function[0] != '\0' ? " " : "",
-                        place->function);
+        return snprintf(text, size, "%s:%d%s%s", place->file, place->line,
+                        place->function[0] != '\0' ? " " : "", place->function);
     }
-    return snprintf(text, size, "%s%s%s", place->file, place->file[0] != '\0' ? " " : "", place->function);
+    return snprintf(text, size, "%s%s%s", place->file, place->file[0] != '\0' ? " " : "",
+                    place->function);
 }
 
 static void hash_word(XXH3_state_t *state, const char *word)
@@ -79,7 +82,8 @@ static void hash_word(XXH3_state_t *state, const char *word)
     XXH3_64bits_update(state, word, strlen(word) + 1);
 }
 
-uint32_t sb_finding_signature(const sb_finding_report *finding, const sb_stack *stack, const char *role)
+uint32_t sb_finding_signature(const sb_finding_report *finding, const sb_stack *stack,
+                              const char *role)
 {
     XXH3_state_t state;
     XXH3_64bits_reset(&state);
@@ -87,14 +91,18 @@ uint32_t sb_finding_signature(const sb_finding_report *finding, const sb_stack *
     hash_word(&state, finding->oracle);
     hash_word(&state, finding->function);
     int functions = 0;
+    const char *last = "";
     for (size_t i = 0; i < stack->count && functions < SIGNATURE_FUNCTIONS_MAX; i++) {
         const sb_symbol *const symbol = &stack->symbols[i];
-        if (sb_symbol_owner_of(symbol) == SB_OWNER_PROGRAM) {
-            char offset[32];
-            snprintf(offset, sizeof offset, "+0x%" PRIx64, symbol->offset);
-            hash_word(&state, symbol->function != NULL ? symbol->function : offset);
+        char offset[32];
+        snprintf(offset, sizeof offset, "+0x%" PRIx64, symbol->offset);
+        const char *const name = symbol->function != NULL ? symbol->function : offset;
+        /* However deep a recursion was, it counts once. */
+        if (sb_symbol_owner_of(symbol) == SB_OWNER_PROGRAM && strcmp(name, last) != 0) {
+            hash_word(&state, name);
             functions++;
         }
+        last = symbol->function != NULL ? symbol->function : "";
     }
     hash_word(&state, role);
     hash_word(&state, finding->phase);

@@ -15,7 +15,8 @@ typedef struct sb_stack {
 } sb_stack;
 void sb_stack_symbolise(const sb_frame *frames, size_t frame_count, sb_stack *stack);
 
-/* The innermost frame outside of the framework and the libraries.  With no such frame the framework itself is at fault. */
+/* The innermost frame outside of the framework and the libraries.  With no such frame the framework
+ * itself is at fault. */
 typedef struct sb_place {
     char file[96]; /* "engine/ddl/reorg.c", or "seedbed+0x1234" without debug information, or "" */
     int line;      /* 0: not known */
@@ -28,9 +29,10 @@ void sb_finding_place(const sb_finding_report *finding, const sb_stack *stack, s
 int sb_place_text(const sb_place *place, char *text, size_t size);
 
 /*
- * A hash of kind, oracle or assertion, the functions of the program on the stack (neither lines nor addresses, so that it
- * survives unrelated edits), the role of the node, and the phase.
+ * A hash of kind, oracle or assertion, the functions of the program on the stack (neither lines nor
+ * addresses, so that it survives unrelated edits), the role of the node, and the phase.
  */
-uint32_t sb_finding_signature(const sb_finding_report *finding, const sb_stack *stack, const char *role);
+uint32_t sb_finding_signature(const sb_finding_report *finding, const sb_stack *stack,
+                              const char *role);
 
 #endif

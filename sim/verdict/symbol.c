@@ -1,8 +1,9 @@
 /*
  * Naming addresses; see symbol.h.
  *
- * For an address the compilation unit is found, then the innermost scope that holds it; on the way out of that scope every
- * inlined subroutine gives one function whose caller stands at the line of the call.
+ * For an address the compilation unit is found, then the innermost scope that holds it; on the way
+ * out of that scope every inlined subroutine gives one function whose caller stands at the line of
+ * the call.
  */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE
@@ -28,11 +29,14 @@ static const char *base_name(const char *path)
 
 #include <dwarf.h>
 
-/* Debug information in files of its own is not looked for: the usual way asks servers on the network. */
-static int find_no_debuginfo(Dwfl_Module *module, void **user, const char *name, Dwarf_Addr base, const char *file,
-                             const char *link, GElf_Word checksum, char **debug_file)
+/* Debug information in files of its own is not looked for: the usual way asks servers on the
+ * network. */
+static int find_no_debuginfo(Dwfl_Module *module, void **user, const char *name, Dwarf_Addr base,
+                             const char *file, const char *link, GElf_Word checksum,
+                             char **debug_file)
 {
-    (void)module, (void)user, (void)name, (void)base, (void)file, (void)link, (void)checksum, (void)debug_file;
+    (void)module, (void)user, (void)name, (void)base, (void)file, (void)link, (void)checksum,
+        (void)debug_file;
     return -1;
 }
 
@@ -93,8 +97,10 @@ static const char *relative_path(Dwarf_Die *unit, const char *path)
 static const char *function_name(Dwarf_Die *function)
 {
     Dwarf_Attribute attribute;
-    const char *const linkage = dwarf_formstring(dwarf_attr_integrate(function, DW_AT_linkage_name, &attribute));
-    const char *const name = dwarf_formstring(dwarf_attr_integrate(function, DW_AT_name, &attribute));
+    const char *const linkage =
+        dwarf_formstring(dwarf_attr_integrate(function, DW_AT_linkage_name, &attribute));
+    const char *const name =
+        dwarf_formstring(dwarf_attr_integrate(function, DW_AT_name, &attribute));
     return name != NULL ? name : linkage;
 }
 
@@ -115,7 +121,8 @@ static void call_place(Dwarf_Die *unit, Dwarf_Die *inlined, sb_symbol *caller)
     }
 }
 
-/* The scopes around an address, inmost first, as they lie in the code (not as they were declared).  To be freed. */
+/* The scopes around an address, inmost first, as they lie in the code (not as they were declared).
+ * To be freed. */
 static int scopes_of(Dwarf_Die *unit, Dwarf_Addr address, Dwarf_Die **scopes)
 {
     Dwarf_Die *around = NULL;
@@ -152,13 +159,15 @@ static size_t expand(Dwarf_Die *unit, Dwarf_Addr address, sb_symbol *symbols, si
     return count;
 }
 
-static size_t symbolise_with(Dwfl_Module *module, Dwarf_Addr address, sb_symbol *symbols, size_t max)
+static size_t symbolise_with(Dwfl_Module *module, Dwarf_Addr address, sb_symbol *symbols,
+                             size_t max)
 {
     Dwarf_Addr start, bias;
     const char *const path = dwfl_module_info(module, NULL, &start, NULL, NULL, NULL, NULL, NULL);
     symbols[0].module = path != NULL ? base_name(path) : NULL;
     symbols[0].offset = address - start;
-    symbols[0].is_program = module == dwfl_addrmodule(sb_modules(), (Dwarf_Addr)(uintptr_t)&sb_symbolise);
+    symbols[0].is_program =
+        module == dwfl_addrmodule(sb_modules(), (Dwarf_Addr)(uintptr_t)&sb_symbolise);
     Dwarf_Die *const unit = unit_of(module, address, &bias);
     size_t count = 0;
     if (unit != NULL) {
@@ -180,7 +189,8 @@ size_t sb_symbolise(uint64_t address, sb_symbol *symbols, size_t max)
 {
     assert(max > 0);
     symbols[0] = (sb_symbol){.offset = address};
-    Dwfl_Module *const module = sb_modules() != NULL ? dwfl_addrmodule(sb_modules(), address) : NULL;
+    Dwfl_Module *const module =
+        sb_modules() != NULL ? dwfl_addrmodule(sb_modules(), address) : NULL;
     return module != NULL ? symbolise_with(module, address, symbols, max) : 1;
 }
 
@@ -196,8 +206,8 @@ size_t sb_symbolise(uint64_t address, sb_symbol *symbols, size_t max)
         symbols[0].module = here.dli_fname != NULL ? base_name(here.dli_fname) : NULL;
         symbols[0].offset = address - (uint64_t)(uintptr_t)here.dli_fbase;
         symbols[0].function = here.dli_sname;
-        symbols[0].is_program =
-            dladdr((void *)(uintptr_t)&sb_symbolise, &self) != 0 && self.dli_fbase == here.dli_fbase;
+        symbols[0].is_program = dladdr((void *)(uintptr_t)&sb_symbolise, &self) != 0 &&
+                                self.dli_fbase == here.dli_fbase;
     }
     return 1;
 }
@@ -213,7 +223,8 @@ sb_symbol_owner sb_symbol_owner_of(const sb_symbol *symbol)
         return strncmp(symbol->file, "sim/", 4) == 0 ? SB_OWNER_FRAMEWORK : SB_OWNER_PROGRAM;
     }
     /* Without debug information our prefix tells, and an address without a name is nobody's. */
-    if (symbol->function == NULL || strncmp(symbol->function, "sb_", 3) == 0 || symbol->function[0] == '_') {
+    if (symbol->function == NULL || strncmp(symbol->function, "sb_", 3) == 0 ||
+        symbol->function[0] == '_') {
         return symbol->function == NULL ? SB_OWNER_PROGRAM : SB_OWNER_FRAMEWORK;
     }
     return SB_OWNER_PROGRAM;

@@ -19,14 +19,16 @@ typedef struct stack_walk {
     size_t count, max;
 } stack_walk;
 
-/* Stacks are instrumented memory in sanitizer builds, and a walk may cross what is no variable at all. */
+/* Stacks are instrumented memory in sanitizer builds, and a walk may cross what is no variable at
+ * all. */
 #if defined(__clang__) || defined(__GNUC__)
 __attribute__((no_sanitize("address"), no_sanitize("undefined")))
 #if defined(__clang__)
 __attribute__((no_sanitize("memory")))
 #endif
 #endif
-static bool read_word(const stack_walk *walk, uint64_t address, uint64_t *word)
+static bool
+read_word(const stack_walk *walk, uint64_t address, uint64_t *word)
 {
     if (address % sizeof *word != 0 || address < walk->stack_low || address > walk->stack_high ||
         walk->stack_high - address < sizeof *word) {
@@ -45,7 +47,8 @@ static bool add_frame(stack_walk *walk, uint64_t address)
     return true;
 }
 
-/* Each frame: [frame pointer of the caller][return address].  They must rise, or the chain is no chain. */
+/* Each frame: [frame pointer of the caller][return address].  They must rise, or the chain is no
+ * chain. */
 static void follow_frame_pointers(stack_walk *walk)
 {
     uint64_t frame = walk->registers->bp;
@@ -96,15 +99,18 @@ static bool read_memory(Dwfl *dwfl, Dwarf_Addr address, Dwarf_Word *result, void
     return true;
 }
 
-/* Numbers of registers: System V x86-64 ABI figure 3.36; DWARF for the Arm 64-bit architecture, section 4.1. */
+/* Numbers of registers: System V x86-64 ABI figure 3.36; DWARF for the Arm 64-bit architecture,
+ * section 4.1. */
 static bool set_registers(Dwfl_Thread *thread, void *argument)
 {
     (void)argument;
     const sb_registers *const registers = present->registers;
 #if defined(__x86_64__)
     const Dwarf_Word bx = registers->bx, frame[] = {registers->bp, registers->sp};
-    const Dwarf_Word kept[] = {registers->r12, registers->r13, registers->r14, registers->r15, registers->ip};
-    return dwfl_thread_state_registers(thread, 3, 1, &bx) && dwfl_thread_state_registers(thread, 6, 2, frame) &&
+    const Dwarf_Word kept[] = {registers->r12, registers->r13, registers->r14, registers->r15,
+                               registers->ip};
+    return dwfl_thread_state_registers(thread, 3, 1, &bx) &&
+           dwfl_thread_state_registers(thread, 6, 2, frame) &&
            dwfl_thread_state_registers(thread, 12, 5, kept);
 #elif defined(__aarch64__)
     Dwarf_Word kept[13];
@@ -164,7 +170,8 @@ static void follow_frame_information(stack_walk *walk)
 
 #endif
 
-/* A call through a pointer that leads nowhere has got as far as the call: the caller is where its return address says. */
+/* A call through a pointer that leads nowhere has got as far as the call: the caller is where its
+ * return address says. */
 static void step_out_of_nowhere(stack_walk *walk, sb_registers *registers)
 {
     if (registers->ip >= NOWHERE_MAX) {
@@ -183,7 +190,8 @@ static void step_out_of_nowhere(stack_walk *walk, sb_registers *registers)
     walk->registers = registers;
 }
 
-size_t sb_unwind(const sb_registers *registers, uint64_t stack_low, uint64_t stack_high, sb_frame *frames, size_t max)
+size_t sb_unwind(const sb_registers *registers, uint64_t stack_low, uint64_t stack_high,
+                 sb_frame *frames, size_t max)
 {
     assert(stack_low <= stack_high);
     sb_registers caller = *registers;

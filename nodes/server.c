@@ -1,0 +1,437 @@
+/*
+ * The program of a server.
+ *
+ *     boot:     leftovers removed → exchange, cluster, schema cache, client sessions, ddl, backfill
+ *     session:  a session from placement → first schema, if there is none → schema loaded under it
+ *               → keepalive, owner and executor until the session is lost or the machine is to stop;
+ *               a lost session takes its owner role and its subtask runs with it, the next one begins anew
+ *     stop:     see tear_down
+ *
+ * The session is lost when placement says so, when storage refuses it (cluster_on_fenced), or when nobody has
+ * confirmed it for its TTL.  The process does not die of that: client transactions of the old session are
+ * refused by storage, new ones wait for the schema of the new session.
+ */
+#include "nodes/server.h"
+
+#include "engine/backfill/backfill.h"
+#include "engine/ddl/owner.h"
+#include "engine/ddl/submission.h"
+#include "engine/schema/bootstrap.h"
+#include "engine/task/executor.h"
+#include "engine/transaction/route.h"
+#include "nodes/boot.h"
+#include "nodes/session.h"
+
+#define JOB_REQUEST_LIMIT (8 * SB_SECOND)
+#define REVOKE_LIMIT (2 * SB_SECOND)
+#define KEEPALIVES_PER_TTL 4u
+
+typedef struct server {
+    boot_plan plan;
+    sb_exchange *exchange;
+    cluster *cluster;
+    schema_cache *schema;
+    client_sessions *clients;
+    ddl *ddl;
+    backfill *backfill;
+
+    bool open;    /* everything above is there for the handlers */
+    bool serving; /* jobs may be asked for: a schema is loaded under a session, and we are not stopping */
+    sb_scope request_scope;
+    sb_wait_group requests; /* about jobs, being answered */
+
+    sb_scope schema_scope;
+    sb_wait_group schema_task;
+
+    /* Of the present session. */
+    session_id session;
+    bool session_lost;
+    sb_time session_confirmed; /* when the last confirmed keepalive, or the grant, was sent */
+    sb_condition session_news;
+    sb_scope keepalive_scope, owner_scope, executor_scope;
+    sb_wait_group keepalive_task, owner_task, executor_task;
+} server;
+
+/* ------------------------------------------------------------------------------------ requests about jobs */
+
+static void answer_submit(server *of, const sb_request *request, buffer *bytes, sb_scope *scope) {
+    submit_job_request asked;
+    submit_job_reply reply = {.answer = JOB_ANSWER_BAD_REQUEST};
+    if (submit_job_request_decode(&asked, slice_of(request->data, request->size))) {
+        reply.answer = JOB_ANSWER_NOT_READY;
+        if (of->serving) {
+            reply = job_submit(of->cluster, &asked, scope);
+        }
+    }
+    submit_job_reply_encode(&reply, bytes);
+}
+
+static void answer_cancel(server *of, const sb_request *request, buffer *bytes, sb_scope *scope) {
+    job_request asked;
+    cancel_job_reply reply = {.answer = JOB_ANSWER_BAD_REQUEST};
+    if (job_request_decode(&asked, slice_of(request->data, request->size))) {
+        reply.answer = JOB_ANSWER_NOT_READY;
+        if (of->serving) {
+            reply = job_cancel(of->cluster, asked.job, scope);
+        }
+    }
+    cancel_job_reply_encode(&reply, bytes);
+}
+
+static void answer_status(server *of, const sb_request *request, buffer *bytes, sb_scope *scope) {
+    job_request asked;
+    job_status_reply reply = {.answer = JOB_ANSWER_BAD_REQUEST};
+    if (job_request_decode(&asked, slice_of(request->data, request->size))) {
+        reply.answer = JOB_ANSWER_NOT_READY;
+        if (of->serving) {
+            reply = job_status(of->cluster, asked.job, scope);
+        }
+    }
+    job_status_reply_encode(&reply, bytes);
+}
+
+static void answer_about_job(server *of, const sb_request *request) {
+    sb_wait_group_add(&of->requests, 1);
+    buffer bytes;
+    buffer_init(&bytes);
+    sb_scope scope;
+    sb_scope_init_timeout(&scope, &of->request_scope, "request about a job", JOB_REQUEST_LIMIT);
+    if (request->method == METHOD_SUBMIT_JOB) {
+        answer_submit(of, request, &bytes, &scope);
+    } else if (request->method == METHOD_CANCEL_JOB) {
+        answer_cancel(of, request, &bytes, &scope);
+    } else {
+        answer_status(of, request, &bytes, &scope);
+    }
+    sb_scope_release(&scope);
+    sb_answer(request, bytes.data, bytes.size);
+    buffer_release(&bytes);
+    sb_wait_group_done(&of->requests);
+}
+
+static void handle(void *context, const sb_request *request) {
+    server *of = context;
+    if (!of->open) {
+        return;
+    }
+    switch (request->method) {
+    case METHOD_EXECUTE:
+        client_sessions_execute(of->clients, request);
+        break;
+    case METHOD_SUBMIT_JOB:
+    case METHOD_CANCEL_JOB:
+    case METHOD_JOB_STATUS:
+        answer_about_job(of, request);
+        break;
+    default:
+        break; /* not for a server */
+    }
+}
+
+/* ---------------------------------------------------------------------------------------- the session */
+
+static void lose_session(server *of, const char *why) {
+    if (!of->session_lost) {
+        sb_log("session %llu is lost: %s", (unsigned long long)of->session, why);
+        of->session_lost = true;
+        of->serving = false;
+        sb_condition_broadcast(&of->session_news);
+    }
+}
+
+/* Storage refuses a session of ours. */
+static void on_fenced(void *context, session_id refused) {
+    server *of = context;
+    if (refused == of->session) {
+        SOMETIMES(true, "server-is-fenced");
+        lose_session(of, "storage refuses it");
+    }
+}
+
+/* One keepalive; false once placement says that the session has ended. */
+static bool keep_alive(server *of, session_id session, sb_scope *scope) {
+    const session_keepalive_request ask = {.session = session};
+    const sb_time sent = sb_monotonic_time();
+    buffer request;
+    buffer_init(&request);
+    session_keepalive_request_encode(&ask, &request);
+    bool live = true;
+    sb_reply reply;
+    if (cluster_ask(of->cluster, METHOD_SESSION_KEEPALIVE, &request, &reply, scope) == ENGINE_OK) {
+        const reply_status said = reply_status_of(&reply);
+        sb_reply_release(&reply);
+        live = said != REPLY_NOT_FOUND;
+        if (said == REPLY_OK) {
+            of->session_confirmed = sent;
+        }
+    }
+    buffer_release(&request);
+    return live;
+}
+
+static void keepalive_main(void *argument) {
+    server *of = argument;
+    const sb_duration ttl = of->plan.settings.server_session_ttl;
+    while (sb_sleep(ttl / KEEPALIVES_PER_TTL, &of->keepalive_scope) == SB_OK) {
+        sb_scope patience;
+        sb_scope_init_timeout(&patience, &of->keepalive_scope, "keepalive", ttl / 2);
+        const bool live = keep_alive(of, of->session, &patience);
+        sb_scope_release(&patience);
+        if (!live) {
+            SOMETIMES(true, "session-ended-at-placement");
+            lose_session(of, "placement says that it has ended");
+            break;
+        }
+        /* A lease on a clock decides when to try anew; that the old session is over, storage sees to. */
+        if (sb_monotonic_time() - of->session_confirmed >= ttl) {
+            SOMETIMES(true, "session-not-confirmed-for-its-ttl");
+            lose_session(of, "nobody has confirmed it");
+            break;
+        }
+    }
+}
+
+static engine_status ask_for_session(server *of, session_id *granted, sb_scope *scope) {
+    const session_grant_request ask = {.server = sb_self(),
+                                       .nonce = 1 + sb_random(UINT64_MAX),
+                                       .ttl = of->plan.settings.server_session_ttl};
+    buffer request;
+    buffer_init(&request);
+    session_grant_request_encode(&ask, &request);
+    backoff wait;
+    backoff_init(&wait);
+    *granted = 0;
+    engine_status status = ENGINE_OK;
+    while (status == ENGINE_OK && *granted == 0) {
+        const sb_time sent = sb_monotonic_time();
+        sb_reply reply;
+        status = cluster_ask(of->cluster, METHOD_SESSION_GRANT, &request, &reply, scope);
+        if (status != ENGINE_OK) {
+            break;
+        }
+        session_grant_reply got;
+        if (session_grant_reply_decode(&got, slice_of(reply.data, reply.size)) &&
+            got.head.status == REPLY_OK) {
+            *granted = got.session;
+            of->session_confirmed = sent;
+        }
+        sb_reply_release(&reply);
+        if (*granted == 0) {
+            status = backoff_wait(&wait, scope);
+        }
+    }
+    buffer_release(&request);
+    return status;
+}
+
+/* A session, kept alive from now on. */
+static engine_status begin_session(server *of, sb_scope *scope) {
+    session_id granted;
+    const engine_status status = ask_for_session(of, &granted, scope);
+    if (status != ENGINE_OK) {
+        return status;
+    }
+    sb_log("session %llu", (unsigned long long)granted);
+    of->session = granted;
+    of->session_lost = false;
+    cluster_set_session(of->cluster, granted);
+    schema_cache_reset(of->schema);
+    sb_scope_init(&of->keepalive_scope, NULL, "keepalive of the session");
+    sb_scope_init(&of->owner_scope, NULL, "owner role");
+    sb_scope_init(&of->executor_scope, NULL, "executor");
+    sb_wait_group_init(&of->keepalive_task, "keepalive");
+    sb_wait_group_init(&of->owner_task, "owner role");
+    sb_wait_group_init(&of->executor_task, "executor");
+    sb_spawn(&of->keepalive_task, keepalive_main, of, "keepalive");
+    return ENGINE_OK;
+}
+
+static void stop_role(sb_scope *scope, sb_wait_group *task) {
+    sb_scope_cancel(scope);
+    (void)sb_wait_group_wait(task, NULL);
+}
+
+static void release_session(server *of) {
+    sb_wait_group_release(&of->executor_task);
+    sb_wait_group_release(&of->owner_task);
+    sb_wait_group_release(&of->keepalive_task);
+    sb_scope_release(&of->executor_scope);
+    sb_scope_release(&of->owner_scope);
+    sb_scope_release(&of->keepalive_scope);
+}
+
+/* What a lost session leaves: everything done under it, joined. */
+static void drop_session(server *of) {
+    stop_role(&of->owner_scope, &of->owner_task);
+    stop_role(&of->executor_scope, &of->executor_task);
+    stop_role(&of->keepalive_scope, &of->keepalive_task);
+    release_session(of);
+}
+
+/* ------------------------------------------------------------------------------------------- the roles */
+
+static void schema_main(void *argument) {
+    server *of = argument;
+    schema_cache_run(of->schema, &of->schema_scope);
+}
+
+static void owner_main(void *argument) {
+    server *of = argument;
+    owner_run(of->ddl, of->session, &of->owner_scope);
+}
+
+static void executor_main(void *argument) {
+    server *of = argument;
+    const executor_settings settings = {.concurrency = of->plan.settings.subtasks_at_once};
+    executor_run(of->cluster, of->schema, of->backfill, of->session, &settings, &of->executor_scope);
+}
+
+/* The first schema, and the definitions under the present session; ends early when the session is lost. */
+static engine_status load_schema(server *of, sb_scope *scope) {
+    table_definition table;
+    table_define_sbtest(&table, of->plan.settings.table);
+    engine_status status = schema_bootstrap(of->cluster, &table, scope);
+    while (status == ENGINE_OK && !of->session_lost) {
+        sb_scope look;
+        sb_scope_init_timeout(&look, scope, "first load of the schema", SB_SECOND);
+        status = schema_cache_wait_loaded(of->schema, &look);
+        sb_scope_release(&look);
+        if (status == ENGINE_OK) {
+            return ENGINE_OK;
+        }
+        status = engine_scope_status(scope);
+    }
+    return status == ENGINE_OK ? ENGINE_FENCED : status;
+}
+
+/* Serve under the present session until it is lost or the machine is to stop. */
+static void serve(server *of) {
+    sb_scope *stop = sb_shutdown_scope();
+    if (load_schema(of, stop) == ENGINE_OK && !of->session_lost) {
+        of->serving = true;
+        sb_spawn(&of->owner_task, owner_main, of, "owner");
+        sb_spawn(&of->executor_task, executor_main, of, "executor");
+        while (!of->session_lost && sb_scope_status(stop) == SB_OK) {
+            sb_condition_wait(&of->session_news, NULL, stop);
+        }
+    }
+    of->serving = false;
+}
+
+/* ---------------------------------------------------------------------------------- boot and tear-down */
+
+static void boot_up(server *of) {
+    const boot_settings *use = &of->plan.settings;
+    sb_condition_init(&of->session_news, "news of the session");
+    sb_scope_init(&of->request_scope, NULL, "requests about jobs");
+    sb_wait_group_init(&of->requests, "requests about jobs");
+    sb_scope_init(&of->schema_scope, NULL, "schema poller");
+    sb_wait_group_init(&of->schema_task, "schema poller");
+    backfill_remove_leftovers();
+
+    of->exchange =
+        sb_exchange_open(wire_method_names, METHOD_COUNT, handle, of, use->server_concurrency);
+    of->cluster = cluster_open(of->exchange, of->plan.placements.addresses, of->plan.placements.count);
+    cluster_on_fenced(of->cluster, on_fenced, of);
+    const schema_settings schema = {.poll_interval = use->schema_poll_interval};
+    of->schema = schema_cache_open(of->cluster, &schema);
+    const client_session_settings clients = {.transactions_max = use->session_transactions,
+                                             .transaction_time_limit = use->session_time_limit};
+    of->clients = client_sessions_open(of->cluster, of->schema, &clients);
+    const ddl_settings owner = {.stores = of->plan.stores.addresses,
+                                .store_count = of->plan.stores.count,
+                                .scheduler = {.rows_per_subtask = use->subtask_rows}};
+    of->ddl = ddl_open(of->cluster, of->schema, &owner);
+    const backfill_settings backfilling = {.batch_rows = use->batch_size,
+                                           .batch_pause = use->batch_pause,
+                                           .writer_count = use->writers,
+                                           .writer_quota = use->writer_quota,
+                                           .channel_capacity = use->run_channel_capacity};
+    of->backfill = backfill_open(of->cluster, &backfilling);
+    of->open = true;
+    sb_spawn(&of->schema_task, schema_main, of, "schema-poller");
+}
+
+/* Tell placement that the session is over, so that nobody waits for its TTL. */
+static void revoke_session(server *of) {
+    const session_revoke_request ask = {.session = of->session};
+    buffer request;
+    buffer_init(&request);
+    session_revoke_request_encode(&ask, &request);
+    sb_scope limit;
+    sb_scope_init_timeout(&limit, NULL, "revoke session", REVOKE_LIMIT);
+    sb_reply reply;
+    if (cluster_ask(of->cluster, METHOD_SESSION_REVOKE, &request, &reply, &limit) == ENGINE_OK) {
+        sb_reply_release(&reply);
+    }
+    sb_scope_release(&limit);
+    buffer_release(&request);
+}
+
+/*
+ * A graceful stop, in an order in which nothing loses what it stands on:
+ *
+ * 1. Clients: no new transactions; the running ones end, or are canceled when their grace is over.  Owner,
+ *    executor, schema poller and keepalive go on meanwhile, so that nobody else waits for us.
+ * 2. The owner role: its scope is canceled, job workers and reorg groups are joined, the office is resigned.
+ *    Jobs stay as they are in their rows.
+ * 3. The executor: runs are canceled and clean up their backends.  Subtasks stay `running` in their rows.
+ * 4. The schema poller, which acknowledged up to here; then the session is revoked, with the keepalive still
+ *    running before, so that it cannot end unnoticed while we still drain.
+ * 5. What is left is memory: the ddl (reorg registry), the backfill (backends), the cluster, which waits for
+ *    transactions being finished in the background and needs the exchange for that; then the exchange, whose
+ *    handlers use everything else; then the rest.
+ */
+static void tear_down(server *of, bool has_session) {
+    of->serving = false;
+    if (client_sessions_drain(of->clients, of->plan.settings.drain_grace) != SB_OK) {
+        sb_log("client transactions were canceled");
+    }
+    sb_scope_cancel(&of->request_scope);
+    (void)sb_wait_group_wait(&of->requests, NULL);
+    if (has_session) {
+        stop_role(&of->owner_scope, &of->owner_task);
+        stop_role(&of->executor_scope, &of->executor_task);
+    }
+    stop_role(&of->schema_scope, &of->schema_task);
+    if (has_session) {
+        stop_role(&of->keepalive_scope, &of->keepalive_task);
+        revoke_session(of);
+        release_session(of);
+    }
+    ddl_close(of->ddl);
+    backfill_close(of->backfill);
+    of->open = false;
+    cluster_on_fenced(of->cluster, NULL, NULL);
+    cluster_close(of->cluster);
+    sb_exchange_close(of->exchange);
+    client_sessions_close(of->clients);
+    schema_cache_close(of->schema);
+    sb_wait_group_release(&of->schema_task);
+    sb_scope_release(&of->schema_scope);
+    sb_wait_group_release(&of->requests);
+    sb_scope_release(&of->request_scope);
+    sb_condition_release(&of->session_news);
+}
+
+int server_program(const sb_boot *boot) {
+    server *of = sb_alloc_zero(sizeof(*of));
+    if (!boot_plan_decode(&of->plan, slice_of(boot->argument, boot->argument_size))) {
+        sb_log("server: the boot argument is not a plan");
+        sb_free(of);
+        return SERVER_EXIT_PLAN;
+    }
+    boot_up(of);
+    sb_scope *stop = sb_shutdown_scope();
+    bool has_session = false;
+    while (sb_scope_status(stop) == SB_OK && begin_session(of, stop) == ENGINE_OK) {
+        serve(of);
+        has_session = sb_scope_status(stop) != SB_OK;
+        if (!has_session) {
+            drop_session(of);
+        }
+    }
+    tear_down(of, has_session);
+    sb_free(of);
+    return 0;
+}

@@ -1,0 +1,311 @@
+/*
+ * The kept record: texts, names of tasks in lanes that are used again, words, slices, and the trace
+ * file.
+ */
+#include <string.h>
+
+#include "sim/record/trace_file.h"
+#include "tests/suite.h"
+#include "traces/trace.h"
+
+enum { HASH_MAIN = 101, HASH_POLLER = 102, HASH_REPLY = 103, HASH_LOG = 104, LANE = 7 };
+
+static void add(sb_record *record, sb_event event)
+{
+    sb_record_append(record, &event, 1);
+}
+
+static void add_text(sb_record *record, uint64_t hash, const char *text)
+{
+    sb_record_add_text(record, hash, text, strlen(text));
+}
+
+/* Two machines: the server's poller is spawned, sends, is answered; its lane is used again later.
+ */
+static sb_record *small_record(void)
+{
+    static const char *const states[] = {"queueing", "running"};
+    sb_record *const record = sb_record_new();
+    sb_record_set_node_name(record, 0, "director");
+    sb_record_set_node_name(record, 1, "server1");
+    sb_record_set_node_name(record, 2, "storage1");
+    sb_record_set_machine(record, 0, "job", states, 2);
+    add_text(record, HASH_MAIN, "main");
+    add_text(record, HASH_POLLER, "poller/1");
+    add_text(record, HASH_REPLY, "reply");
+    add_text(record, HASH_LOG, "a \"line\"\twith \\ and \xc3\xa9 and \xff");
+    add(record, (sb_event){.kind = SB_EVENT_WORLD, .a = 42});
+    add(record, (sb_event){.kind = SB_EVENT_SPAWN,
+                           .cause = 1,
+                           .node = 1,
+                           .incarnation = 1,
+                           .task = LANE,
+                           .a = HASH_POLLER,
+                           .b = LANE});
+    add(record, (sb_event){.kind = SB_EVENT_MOVE,
+                           .cause = 2,
+                           .node = 1,
+                           .incarnation = 1,
+                           .task = LANE,
+                           .time = 5,
+                           .b = 1,
+                           .c = SB_EDGE(0, 1)});
+    add(record, (sb_event){.kind = SB_EVENT_SEND,
+                           .cause = 2,
+                           .node = 1,
+                           .incarnation = 1,
+                           .task = LANE,
+                           .time = 5,
+                           .a = 2,
+                           .b = 77,
+                           .c = 96});
+    add(record, (sb_event){.kind = SB_EVENT_DELIVER,
+                           .cause = 4,
+                           .node = 2,
+                           .incarnation = 1,
+                           .time = 1500000,
+                           .a = 1,
+                           .b = 77,
+                           .c = 96});
+    add(record, (sb_event){.kind = SB_EVENT_SPAWN,
+                           .cause = 1,
+                           .node = 1,
+                           .incarnation = 1,
+                           .task = LANE,
+                           .a = HASH_MAIN,
+                           .b = LANE});
+    add(record, (sb_event){.kind = SB_EVENT_LOG,
+                           .cause = 6,
+                           .node = 1,
+                           .incarnation = 1,
+                           .task = LANE,
+                           .time = UINT64_MAX,
+                           .a = HASH_LOG,
+                           .observed = 0xffff});
+    return record;
+}
+
+static void expect_words(const sb_record *record, sb_step step, const char *expected)
+{
+    char text[256];
+    const int length = sb_record_describe(record, step, text, sizeof text);
+    ck_assert_str_eq(text, expected);
+    ck_assert_int_eq(length, (int)strlen(expected));
+}
+
+START_TEST(events_read_as_words)
+{
+    sb_record *const record = small_record();
+    expect_words(record, 3, "move job 1 queueing -> running");
+    expect_words(record, 4, "send to storage1 96 bytes");
+    expect_words(record, 5, "deliver from server1 96 bytes");
+    expect_words(record, 99, "not kept");
+    char text[8];
+    ck_assert_int_eq(sb_record_describe(record, 4, text, sizeof text), 25);
+    ck_assert_str_eq(text, "send to");
+    sb_record_free(record);
+}
+END_TEST
+
+/* A lane is used again by a later task; each event keeps the name of its own. */
+START_TEST(lanes_are_used_again)
+{
+    sb_record *const record = small_record();
+    ck_assert_str_eq(sb_record_task_name(record, 4), "poller/1");
+    ck_assert_str_eq(sb_record_task_name(record, 7), "main");
+    ck_assert_str_eq(sb_record_task_name(record, 5), "kernel");
+    sb_record_truncate(record, 5);
+    ck_assert_uint_eq(sb_record_count(record), 5);
+    add(record, (sb_event){.kind = SB_EVENT_LOG, .node = 1, .task = LANE});
+    ck_assert_str_eq(sb_record_task_name(record, 6), "poller/1");
+    sb_record_free(record);
+}
+END_TEST
+
+START_TEST(many_texts_are_kept)
+{
+    sb_record *const record = sb_record_new();
+    char text[64];
+    for (uint64_t i = 1; i <= 20000; i++) {
+        snprintf(text, sizeof text, "text %llu", (unsigned long long)i);
+        sb_record_add_text(record, i * 4096, text,
+                           strlen(text)); /* hashes that share their low bits */
+    }
+    const char *const first = sb_record_text(record, 4096);
+    ck_assert_str_eq(first, "text 1");
+    ck_assert_str_eq(sb_record_text(record, 20000u * 4096), "text 20000");
+    ck_assert_ptr_null(sb_record_text(record, 3));
+    sb_record_clear(record);
+    ck_assert_ptr_null(sb_record_text(record, 4096));
+    sb_record_free(record);
+}
+END_TEST
+
+START_TEST(a_window_begins_later)
+{
+    sb_record *const record = sb_record_new();
+    const sb_event before = {.kind = SB_EVENT_SPAWN, .a = HASH_POLLER, .b = LANE};
+    add_text(record, HASH_POLLER, "poller/1");
+    sb_record_begin(record, 1000);
+    sb_record_pass_over(record, &before, 1);
+    add(record, (sb_event){.kind = SB_EVENT_STOP, .task = LANE});
+    ck_assert_ptr_null(sb_record_event(record, 999));
+    ck_assert_ptr_nonnull(sb_record_event(record, 1000));
+    ck_assert_ptr_null(sb_record_event(record, 1001));
+    ck_assert_str_eq(sb_record_task_name(record, 1000), "poller/1");
+    sb_record_free(record);
+}
+END_TEST
+
+/* The way back goes along causes; the move of the same task stands beside it; the other task does
+ * not. */
+START_TEST(a_slice_follows_causes)
+{
+    sb_record *const record = small_record();
+    sb_step steps[16];
+    ck_assert_uint_eq(sb_record_slice(record, 5, steps, 16), 5);
+    for (sb_step i = 0; i < 5; i++) {
+        ck_assert_uint_eq(steps[i], i + 1);
+    }
+    ck_assert_uint_eq(sb_record_slice(record, 5, steps, 2), 2);
+    ck_assert_uint_eq(steps[0], 4);
+    ck_assert_uint_eq(steps[1], 5);
+    ck_assert_uint_eq(sb_record_slice(record, 7, steps, 16), 3);
+    ck_assert_uint_eq(steps[1], 6);
+    ck_assert_uint_eq(sb_record_slice(record, 70, steps, 16), 0);
+    sb_record_free(record);
+}
+END_TEST
+
+static FILE *written(const sb_record *record, const sb_step *steps, size_t count)
+{
+    const sb_record_header header = {"chaos", "pct-2", "4f2c1ab", "--bug \"x\"", UINT64_MAX};
+    FILE *const file = tmpfile();
+    ck_assert_ptr_nonnull(file);
+    sb_trace_write(file, record, &header, steps, count);
+    rewind(file);
+    return file;
+}
+
+/* What is written and read again is the same bit for bit, and reads the same. */
+START_TEST(a_trace_file_comes_back)
+{
+    char problem[256], left[512], right[512];
+    sb_record *const record = small_record();
+    sb_trace_file trace;
+    FILE *const file = written(record, NULL, 0);
+    ck_assert_msg(sb_trace_read(file, &trace, problem, sizeof problem), "%s", problem);
+    ck_assert_uint_eq(trace.header.seed, UINT64_MAX);
+    ck_assert_str_eq(trace.header.options, "--bug \"x\"");
+    ck_assert_uint_eq(sb_record_count(trace.record), sb_record_count(record));
+    for (sb_step step = 1; step <= sb_record_count(record); step++) {
+        ck_assert_mem_eq(sb_record_event(record, step), sb_record_event(trace.record, step),
+                         sizeof(sb_event));
+        ck_assert_str_eq(sb_record_task_name(record, step),
+                         sb_record_task_name(trace.record, step));
+        sb_record_describe(record, step, left, sizeof left);
+        sb_record_describe(trace.record, step, right, sizeof right);
+        if (step != 7) { /* a byte that is no UTF-8 comes back as the code point of its value */
+            ck_assert_str_eq(left, right);
+        }
+    }
+    ck_assert_ptr_nonnull(strstr(right, "a \"line\"\twith \\ and \xc3\xa9 and \xc3\xbf"));
+    sb_trace_file_release(&trace);
+    fclose(file);
+    sb_record_free(record);
+}
+END_TEST
+
+START_TEST(a_slice_comes_back_with_gaps)
+{
+    char problem[256];
+    sb_record *const record = small_record();
+    const sb_step steps[] = {3, 5, 7};
+    sb_trace_file trace;
+    FILE *const file = written(record, steps, 3);
+    ck_assert_msg(sb_trace_read(file, &trace, problem, sizeof problem), "%s", problem);
+    ck_assert_ptr_nonnull(sb_record_event(trace.record, 3));
+    ck_assert_ptr_null(sb_record_event(trace.record, 4));
+    ck_assert_ptr_nonnull(sb_record_event(trace.record, 7));
+    ck_assert_str_eq(sb_record_task_name(trace.record, 3), "poller/1");
+    sb_trace_file_release(&trace);
+    fclose(file);
+    sb_record_free(record);
+}
+END_TEST
+
+/* Whatever a file holds, the reader says yes or names the line; it never crashes. Every byte is
+ * changed once. */
+START_TEST(a_broken_file_is_refused)
+{
+    char problem[256];
+    char *bytes = NULL;
+    size_t size = 0;
+    sb_record *const record = small_record();
+    FILE *const memory = open_memstream(&bytes, &size);
+    const sb_record_header header = {"chaos", "pct-2", "4f2c1ab", "", 1};
+    sb_trace_write(memory, record, &header, NULL, 0);
+    fclose(memory);
+    static const char changes[] = {'\0', '"', '{', ']', '9', '\\', 'x', '\n'};
+    size_t refused = 0;
+    for (size_t at = 0; at < size; at++) {
+        for (size_t change = 0; change < sizeof changes; change++) {
+            const char kept = bytes[at];
+            sb_trace_file trace;
+            bytes[at] = changes[change];
+            FILE *const in = fmemopen(bytes, change == 0 ? at + 1 : size, "r");
+            if (sb_trace_read(in, &trace, problem, sizeof problem)) {
+                sb_trace_file_release(&trace);
+            } else {
+                refused++;
+                ck_assert_msg(strncmp(problem, "line ", 5) == 0, "%s", problem);
+            }
+            fclose(in);
+            bytes[at] = kept;
+        }
+    }
+    ck_assert_uint_gt(refused, size);
+    free(bytes);
+    sb_record_free(record);
+}
+END_TEST
+
+/* Every format takes every event, and an empty choice. */
+START_TEST(every_format_draws)
+{
+    sb_record *const record = small_record();
+    const sb_record_header header = {"chaos", "pct-2", "4f2c1ab", "", 1};
+    const sb_step steps[] = {1, 2, 3, 4, 5, 6, 7};
+    for (size_t i = 0; i < sb_trace_format_count; i++) {
+        for (size_t count = 0; count <= 7; count += 7) {
+            char problem[256] = "";
+            const sb_trace_view view = {record, &header, steps, count, 7};
+            FILE *const out = tmpfile();
+            const bool drawn = sb_trace_formats[i].render(out, &view, problem, sizeof problem);
+            ck_assert_msg(drawn || strstr(problem, "graphviz") != NULL, "%s: %s",
+                          sb_trace_formats[i].name, problem);
+            ck_assert(!drawn || ftell(out) > 0);
+            fclose(out);
+        }
+    }
+    sb_record_free(record);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *const suite = suite_create("record");
+    TCase *const cases = tcase_create("record");
+    tcase_add_test(cases, events_read_as_words);
+    tcase_add_test(cases, lanes_are_used_again);
+    tcase_add_test(cases, many_texts_are_kept);
+    tcase_add_test(cases, a_window_begins_later);
+    tcase_add_test(cases, a_slice_follows_causes);
+    tcase_add_test(cases, a_trace_file_comes_back);
+    tcase_add_test(cases, a_slice_comes_back_with_gaps);
+    tcase_add_test(cases, a_broken_file_is_refused);
+    tcase_add_test(cases, every_format_draws);
+    tcase_set_timeout(cases, 60);
+    suite_add_tcase(suite, cases);
+    return run_suite(suite);
+}
