@@ -1,15 +1,15 @@
 /*
  * The program of a server.
  *
- *     boot:     leftovers removed → exchange, cluster, schema cache, client sessions, ddl, backfill
- *     session:  a session from placement → first schema, if there is none → schema loaded under it
- *               → keepalive, owner and executor until the session is lost or the machine is to stop;
- *               a lost session takes its owner role and its subtask runs with it, the next one begins anew
+ *     boot:     leftovers removed; exchange, cluster, schema cache, client sessions, ddl, backfill
+ *     session:  from placement; first schema, if there is none; definitions loaded under it;
+ *               then owner and executor, until it is lost or the machine is to stop
  *     stop:     see tear_down
  *
- * The session is lost when placement says so, when storage refuses it (cluster_on_fenced), or when nobody has
- * confirmed it for its TTL.  The process does not die of that: client transactions of the old session are
- * refused by storage, new ones wait for the schema of the new session.
+ * A lost session takes its owner role and its subtask runs with it; the next one begins anew.
+ * The session is lost when placement says so, when storage refuses it (cluster_on_fenced), or when
+ * nobody has confirmed it for its TTL.  The process does not die of that: client transactions of
+ * the old session are refused by storage, new ones wait for the schema of the new session.
  */
 #include "nodes/server.h"
 
@@ -36,7 +36,8 @@ typedef struct server {
     backfill *backfill;
 
     bool open;    /* everything above is there for the handlers */
-    bool serving; /* jobs may be asked for: a schema is loaded under a session, and we are not stopping */
+    bool serving; /* jobs may be asked for: a schema is loaded under a session, and we are not
+                     stopping */
     sb_scope request_scope;
     sb_wait_group requests; /* about jobs, being answered */
 
@@ -52,9 +53,11 @@ typedef struct server {
     sb_wait_group keepalive_task, owner_task, executor_task;
 } server;
 
-/* ------------------------------------------------------------------------------------ requests about jobs */
+/* ------------------------------------------------------------------------------------ requests
+ * about jobs */
 
-static void answer_submit(server *of, const sb_request *request, buffer *bytes, sb_scope *scope) {
+static void answer_submit(server *of, const sb_request *request, buffer *bytes, sb_scope *scope)
+{
     submit_job_request asked;
     submit_job_reply reply = {.answer = JOB_ANSWER_BAD_REQUEST};
     if (submit_job_request_decode(&asked, slice_of(request->data, request->size))) {
@@ -66,7 +69,8 @@ static void answer_submit(server *of, const sb_request *request, buffer *bytes, 
     submit_job_reply_encode(&reply, bytes);
 }
 
-static void answer_cancel(server *of, const sb_request *request, buffer *bytes, sb_scope *scope) {
+static void answer_cancel(server *of, const sb_request *request, buffer *bytes, sb_scope *scope)
+{
     job_request asked;
     cancel_job_reply reply = {.answer = JOB_ANSWER_BAD_REQUEST};
     if (job_request_decode(&asked, slice_of(request->data, request->size))) {
@@ -78,7 +82,8 @@ static void answer_cancel(server *of, const sb_request *request, buffer *bytes, 
     cancel_job_reply_encode(&reply, bytes);
 }
 
-static void answer_status(server *of, const sb_request *request, buffer *bytes, sb_scope *scope) {
+static void answer_status(server *of, const sb_request *request, buffer *bytes, sb_scope *scope)
+{
     job_request asked;
     job_status_reply reply = {.answer = JOB_ANSWER_BAD_REQUEST};
     if (job_request_decode(&asked, slice_of(request->data, request->size))) {
@@ -90,7 +95,8 @@ static void answer_status(server *of, const sb_request *request, buffer *bytes, 
     job_status_reply_encode(&reply, bytes);
 }
 
-static void answer_about_job(server *of, const sb_request *request) {
+static void answer_about_job(server *of, const sb_request *request)
+{
     sb_wait_group_add(&of->requests, 1);
     buffer bytes;
     buffer_init(&bytes);
@@ -109,7 +115,8 @@ static void answer_about_job(server *of, const sb_request *request) {
     sb_wait_group_done(&of->requests);
 }
 
-static void handle(void *context, const sb_request *request) {
+static void handle(void *context, const sb_request *request)
+{
     server *of = context;
     if (!of->open) {
         return;
@@ -128,9 +135,11 @@ static void handle(void *context, const sb_request *request) {
     }
 }
 
-/* ---------------------------------------------------------------------------------------- the session */
+/* ---------------------------------------------------------------------------------------- the
+ * session */
 
-static void lose_session(server *of, const char *why) {
+static void lose_session(server *of, const char *why)
+{
     if (!of->session_lost) {
         sb_log("session %llu is lost: %s", (unsigned long long)of->session, why);
         of->session_lost = true;
@@ -140,7 +149,8 @@ static void lose_session(server *of, const char *why) {
 }
 
 /* Storage refuses a session of ours. */
-static void on_fenced(void *context, session_id refused) {
+static void on_fenced(void *context, session_id refused)
+{
     server *of = context;
     if (refused == of->session) {
         SOMETIMES(true, "server-is-fenced");
@@ -149,7 +159,8 @@ static void on_fenced(void *context, session_id refused) {
 }
 
 /* One keepalive; false once placement says that the session has ended. */
-static bool keep_alive(server *of, session_id session, sb_scope *scope) {
+static bool keep_alive(server *of, session_id session, sb_scope *scope)
+{
     const session_keepalive_request ask = {.session = session};
     const sb_time sent = sb_monotonic_time();
     buffer request;
@@ -169,7 +180,8 @@ static bool keep_alive(server *of, session_id session, sb_scope *scope) {
     return live;
 }
 
-static void keepalive_main(void *argument) {
+static void keepalive_main(void *argument)
+{
     server *of = argument;
     const sb_duration ttl = of->plan.settings.server_session_ttl;
     while (sb_sleep(ttl / KEEPALIVES_PER_TTL, &of->keepalive_scope) == SB_OK) {
@@ -182,7 +194,8 @@ static void keepalive_main(void *argument) {
             lose_session(of, "placement says that it has ended");
             break;
         }
-        /* A lease on a clock decides when to try anew; that the old session is over, storage sees to. */
+        /* A lease on a clock decides when to try anew; that the old session is over, storage sees
+         * to. */
         if (sb_monotonic_time() - of->session_confirmed >= ttl) {
             SOMETIMES(true, "session-not-confirmed-for-its-ttl");
             lose_session(of, "nobody has confirmed it");
@@ -191,7 +204,8 @@ static void keepalive_main(void *argument) {
     }
 }
 
-static engine_status ask_for_session(server *of, session_id *granted, sb_scope *scope) {
+static engine_status ask_for_session(server *of, session_id *granted, sb_scope *scope)
+{
     const session_grant_request ask = {.server = sb_self(),
                                        .nonce = 1 + sb_random(UINT64_MAX),
                                        .ttl = of->plan.settings.server_session_ttl};
@@ -225,7 +239,8 @@ static engine_status ask_for_session(server *of, session_id *granted, sb_scope *
 }
 
 /* A session, kept alive from now on. */
-static engine_status begin_session(server *of, sb_scope *scope) {
+static engine_status begin_session(server *of, sb_scope *scope)
+{
     session_id granted;
     const engine_status status = ask_for_session(of, &granted, scope);
     if (status != ENGINE_OK) {
@@ -246,12 +261,14 @@ static engine_status begin_session(server *of, sb_scope *scope) {
     return ENGINE_OK;
 }
 
-static void stop_role(sb_scope *scope, sb_wait_group *task) {
+static void stop_role(sb_scope *scope, sb_wait_group *task)
+{
     sb_scope_cancel(scope);
     (void)sb_wait_group_wait(task, NULL);
 }
 
-static void release_session(server *of) {
+static void release_session(server *of)
+{
     sb_wait_group_release(&of->executor_task);
     sb_wait_group_release(&of->owner_task);
     sb_wait_group_release(&of->keepalive_task);
@@ -261,33 +278,41 @@ static void release_session(server *of) {
 }
 
 /* What a lost session leaves: everything done under it, joined. */
-static void drop_session(server *of) {
+static void drop_session(server *of)
+{
     stop_role(&of->owner_scope, &of->owner_task);
     stop_role(&of->executor_scope, &of->executor_task);
     stop_role(&of->keepalive_scope, &of->keepalive_task);
     release_session(of);
 }
 
-/* ------------------------------------------------------------------------------------------- the roles */
+/* ------------------------------------------------------------------------------------------- the
+ * roles */
 
-static void schema_main(void *argument) {
+static void schema_main(void *argument)
+{
     server *of = argument;
     schema_cache_run(of->schema, &of->schema_scope);
 }
 
-static void owner_main(void *argument) {
+static void owner_main(void *argument)
+{
     server *of = argument;
     owner_run(of->ddl, of->session, &of->owner_scope);
 }
 
-static void executor_main(void *argument) {
+static void executor_main(void *argument)
+{
     server *of = argument;
     const executor_settings settings = {.concurrency = of->plan.settings.subtasks_at_once};
-    executor_run(of->cluster, of->schema, of->backfill, of->session, &settings, &of->executor_scope);
+    executor_run(of->cluster, of->schema, of->backfill, of->session, &settings,
+                 &of->executor_scope);
 }
 
-/* The first schema, and the definitions under the present session; ends early when the session is lost. */
-static engine_status load_schema(server *of, sb_scope *scope) {
+/* The first schema, and the definitions under the present session; ends early when the session is
+ * lost. */
+static engine_status load_schema(server *of, sb_scope *scope)
+{
     table_definition table;
     table_define_sbtest(&table, of->plan.settings.table);
     engine_status status = schema_bootstrap(of->cluster, &table, scope);
@@ -305,7 +330,8 @@ static engine_status load_schema(server *of, sb_scope *scope) {
 }
 
 /* Serve under the present session until it is lost or the machine is to stop. */
-static void serve(server *of) {
+static void serve(server *of)
+{
     sb_scope *stop = sb_shutdown_scope();
     if (load_schema(of, stop) == ENGINE_OK && !of->session_lost) {
         of->serving = true;
@@ -318,9 +344,11 @@ static void serve(server *of) {
     of->serving = false;
 }
 
-/* ---------------------------------------------------------------------------------- boot and tear-down */
+/* ---------------------------------------------------------------------------------- boot and
+ * tear-down */
 
-static void boot_up(server *of) {
+static void boot_up(server *of)
+{
     const boot_settings *use = &of->plan.settings;
     sb_condition_init(&of->session_news, "news of the session");
     sb_scope_init(&of->request_scope, NULL, "requests about jobs");
@@ -331,7 +359,8 @@ static void boot_up(server *of) {
 
     of->exchange =
         sb_exchange_open(wire_method_names, METHOD_COUNT, handle, of, use->server_concurrency);
-    of->cluster = cluster_open(of->exchange, of->plan.placements.addresses, of->plan.placements.count);
+    of->cluster =
+        cluster_open(of->exchange, of->plan.placements.addresses, of->plan.placements.count);
     cluster_on_fenced(of->cluster, on_fenced, of);
     const schema_settings schema = {.poll_interval = use->schema_poll_interval};
     of->schema = schema_cache_open(of->cluster, &schema);
@@ -353,7 +382,8 @@ static void boot_up(server *of) {
 }
 
 /* Tell placement that the session is over, so that nobody waits for its TTL. */
-static void revoke_session(server *of) {
+static void revoke_session(server *of)
+{
     const session_revoke_request ask = {.session = of->session};
     buffer request;
     buffer_init(&request);
@@ -371,18 +401,20 @@ static void revoke_session(server *of) {
 /*
  * A graceful stop, in an order in which nothing loses what it stands on:
  *
- * 1. Clients: no new transactions; the running ones end, or are canceled when their grace is over.  Owner,
- *    executor, schema poller and keepalive go on meanwhile, so that nobody else waits for us.
- * 2. The owner role: its scope is canceled, job workers and reorg groups are joined, the office is resigned.
- *    Jobs stay as they are in their rows.
- * 3. The executor: runs are canceled and clean up their backends.  Subtasks stay `running` in their rows.
- * 4. The schema poller, which acknowledged up to here; then the session is revoked, with the keepalive still
- *    running before, so that it cannot end unnoticed while we still drain.
- * 5. What is left is memory: the ddl (reorg registry), the backfill (backends), the cluster, which waits for
- *    transactions being finished in the background and needs the exchange for that; then the exchange, whose
- *    handlers use everything else; then the rest.
+ * 1. Clients: no new transactions; the running ones end, or are canceled when their grace is over.
+ *    Owner, executor, schema poller and keepalive go on, so that nobody else waits for us.
+ * 2. The owner role: its scope is canceled, job workers and reorg groups are joined, the office is
+ *    resigned.  Jobs stay as they are in their rows.
+ * 3. The executor: runs are canceled and clean up their backends.  Subtasks stay `running` in
+ *    their rows.
+ * 4. The schema poller, which acknowledged up to here; then the keepalive; then the session is
+ *    revoked, so that nobody waits for its TTL.
+ * 5. What is left is memory: the ddl with its reorg registry; the backfill; the cluster, which
+ *    waits for transactions being finished in the background and needs the exchange for that;
+ *    then the exchange, whose handlers use everything else; then the rest.
  */
-static void tear_down(server *of, bool has_session) {
+static void tear_down(server *of, bool has_session)
+{
     of->serving = false;
     if (client_sessions_drain(of->clients, of->plan.settings.drain_grace) != SB_OK) {
         sb_log("client transactions were canceled");
@@ -414,7 +446,8 @@ static void tear_down(server *of, bool has_session) {
     sb_condition_release(&of->session_news);
 }
 
-int server_program(const sb_boot *boot) {
+int server_program(const sb_boot *boot)
+{
     server *of = sb_alloc_zero(sizeof(*of));
     if (!boot_plan_decode(&of->plan, slice_of(boot->argument, boot->argument_size))) {
         sb_log("server: the boot argument is not a plan");

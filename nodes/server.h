@@ -1,6 +1,6 @@
 /*
- * The server: SQL layer of the cluster.  It runs clients' transactions, takes part in the election of the owner,
- * and runs subtasks of backfills.
+ * The server: SQL layer of the cluster.  It runs clients' transactions, takes part in the election
+ * of the owner, and runs subtasks of backfills.
  */
 #ifndef NODES_SERVER_H
 #define NODES_SERVER_H
@@ -9,8 +9,8 @@
 
 #define SERVER_EXIT_PLAN 2 /* the boot argument is not a plan */
 
-/* Serves until the machine is asked to stop, then drains and returns 0.  The argument is a boot plan
- * (nodes/boot.h). */
+/* Serves until the machine is asked to stop, then drains and returns 0.  The argument is a boot
+ * plan (nodes/boot.h). */
 sb_program server_program;
 
 #endif

@@ -16,6 +16,7 @@
 #define TRANSACTIONS_MAX 64u
 #define TRANSACTION_TIME_LIMIT (10 * SB_SECOND)
 #define THINK_MS_MAX 1000u
+#define LOOK_AHEAD_INSERTS 8u /* from so many on */
 
 /* The last number that a worker of a client has used here. */
 typedef struct known_worker {
@@ -234,10 +235,29 @@ static engine_status think(const execution *of, uint32_t think_ms, sb_scope *sco
     return engine_scope_status(scope);
 }
 
+/* Many inserts, as when a table is loaded, go side by side: look once where they are to go. */
+static engine_status look_ahead(execution *of)
+{
+    int64_t first = INT64_MAX, last = INT64_MIN;
+    uint32_t inserts = 0;
+    for (uint32_t i = 0; i < of->asked.statement_count; i++) {
+        const statement *one = &of->asked.statements[i];
+        if (one->kind == STATEMENT_INSERT) {
+            first = one->id < first ? one->id : first;
+            last = one->id > last ? one->id : last;
+            inserts++;
+        }
+    }
+    if (inserts < LOOK_AHEAD_INSERTS) {
+        return ENGINE_OK;
+    }
+    return table_look_ahead(of->transaction, of->table, first, last, &of->scope);
+}
+
 static engine_status run_statements(execution *of)
 {
     const uint32_t count = of->asked.statement_count;
-    engine_status status = ENGINE_OK;
+    engine_status status = look_ahead(of);
     of->rows = sb_alloc_zero(count * sizeof(*of->rows));
     of->reply.results = sb_alloc(count * sizeof(*of->reply.results));
     for (uint32_t i = 0; i < count && status == ENGINE_OK; i++) {

@@ -263,6 +263,42 @@ START_TEST(close_fails_calls_in_flight)
 }
 END_TEST
 
+typedef struct bounded_caller {
+    caller of;
+    sb_scope scope;
+} bounded_caller;
+
+static void call_bounded(void *argument)
+{
+    bounded_caller *const one = argument;
+    sb_reply reply;
+    one->of.status = sb_call(one->of.exchange, SERVER, SILENT, NULL, 0, &reply, &one->scope);
+}
+
+static void close_after_cancel(sb_world *world, void *context)
+{
+    (void)context;
+    set_up(world, 100);
+    bounded_caller one = {.of = {.exchange = open_caller()}};
+    sb_scope_init(&one.scope, NULL, "call");
+    sb_spawn(NULL, call_bounded, &one, "caller");
+    sb_sleep(20 * SB_MILLISECOND, NULL);
+    sb_scope_cancel(&one.scope); /* woken, and not yet out when the exchange goes */
+    sb_exchange_close(one.of.exchange);
+    sb_sleep(SB_SECOND, NULL);
+    ck_assert_int_eq(one.of.status, SB_CANCELED);
+    sb_scope_release(&one.scope);
+    take_down(world);
+}
+
+/* A caller that is on its way out when the exchange closes touches it no more. */
+START_TEST(close_overtakes_a_canceled_caller)
+{
+    const ending end = run_once(close_after_cancel, NULL);
+    must_pass(&end);
+}
+END_TEST
+
 /* A deadline that strikes at the very instant of the close, in whichever order. */
 static void close_at_deadline(sb_world *world, void *context)
 {
@@ -317,7 +353,7 @@ static void rough(sb_world *world, void *context)
     sb_network_set(world, &network);
     sb_exchange *const exchange = open_caller();
     for (int i = 0; i < 50; i++) {
-        char text[16];
+        char text[32];
         snprintf(text, sizeof(text), "call %d", i);
         const sb_status status = call_once(exchange, ECHO, text, 100 * SB_MILLISECOND);
         sum->calls++;
@@ -562,6 +598,7 @@ int main(void)
     tcase_add_test(tests, concurrency_is_bounded);
     tcase_add_test(tests, close_waits_for_handlers_and_drops_the_rest);
     tcase_add_test(tests, close_fails_calls_in_flight);
+    tcase_add_test(tests, close_overtakes_a_canceled_caller);
     tcase_add_test(tests, close_meets_deadlines);
     tcase_add_test(tests, calls_survive_the_network);
     tcase_add_test(tests, calls_to_the_dead_fail);

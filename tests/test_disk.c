@@ -613,6 +613,57 @@ START_TEST(names_need_their_own_sync)
 }
 END_TEST
 
+/* Put a durable file aside and begin a new one in its place. */
+static int rotator(const sb_boot *boot)
+{
+    (void)boot;
+    sb_file *file = open_file("log", SB_FILE_CREATE);
+    put(file, 0, "old");
+    sb_file_sync(file);
+    sb_file_close(file);
+    sb_directory_sync("");
+    sb_rename("log", "log.1");
+    file = open_file("log", SB_FILE_CREATE);
+    put(file, 0, "new");
+    sb_file_sync(file);
+    sb_sleep(SB_FOREVER, NULL);
+    return 0;
+}
+
+static bool holds_old(sb_world *world, const char *path)
+{
+    size_t size;
+    const unsigned char *const data = sb_disk_durable(world, NODE, path, &size);
+    return data != NULL && size == 3 && memcmp(data, "old", 3) == 0;
+}
+
+static void rotate(sb_world *world, void *context)
+{
+    int *const moved = context;
+    sb_node_add(world, "node", "node", rotator, NULL, 0);
+    sb_node_boot(world, NODE);
+    sb_sleep(SB_SECOND, NULL);
+    sb_node_kill(world, NODE);
+    ck_assert(holds_old(world, "log") != holds_old(world, "log.1"));
+    *moved += holds_old(world, "log.1");
+}
+
+/* The new name stands on the rename: it is never there alone, in the place of what was durable. */
+START_TEST(a_durable_file_is_never_lost)
+{
+    sb_universe *const universe = open_universe(NULL);
+    int moved = 0;
+    for (uint64_t seed = 1; seed <= 100; seed++) {
+        const sb_world_options options = {.seed = seed, .strategy = SB_STRATEGY_FIFO};
+        const ending end = run_options(universe, &options, rotate, &moved);
+        must_pass(&end);
+    }
+    ck_assert_int_gt(moved, 0);
+    ck_assert_int_lt(moved, 100);
+    sb_universe_close(universe);
+}
+END_TEST
+
 static void note_durable(void *context, const char *path, const unsigned char *data, size_t size)
 {
     char *const all = context;
@@ -650,6 +701,43 @@ START_TEST(a_synced_name_brings_what_it_stands_on)
 {
     const ending end = run_once(chain, NULL);
     must_pass(&end);
+}
+END_TEST
+
+static int mover(const sb_boot *boot)
+{
+    (void)boot;
+    sb_file *const file = open_file("in/x", SB_FILE_CREATE);
+    put(file, 0, "x");
+    sb_file_sync(file);
+    sb_rename("in/x", "middle/x");
+    sb_rename("middle/x", "out/x");
+    sb_directory_sync("out");
+    sb_sleep(SB_FOREVER, NULL);
+    return 0;
+}
+
+static void move(sb_world *world, void *context)
+{
+    (void)context;
+    sb_node_add(world, "node", "node", mover, NULL, 0);
+    sb_node_boot(world, NODE);
+    sb_sleep(SB_SECOND, NULL);
+    sb_node_kill(world, NODE);
+    char all[256] = "";
+    sb_disk_list_durable(world, NODE, note_durable, all);
+    ck_assert_str_eq(all, "out/x=x ");
+}
+
+START_TEST(a_synced_name_is_the_only_one)
+{
+    sb_universe *const universe = open_universe(NULL);
+    for (uint64_t seed = 1; seed <= 50; seed++) {
+        const sb_world_options options = {.seed = seed, .strategy = SB_STRATEGY_FIFO};
+        const ending end = run_options(universe, &options, move, NULL);
+        must_pass(&end);
+    }
+    sb_universe_close(universe);
 }
 END_TEST
 
@@ -716,7 +804,9 @@ int main(void)
     tcase_add_test(tests, a_calm_death_loses_nothing);
     tcase_add_test(tests, writes_tear_at_sectors);
     tcase_add_test(tests, names_need_their_own_sync);
+    tcase_add_test(tests, a_durable_file_is_never_lost);
     tcase_add_test(tests, a_synced_name_brings_what_it_stands_on);
+    tcase_add_test(tests, a_synced_name_is_the_only_one);
     tcase_add_test(tests, losses_are_counted_where_they_are_seen);
     suite_add_tcase(suite, tests);
     return run_suite(suite);

@@ -244,7 +244,7 @@ START_TEST(break_at_raises_a_trap)
     const sb_world_options free_run = {.seed = 2};
     const ending whole = run_options(universe, &free_run, workload_run, &plan);
     must_pass(&whole); /* no trap */
-    static const sb_step breaks[] = {2, 84, 85, 1000, 4096, 4097};
+    static const sb_step breaks[] = {3, 84, 85, 1000, 4096, 4097};
     for (volatile size_t i = 0; i < sizeof(breaks) / sizeof(breaks[0]); i++) {
         const sb_world_options options = {.seed = 2, .break_at = breaks[i]};
         sb_world *const world = sb_world_reset(universe, &options, workload_run, &plan);
@@ -254,6 +254,7 @@ START_TEST(break_at_raises_a_trap)
         }
         ck_assert_uint_eq(sb_world_step(world), breaks[i] - 1);
     }
+    sb_universe_close(universe);
 }
 END_TEST
 

@@ -170,8 +170,9 @@ START_TEST(a_slice_follows_causes)
     ck_assert_uint_eq(sb_record_slice(record, 5, steps, 2), 2);
     ck_assert_uint_eq(steps[0], 4);
     ck_assert_uint_eq(steps[1], 5);
-    ck_assert_uint_eq(sb_record_slice(record, 7, steps, 16), 3);
-    ck_assert_uint_eq(steps[1], 6);
+    ck_assert_uint_eq(sb_record_slice(record, 7, steps, 16), 4);
+    ck_assert_uint_eq(steps[1], 3);
+    ck_assert_uint_eq(steps[2], 6);
     ck_assert_uint_eq(sb_record_slice(record, 70, steps, 16), 0);
     sb_record_free(record);
 }

@@ -203,6 +203,10 @@ check 1 sweep overflow --seeds 1..2
 says 'finding crash  tests/tool_scenarios.c'
 says "ran over the task's stack"
 says 'go_deeper'
+check 1 sweep exit --seeds 1..20
+says 'its process ends itself with exit code 7'
+check 1 replay exit 2
+says 'finding crash'
 check 1 sweep assertion --seeds 1..20
 says 'drawn < 8'
 check 1 sweep leak --seeds 1..2

@@ -6,6 +6,7 @@
  */
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "sim/tool.h"
 
@@ -293,6 +294,22 @@ static void run_overflow(sb_world *world, void *context)
     run_one(world, overflow_program, NULL, 0);
 }
 
+/* A program that ends the whole process is no clean seed. */
+static int exit_program(const sb_boot *boot)
+{
+    (void)boot;
+    if (sb_random(4) == 3) {
+        _exit(7);
+    }
+    return 0;
+}
+
+static void run_exit(sb_world *world, void *context)
+{
+    (void)context;
+    run_one(world, exit_program, NULL, 0);
+}
+
 static int assertion_program(const sb_boot *boot)
 {
     (void)boot;
@@ -533,6 +550,7 @@ INTERNAL(museum_piece, "museum-piece", run_museum);
 INTERNAL(memcpy_scenario, "memcpy", run_memcpy);
 INTERNAL(call_scenario, "nil-call", run_call);
 INTERNAL(overflow_scenario, "overflow", run_overflow);
+INTERNAL(exit_scenario, "exit", run_exit);
 INTERNAL(assertion_scenario, "assertion", run_assertion);
 INTERNAL(leak_scenario, "leak", run_leak);
 INTERNAL(runaway_scenario, "runaway", run_runaway);
@@ -545,10 +563,10 @@ INTERNAL(pointer_scenario, "plant-pointer", run_pointer);
 INTERNAL(static_scenario, "plant-static", run_static);
 
 static const sb_scenario *const scenarios[] = {
-    &ping_pong,        &vacuous,           &nil_scenario,       &museum_piece,  &memcpy_scenario,
-    &call_scenario,    &overflow_scenario, &assertion_scenario, &leak_scenario, &runaway_scenario,
-    &busy_scenario,    &deadlock_scenario, &stuck_scenario,     &heap_scenario, &clock_scenario,
-    &pointer_scenario, &static_scenario,
+    &ping_pong,        &vacuous,          &nil_scenario,      &museum_piece,       &memcpy_scenario,
+    &exit_scenario,    &call_scenario,    &overflow_scenario, &assertion_scenario, &leak_scenario,
+    &runaway_scenario, &busy_scenario,    &deadlock_scenario, &stuck_scenario,     &heap_scenario,
+    &clock_scenario,   &pointer_scenario, &static_scenario,
 };
 
 static const sb_product product = {.name = "seedbed",

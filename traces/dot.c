@@ -20,15 +20,14 @@
 #include "traces/trace.h"
 
 #define AXIS_WIDTH 150 /* points left of the first lane: step and time */
-#define LANE_STRIDE 192
-#define BOX_WIDTH 168
+#define LANE_STRIDE 206
+#define BOX_WIDTH 184
 #define BOX_HEIGHT 18
 #define ROW_HEIGHT 27
 #define HEADER_ROWS 2
-#define LABEL_MAX 30
-#define BOLD_LABEL_MAX 26
+#define LABEL_MAX 34
+#define BOLD_LABEL_MAX 30
 #define POINTS_PER_INCH 72
-#define ROLE_MAX 64
 
 typedef struct lane {
     unsigned node, incarnation;
@@ -83,28 +82,39 @@ static size_t role_length(const char *name)
     return length;
 }
 
-static void find_roles(drawing *draw)
+static bool same_role(const char *left, const char *right)
 {
-    const char *roles[ROLE_MAX];
-    unsigned sizes[ROLE_MAX] = {0}, count = 0;
-    for (size_t i = 0; i < draw->lane_count; i++) {
-        lane *const each = &draw->lanes[i];
-        if (i > 0 && draw->lanes[i - 1].node == each->node) {
-            each->role = draw->lanes[i - 1].role;
-            each->rank = draw->lanes[i - 1].rank;
-            continue;
+    const size_t length = role_length(left);
+    return length == role_length(right) && strncmp(left, right, length) == 0;
+}
+
+/* Whether a node of the same role has a lower number. */
+static bool has_role_before(const sb_record *record, unsigned node)
+{
+    for (unsigned other = 1; other < node; other++) {
+        if (same_role(sb_record_node_name(record, other), sb_record_node_name(record, node))) {
+            return true;
         }
-        const char *const name = sb_record_node_name(draw->view->record, each->node);
-        unsigned role = 0;
-        while (role < count && (role_length(roles[role]) != role_length(name) ||
-                                strncmp(roles[role], name, role_length(name)) != 0)) {
-            role++;
+    }
+    return false;
+}
+
+/* Roles in the order of all nodes, so that every drawing of a run has the same colours. */
+static void find_role(const drawing *draw, lane *of)
+{
+    const sb_record *const record = draw->view->record;
+    const char *const name = sb_record_node_name(record, of->node);
+    of->role = 0;
+    of->rank = 0;
+    bool found = false;
+    for (unsigned node = 1; node < of->node; node++) {
+        const char *const other = sb_record_node_name(record, node);
+        if (same_role(other, name)) {
+            of->rank++;
+            found = true;
+        } else if (!found && !has_role_before(record, node)) {
+            of->role++;
         }
-        if (role == count && count < ROLE_MAX - 1) {
-            roles[count++] = name;
-        }
-        each->role = role;
-        each->rank = sizes[role]++;
     }
 }
 
@@ -131,8 +141,13 @@ static void collect_lanes(drawing *draw)
             known->death_row = row;
         }
     }
+    if (draw->lane_count == 0) {
+        return;
+    }
     qsort(draw->lanes, draw->lane_count, sizeof *draw->lanes, compare_lanes);
-    find_roles(draw);
+    for (size_t i = 0; i < draw->lane_count; i++) {
+        find_role(draw, &draw->lanes[i]);
+    }
 }
 
 /* Where things lie; y grows upwards in Graphviz. */
@@ -158,7 +173,7 @@ static void print_colour(FILE *out, const lane *of, unsigned saturation, unsigne
         fprintf(out, "\"0 0 0.%03u\"", value);
         return;
     }
-    const unsigned shift = of->rank % 4 * 14;
+    const unsigned shift = of->rank % 4 * 18;
     const unsigned hue = (hues[of->role % (sizeof hues / sizeof hues[0])] + shift) % 1000;
     fprintf(out, "\"0.%03u 0.%03u 0.%03u\"", hue, saturation, value);
 }

@@ -4,9 +4,9 @@
  *     open → writers → writers closed → engine closed → importing → imported
  *                                                                       └──→ cleaning → cleaned
  *
- * Every station is passed exactly once; from each of them a failure leads to cleaning, which closes what is
- * still open in the same order: the writers first, because they flush into the engine when they are
- * closed, then the engine, then the files (TiDB issue 54568 is the other order).
+ * Every station is passed exactly once; from each of them a failure leads to cleaning, which closes
+ * what is still open in the same order: the writers first, because they flush into the engine when
+ * they are closed, then the engine, then the files (TiDB issue 54568 is the other order).
  */
 #include "engine/backfill/backfill.h"
 
@@ -20,7 +20,8 @@
 #define CHANNEL_CAPACITY 2u
 #define LEFTOVERS_MAX 1024u
 
-/* ------------------------------------------------------------------------------------------ states */
+/* ------------------------------------------------------------------------------------------ states
+ */
 
 typedef enum backend_state {
     BACKEND_OPEN,
@@ -52,7 +53,8 @@ static const sb_move backend_moves[] = {
 
 SB_MACHINE(local_engine_machine, "local-engine", backend_states, backend_moves);
 
-/* --------------------------------------------------------------------------------------- lifetimes */
+/* --------------------------------------------------------------------------------------- lifetimes
+ */
 
 /* What one run has open. */
 typedef struct backend {
@@ -70,7 +72,8 @@ struct backfill {
     backend *backends; /* the youngest first */
 };
 
-backfill *backfill_open(cluster *of, const backfill_settings *settings) {
+backfill *backfill_open(cluster *of, const backfill_settings *settings)
+{
     backfill *made = sb_alloc_zero(sizeof(*made));
     made->cluster = of;
     made->settings = *settings;
@@ -86,12 +89,14 @@ backfill *backfill_open(cluster *of, const backfill_settings *settings) {
     return made;
 }
 
-void backfill_close(backfill *of) {
+void backfill_close(backfill *of)
+{
     sb_assert_op(backfill_backend_count(of), ==, 0);
     sb_free(of);
 }
 
-uint32_t backfill_backend_count(const backfill *of) {
+uint32_t backfill_backend_count(const backfill *of)
+{
     uint32_t count = 0;
     for (const backend *one = of->backends; one != NULL; one = one->next) {
         count++;
@@ -99,13 +104,15 @@ uint32_t backfill_backend_count(const backfill *of) {
     return count;
 }
 
-static void move(backend *of, backend_state to) {
-    sb_machine_move(&local_engine_machine, subtask_identity(of->work->job, of->work->number), of->state,
-                    to);
+static void move(backend *of, backend_state to)
+{
+    sb_machine_move(&local_engine_machine, subtask_identity(of->work->job, of->work->number),
+                    of->state, to);
     of->state = to;
 }
 
-static backend *backend_open(backfill *in, const backfill_work *work) {
+static backend *backend_open(backfill *in, const backfill_work *work)
+{
     for (const backend *one = in->backends; one != NULL; one = one->next) {
         sb_assert(one->work->job != work->job || one->work->number != work->number);
     }
@@ -116,13 +123,15 @@ static backend *backend_open(backfill *in, const backfill_work *work) {
     in->backends = made;
     local_engine_open(&made->engine, work->job, work->number, in->settings.channel_capacity);
     for (uint32_t i = 0; i < in->settings.writer_count; i++) {
-        entry_writer_open(&made->writers[made->writer_count++], &made->engine, in->settings.writer_quota);
+        entry_writer_open(&made->writers[made->writer_count++], &made->engine,
+                          in->settings.writer_quota);
     }
     move(made, BACKEND_WRITERS);
     return made;
 }
 
-static void close_writers(backend *of) {
+static void close_writers(backend *of)
+{
     for (uint32_t i = 0; i < of->writer_count; i++) {
         if (of->writers[i].open) {
             entry_writer_close(&of->writers[i]);
@@ -130,14 +139,16 @@ static void close_writers(backend *of) {
     }
 }
 
-static void close_engine(backend *of) {
+static void close_engine(backend *of)
+{
     if (!of->engine.closed) {
         local_engine_close(&of->engine);
     }
 }
 
 /* However the run has ended: close what is open, remove the files, leave the registry. */
-static void backend_clean_up(backfill *in, backend *of) {
+static void backend_clean_up(backfill *in, backend *of)
+{
     move(of, BACKEND_CLEANING);
     of->engine.discarding = true;
     if (BUG(tidb_54568)) {
@@ -158,7 +169,8 @@ static void backend_clean_up(backfill *in, backend *of) {
     sb_free(of);
 }
 
-/* ----------------------------------------------------------------------------------------- filling */
+/* ----------------------------------------------------------------------------------------- filling
+ */
 
 /* The workers of a run: each has a writer and takes batches until there are no more. */
 typedef struct filling {
@@ -173,7 +185,8 @@ typedef struct filling {
     uint32_t taken; /* writers that have found their worker */
 } filling;
 
-static void fill_failed(filling *of, engine_status status, failure cause) {
+static void fill_failed(filling *of, engine_status status, failure cause)
+{
     if (of->status == ENGINE_OK) {
         of->status = status;
         of->cause = cause;
@@ -182,13 +195,16 @@ static void fill_failed(filling *of, engine_status status, failure cause) {
 }
 
 /* Encode a batch and hand it to the writer. */
-static engine_status write_batch(filling *of, entry_writer *into, const pair_list *batch, failure *cause) {
+static engine_status write_batch(filling *of, entry_writer *into, const pair_list *batch,
+                                 failure *cause)
+{
     buffer key, value;
     buffer_init(&key);
     buffer_init(&value);
     engine_status status = ENGINE_OK;
     for (uint32_t i = 0; i < batch->count && status == ENGINE_OK; i++) {
-        if (encode_entry(of->into->work, batch->pairs[i].key, batch->pairs[i].value, &key, &value)) {
+        if (encode_entry(of->into->work, batch->pairs[i].key, batch->pairs[i].value, &key,
+                         &value)) {
             of->row_count++;
             status = entry_writer_add(into, buffer_slice(&key), buffer_slice(&value), &of->scope);
         } else {
@@ -201,7 +217,8 @@ static engine_status write_batch(filling *of, entry_writer *into, const pair_lis
     return status;
 }
 
-static engine_status fill_step(filling *of, entry_writer *into, failure *cause) {
+static engine_status fill_step(filling *of, entry_writer *into, failure *cause)
+{
     pair_list batch;
     engine_status status = row_scan_next(&of->scan, &batch, &of->scope);
     if (status != ENGINE_OK) {
@@ -216,7 +233,8 @@ static engine_status fill_step(filling *of, entry_writer *into, failure *cause) 
     return status;
 }
 
-static void fill_main(void *argument) {
+static void fill_main(void *argument)
+{
     filling *of = argument;
     entry_writer *into = &of->into->writers[of->taken++];
     failure cause = FAILURE_NONE;
@@ -230,14 +248,15 @@ static void fill_main(void *argument) {
 }
 
 static engine_status fill(backfill *in, backend *into, uint64_t *row_count, failure *cause,
-                          sb_scope *scope) {
+                          sb_scope *scope)
+{
     filling of = {.in = in, .into = into};
     row_scan_init(&of.scan, in->cluster, into->work, &in->settings);
     sb_scope_init(&of.scope, scope, "backfill workers");
     sb_wait_group_init(&of.workers, "backfill workers");
     for (uint32_t i = 0; i < into->writer_count; i++) {
-        sb_spawn(&of.workers, fill_main, &of, "backfill-%llu-%u/%u", (unsigned long long)into->work->job,
-                 into->work->number, i);
+        sb_spawn(&of.workers, fill_main, &of, "backfill-%llu-%u/%u",
+                 (unsigned long long)into->work->job, into->work->number, i);
     }
     (void)sb_wait_group_wait(&of.workers, NULL);
     sb_wait_group_release(&of.workers);
@@ -248,10 +267,12 @@ static engine_status fill(backfill *in, backend *into, uint64_t *row_count, fail
     return of.status;
 }
 
-/* --------------------------------------------------------------------------------------------- run */
+/* --------------------------------------------------------------------------------------------- run
+ */
 
 /* The rest of the way, once every row is with a writer. */
-static engine_status finish(backfill *in, backend *of, failure *cause, sb_scope *scope) {
+static engine_status finish(backfill *in, backend *of, failure *cause, sb_scope *scope)
+{
     close_writers(of);
     move(of, BACKEND_WRITERS_CLOSED);
     close_engine(of);
@@ -272,11 +293,13 @@ static engine_status finish(backfill *in, backend *of, failure *cause, sb_scope 
         move(of, BACKEND_IMPORTED);
     }
     /* TiDB issue 53641: an error after the import has succeeded, and everything is done again. */
-    return status == ENGINE_OK && failpoint("backfill-fails-after-import") ? ENGINE_CONFLICT : status;
+    return status == ENGINE_OK && failpoint("backfill-fails-after-import") ? ENGINE_CONFLICT
+                                                                           : status;
 }
 
-engine_status backfill_run(backfill *of, const backfill_work *work, uint64_t *row_count, failure *cause,
-                           sb_scope *scope) {
+engine_status backfill_run(backfill *of, const backfill_work *work, uint64_t *row_count,
+                           failure *cause, sb_scope *scope)
+{
     *row_count = 0;
     *cause = FAILURE_NONE;
     backend *open = backend_open(of, work);
@@ -290,14 +313,16 @@ engine_status backfill_run(backfill *of, const backfill_work *work, uint64_t *ro
     return status;
 }
 
-/* --------------------------------------------------------------------------------------- leftovers */
+/* --------------------------------------------------------------------------------------- leftovers
+ */
 
 typedef struct leftovers {
     buffer paths; /* each with its terminating zero */
     uint32_t count;
 } leftovers;
 
-static void note_leftover(void *context, const char *path, uint64_t size) {
+static void note_leftover(void *context, const char *path, uint64_t size)
+{
     leftovers *found = context;
     (void)size;
     if (found->count < LEFTOVERS_MAX) {
@@ -308,7 +333,8 @@ static void note_leftover(void *context, const char *path, uint64_t size) {
 }
 
 /* Where the last folder of the path ends. */
-static uint32_t folder_size(slice path) {
+static uint32_t folder_size(slice path)
+{
     uint32_t size = path.size;
     while (size > 0 && path.data[size - 1] != '/') {
         size--;
@@ -317,7 +343,8 @@ static uint32_t folder_size(slice path) {
 }
 
 /* Its name stays away only once the folder is synced. */
-static void remove_durably(const char *path) {
+static void remove_durably(const char *path)
+{
     char folder[PATH_SIZE * 2];
     const uint32_t size = folder_size(slice_of_string(path));
     (void)sb_remove(path);
@@ -328,7 +355,8 @@ static void remove_durably(const char *path) {
     }
 }
 
-void backfill_remove_leftovers(void) {
+void backfill_remove_leftovers(void)
+{
     leftovers found = {0};
     (void)sb_directory_list(JOBS_FOLDER, note_leftover, &found);
     SOMETIMES(found.count > 0, "files-of-an-earlier-incarnation-removed");

@@ -1,14 +1,20 @@
 /*
  * The backfill of one subtask: a range of rows becomes entries of an index.
  *
- *     scan ──→ encode ──→ writer ──runs──→ channel ──→ local engine ──→ sorted file ──→ import
- *     rows at   key and    buffers up      bounded     spills runs,     on this         upload, ingest
- *     snapshot  value      to a quota                  merges them      machine's disk  region by region
+ *     scan       rows at the snapshot, a batch at a time
+ *       ↓
+ *     encode     key and value of the entry
+ *       ↓
+ *     writer     buffers up to a quota, sorts
+ *       ↓ runs, through a bounded channel
+ *     engine     spills them to this machine's disk, merges them into one sorted file
+ *       ↓
+ *     import     region by region: upload, ingest
  *
- * Everything is written at the job's snapshot timestamp, so doing a part again, here or elsewhere, writes the
- * same versions of the same entries.  A backend is what one such run has open on this machine: the local
- * engine, its writers and its files.  It is registered here from its opening to its clean-up, which runs
- * exactly once, however the run ends (TiDB issues 43915, 47967).
+ * Everything is written at the job's snapshot timestamp, so doing a part again, here or elsewhere,
+ * writes the same versions of the same entries.  A backend is what one such run has open on this
+ * machine: the local engine, its writers and its files.  It is registered here from its opening to
+ * its clean-up, which runs exactly once, however the run ends (TiDB issues 43915, 47967).
  */
 #ifndef ENGINE_BACKFILL_BACKFILL_H
 #define ENGINE_BACKFILL_BACKFILL_H
@@ -46,10 +52,11 @@ uint32_t backfill_backend_count(const backfill *of);
  * ENGINE_FAILED: for ever, because of *cause.
  * ENGINE_CONFLICT: passing trouble of this machine; run it again.
  * ENGINE_CANCELED, ENGINE_TIMEOUT: the scope ended, or the index has been given up meanwhile. */
-engine_status backfill_run(backfill *of, const backfill_work *work, uint64_t *row_count, failure *cause,
-                           sb_scope *scope);
+engine_status backfill_run(backfill *of, const backfill_work *work, uint64_t *row_count,
+                           failure *cause, sb_scope *scope);
 
-/* Remove what an earlier incarnation of this machine has left in its folder.  Before the first run. */
+/* Remove what an earlier incarnation of this machine has left in its folder.  Before the first run.
+ */
 void backfill_remove_leftovers(void);
 
 extern const sb_machine local_engine_machine; /* moved with id = subtask_identity */

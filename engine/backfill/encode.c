@@ -1,10 +1,12 @@
 /*
- * From a stored row to its index entry: the same bytes that a transaction would write for it (schema/row.h).
+ * From a stored row to its index entry: the same bytes that a transaction would write for it
+ * (schema/row.h).
  */
 #include "engine/backfill/pipeline.h"
 
 bool encode_entry(const backfill_work *work, slice row_key_bytes, slice row_value, buffer *key,
-                  buffer *value) {
+                  buffer *value)
+{
     table_id table;
     row_handle handle;
     row decoded;

@@ -1,14 +1,14 @@
 /*
  * Import: from the sorted file on this machine's disk into the regions that hold the index.
  *
- *     the first pair not yet in storage ──→ its region ──→ a piece: the pairs of that region, as a sorted
- *             ↑                                            file in memory, at most PIECE_SIZE_MAX
- *             └── behind the piece ←── ingested ←── uploaded, 64 KiB a message, to the region's store
+ *     the first pair not yet in storage ──→ its region ──→ a piece: a sorted file in memory with
+ *             ↑                                            pairs of that region
+ *             └── behind the piece ←── ingested ←── uploaded to its store, 64 KiB a message
  *
- * Whatever goes wrong on the way, the next try begins at the first pair that is not known to be ingested,
- * with the region map as it is then (the region error machine of TiDB's local backend: back to "scanned"
- * with the remaining range).  Uploading or ingesting twice is harmless: names carry the digest of the
- * bytes, and versions are written at the snapshot timestamp.
+ * Whatever goes wrong on the way, the next try begins at the first pair that is not known to be
+ * ingested, with the region map as it is then (the region error machine of TiDB's local backend:
+ * back to "scanned" with the remaining range).  Uploading or ingesting twice is harmless: names
+ * carry the digest of the bytes, and versions are written at the snapshot timestamp.
  */
 #include "engine/backfill/pipeline.h"
 
@@ -39,9 +39,11 @@ typedef enum import_result {
     IMPORT_NO_SPACE
 } import_result;
 
-/* ---------------------------------------------------------------------------------------- the piece */
+/* ---------------------------------------------------------------------------------------- the
+ * piece */
 
-static engine_status status_of_sorted(sorted_status status) {
+static engine_status status_of_sorted(sorted_status status)
+{
     switch (status) {
     case SORTED_OK:
         return ENGINE_OK;
@@ -53,7 +55,8 @@ static engine_status status_of_sorted(sorted_status status) {
 }
 
 /* The pair at the position, if the file has one that far: ENGINE_NOT_FOUND at the end. */
-static engine_status pair_at_position(import_state *of, slice *key, slice *value) {
+static engine_status pair_at_position(import_state *of, slice *key, slice *value)
+{
     sorted_status status = sorted_reader_seek(&of->reader, buffer_slice(&of->position));
     if (status == SORTED_OK) {
         status = sorted_reader_next(&of->reader, key, value);
@@ -61,8 +64,10 @@ static engine_status pair_at_position(import_state *of, slice *key, slice *value
     return status_of_sorted(status);
 }
 
-/* Build the piece that begins at the position and lies in the region found; its first key is *key. */
-static engine_status build_piece(import_state *of, slice key, slice value) {
+/* Build the piece that begins at the position and lies in the region found; its first key is *key.
+ */
+static engine_status build_piece(import_state *of, slice key, slice value)
+{
     const slice end = of->way.region->end;
     sorted_builder_release(&of->piece);
     sorted_builder_init(&of->piece, SORTED_BLOCK_SIZE_DEFAULT);
@@ -83,10 +88,12 @@ static engine_status build_piece(import_state *of, slice key, slice value) {
     return ENGINE_OK;
 }
 
-/* ---------------------------------------------------------------------------------------- uploading */
+/* ----------------------------------------------------------------------------------------
+ * uploading */
 
 /* Send one part; *offset is where the store wants the next one.  *whole: it has the whole file. */
-static import_result upload_part(import_state *of, uint64_t *offset, bool *whole) {
+static import_result upload_part(import_state *of, uint64_t *offset, bool *whole)
+{
     const slice file = buffer_slice(&of->piece.out);
     const uint64_t left = file.size - *offset;
     const uint32_t size = left < UPLOAD_PIECE_MAX ? (uint32_t)left : UPLOAD_PIECE_MAX;
@@ -120,7 +127,8 @@ static import_result upload_part(import_state *of, uint64_t *offset, bool *whole
     return result;
 }
 
-static import_result upload_piece(import_state *of) {
+static import_result upload_piece(import_state *of)
+{
     uint64_t offset = 0;
     bool whole = false;
     import_result result = IMPORT_DONE;
@@ -134,9 +142,11 @@ static import_result upload_piece(import_state *of) {
     return result;
 }
 
-/* ---------------------------------------------------------------------------------------- ingesting */
+/* ----------------------------------------------------------------------------------------
+ * ingesting */
 
-static import_result ingest_piece(import_state *of) {
+static import_result ingest_piece(import_state *of)
+{
     buffer end;
     buffer_init(&end);
     buffer_add(&end, of->last.data, of->last.size);
@@ -175,10 +185,12 @@ static import_result ingest_piece(import_state *of) {
     return result;
 }
 
-/* ------------------------------------------------------------------------------------------- import */
+/* -------------------------------------------------------------------------------------------
+ * import */
 
 /* One piece, or one try at it. */
-static engine_status import_next(import_state *of, failure *cause) {
+static engine_status import_next(import_state *of, failure *cause)
+{
     slice key, value;
     engine_status status = pair_at_position(of, &key, &value);
     if (status != ENGINE_OK) {
@@ -209,8 +221,9 @@ static engine_status import_next(import_state *of, failure *cause) {
     }
 }
 
-engine_status import_sorted_file(cluster *of, const backfill_work *work, const char *path, failure *cause,
-                                 sb_scope *scope) {
+engine_status import_sorted_file(cluster *of, const backfill_work *work, const char *path,
+                                 failure *cause, sb_scope *scope)
+{
     import_state state = {.work = work};
     route_init(&state.way, of, scope);
     buffer_init(&state.position);

@@ -3,25 +3,29 @@
  *
  *     channel ──→ run-0, run-1, …  ──merge──→ sorted
  *
- * One task receives until the channel is closed and empty, also when nobody wants the runs any more: so a
- * writer can always flush, whatever has happened to the rest.  Nothing here survives a restart of the machine; the
- * subtask is run again from its start then.
+ * One task receives until the channel is closed and empty, also when nobody wants the runs any
+ * more: so a writer can always flush, whatever has happened to the rest.  Nothing here survives a
+ * restart of the machine; the subtask is run again from its start then.
  */
 #include "engine/backfill/pipeline.h"
 
 #include <stdio.h>
 
-static void run_path(const local_engine *of, uint32_t number, char path[PATH_SIZE]) {
+static void run_path(const local_engine *of, uint32_t number, char path[PATH_SIZE])
+{
     snprintf(path, PATH_SIZE, "%s/run-%u", of->folder, number);
 }
 
-void local_engine_sorted_path(const local_engine *of, char path[PATH_SIZE]) {
+void local_engine_sorted_path(const local_engine *of, char path[PATH_SIZE])
+{
     snprintf(path, PATH_SIZE, "%s/sorted", of->folder);
 }
 
-/* ---------------------------------------------------------------------------------------- spilling */
+/* ---------------------------------------------------------------------------------------- spilling
+ */
 
-static sb_status write_run(const entry_run *run, const char *path) {
+static sb_status write_run(const entry_run *run, const char *path)
+{
     sorted_writer into;
     sb_status status = sorted_writer_open(&into, path, SORTED_BLOCK_SIZE_DEFAULT);
     for (uint32_t i = 0; i < run->count && status == SB_OK; i++) {
@@ -38,7 +42,8 @@ static sb_status write_run(const entry_run *run, const char *path) {
     return status;
 }
 
-static void spill(local_engine *of, uint32_t place) {
+static void spill(local_engine *of, uint32_t place)
+{
     entry_run *run = of->runs[place];
     of->runs[place] = NULL;
     if (!of->discarding && of->disk == SB_OK) {
@@ -49,7 +54,8 @@ static void spill(local_engine *of, uint32_t place) {
     entry_run_free(run);
 }
 
-static void receive_main(void *argument) {
+static void receive_main(void *argument)
+{
     local_engine *of = argument;
     uint32_t place;
     while (sb_channel_receive(&of->arrived, &place, NULL) == SB_OK) {
@@ -57,17 +63,21 @@ static void receive_main(void *argument) {
     }
 }
 
-/* ---------------------------------------------------------------------------------------- lifetime */
+/* ---------------------------------------------------------------------------------------- lifetime
+ */
 
-void local_engine_open(local_engine *of, job_id job, uint32_t number, uint32_t channel_capacity) {
+void local_engine_open(local_engine *of, job_id job, uint32_t number, uint32_t channel_capacity)
+{
     *of = (local_engine){.disk = SB_OK};
-    snprintf(of->folder, sizeof(of->folder), JOBS_FOLDER "/%llu/%u", (unsigned long long)job, number);
+    snprintf(of->folder, sizeof(of->folder), JOBS_FOLDER "/%llu/%u", (unsigned long long)job,
+             number);
     sb_channel_init(&of->arrived, "runs for the local engine", sizeof(uint32_t), channel_capacity);
     sb_wait_group_init(&of->tasks, "local engine");
     sb_spawn(&of->tasks, receive_main, of, "local-engine-%llu-%u", (unsigned long long)job, number);
 }
 
-sb_status local_engine_send(local_engine *of, entry_run *run, sb_scope *scope) {
+sb_status local_engine_send(local_engine *of, entry_run *run, sb_scope *scope)
+{
     if (of->run_count == of->run_room) {
         of->run_room = of->run_room == 0 ? 8 : of->run_room * 2;
         const size_t size = of->run_room * sizeof(*of->runs);
@@ -78,14 +88,16 @@ sb_status local_engine_send(local_engine *of, entry_run *run, sb_scope *scope) {
     return sb_channel_send(&of->arrived, &place, scope);
 }
 
-void local_engine_close(local_engine *of) {
+void local_engine_close(local_engine *of)
+{
     sb_assert(!of->closed);
     of->closed = true;
     sb_channel_close(&of->arrived);
     (void)sb_wait_group_wait(&of->tasks, NULL);
 }
 
-void local_engine_release(local_engine *of) {
+void local_engine_release(local_engine *of)
+{
     sb_assert(of->closed);
     char path[PATH_SIZE];
     for (uint32_t i = 0; i < of->file_count; i++) {
@@ -104,7 +116,8 @@ void local_engine_release(local_engine *of) {
     sb_wait_group_release(&of->tasks);
 }
 
-/* ----------------------------------------------------------------------------------------- merging */
+/* ----------------------------------------------------------------------------------------- merging
+ */
 
 /* A run file being read. */
 typedef struct merge_source {
@@ -113,26 +126,30 @@ typedef struct merge_source {
     bool ended;
 } merge_source;
 
-static engine_status advance(merge_source *of) {
+static engine_status advance(merge_source *of)
+{
     const sorted_status status = sorted_reader_next(&of->reader, &of->key, &of->value);
     of->ended = status != SORTED_OK;
     return status == SORTED_OK || status == SORTED_END ? ENGINE_OK : ENGINE_CONFLICT;
 }
 
-static engine_status open_sources(const local_engine *of, merge_source *sources, uint32_t *opened) {
+static engine_status open_sources(const local_engine *of, merge_source *sources, uint32_t *opened)
+{
     engine_status status = ENGINE_OK;
     while (*opened < of->file_count && status == ENGINE_OK) {
         merge_source *one = &sources[*opened];
         char path[PATH_SIZE];
         run_path(of, *opened, path);
         (*opened)++;
-        status = sorted_reader_open(&one->reader, path) == SORTED_OK ? advance(one) : ENGINE_CONFLICT;
+        status =
+            sorted_reader_open(&one->reader, path) == SORTED_OK ? advance(one) : ENGINE_CONFLICT;
     }
     return status;
 }
 
 /* The source with the least key, the first among equals; NULL when all have ended. */
-static merge_source *least_source(merge_source *sources, uint32_t count) {
+static merge_source *least_source(merge_source *sources, uint32_t count)
+{
     merge_source *least = NULL;
     for (uint32_t i = 0; i < count; i++) {
         if (!sources[i].ended && (least == NULL || slice_compare(sources[i].key, least->key) < 0)) {
@@ -142,7 +159,8 @@ static merge_source *least_source(merge_source *sources, uint32_t count) {
     return least;
 }
 
-static engine_status merge_into(sorted_writer *into, merge_source *sources, uint32_t count) {
+static engine_status merge_into(sorted_writer *into, merge_source *sources, uint32_t count)
+{
     buffer last_key, last_value;
     buffer_init(&last_key);
     buffer_init(&last_value);
@@ -150,7 +168,8 @@ static engine_status merge_into(sorted_writer *into, merge_source *sources, uint
     merge_source *least;
     while (status == ENGINE_OK && (least = least_source(sources, count)) != NULL) {
         if (last_key.size > 0 && slice_equal(least->key, buffer_slice(&last_key))) {
-            status = slice_equal(least->value, buffer_slice(&last_value)) ? ENGINE_OK : ENGINE_DUPLICATE;
+            status =
+                slice_equal(least->value, buffer_slice(&last_value)) ? ENGINE_OK : ENGINE_DUPLICATE;
         } else {
             if (sorted_writer_add(into, least->key, least->value) != SB_OK) {
                 status = ENGINE_CONFLICT;
@@ -170,7 +189,8 @@ static engine_status merge_into(sorted_writer *into, merge_source *sources, uint
     return status;
 }
 
-static engine_status write_merged(local_engine *of, merge_source *sources) {
+static engine_status write_merged(local_engine *of, merge_source *sources)
+{
     char path[PATH_SIZE];
     local_engine_sorted_path(of, path);
     of->sorted_there = true;
@@ -187,7 +207,8 @@ static engine_status write_merged(local_engine *of, merge_source *sources) {
     return status;
 }
 
-engine_status local_engine_merge(local_engine *of) {
+engine_status local_engine_merge(local_engine *of)
+{
     sb_assert(of->closed);
     if (of->disk != SB_OK || failpoint("local-engine-merge-fails")) {
         return ENGINE_CONFLICT;

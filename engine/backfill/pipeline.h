@@ -14,7 +14,8 @@
 #define FOLDER_SIZE 48u
 #define PATH_SIZE 64u
 
-/* ------------------------------------------------------------------------------------------- scan */
+/* ------------------------------------------------------------------------------------------- scan
+ */
 
 /* The rows of a range at one timestamp, handed out in batches to whoever asks next. */
 typedef struct row_scan {
@@ -35,13 +36,16 @@ void row_scan_release(row_scan *of);
 /* ENGINE_NOT_FOUND: there are no more rows, and *batch holds nothing. */
 engine_status row_scan_next(row_scan *of, pair_list *batch, sb_scope *scope);
 
-/* ------------------------------------------------------------------------------------------ encode */
+/* ------------------------------------------------------------------------------------------ encode
+ */
 
-/* The entry that a stored row has in the index; both buffers are cleared first.  False: the row is damaged. */
+/* The entry that a stored row has in the index; both buffers are cleared first.  False: the row is
+ * damaged. */
 bool encode_entry(const backfill_work *work, slice row_key_bytes, slice row_value, buffer *key,
                   buffer *value);
 
-/* -------------------------------------------------------------------------------------------- runs */
+/* -------------------------------------------------------------------------------------------- runs
+ */
 
 typedef struct run_entry {
     uint32_t offset, key_size, value_size; /* in bytes: the key, then the value */
@@ -61,13 +65,14 @@ void entry_run_sort(entry_run *run);
 slice entry_run_key(const entry_run *run, uint32_t at);
 slice entry_run_value(const entry_run *run, uint32_t at);
 
-/* ------------------------------------------------------------------------------------ local engine */
+/* ------------------------------------------------------------------------------------ local engine
+ */
 
 /* Takes sorted runs from its channel, spills each into a file, and merges the files into one. */
 typedef struct local_engine {
     char folder[FOLDER_SIZE]; /* "jobs/7/3" */
-    sb_channel arrived;     /* of uint32_t: a place in runs */
-    entry_run **runs;       /* handed in; NULL once spilled */
+    sb_channel arrived;       /* of uint32_t: a place in runs */
+    entry_run **runs;         /* handed in; NULL once spilled */
     uint32_t run_count, run_room;
     uint32_t file_count; /* run files that may be there */
     bool sorted_there;   /* and the merged one */
@@ -85,15 +90,16 @@ sb_status local_engine_send(local_engine *of, entry_run *run, sb_scope *scope);
 /* No more runs: waits until all that arrived are spilled. */
 void local_engine_close(local_engine *of);
 
-/* After close: make `<folder>/sorted`.  ENGINE_CONFLICT: the disk had trouble; ENGINE_DUPLICATE: two
- * different entries have one key. */
+/* After close: make `<folder>/sorted`.  ENGINE_CONFLICT: the disk had trouble; ENGINE_DUPLICATE:
+ * two different entries have one key. */
 engine_status local_engine_merge(local_engine *of);
 void local_engine_sorted_path(const local_engine *of, char path[PATH_SIZE]);
 
 /* Remove the files and free what is left; closed before. */
 void local_engine_release(local_engine *of);
 
-/* ------------------------------------------------------------------------------------------ writer */
+/* ------------------------------------------------------------------------------------------ writer
+ */
 
 /* Buffers entries and hands full buffers, sorted, to the engine. */
 typedef struct entry_writer {
@@ -110,10 +116,12 @@ engine_status entry_writer_flush(entry_writer *of, sb_scope *scope);
 /* Flushes what is buffered: a writer does not know why it is closed. */
 void entry_writer_close(entry_writer *of);
 
-/* ------------------------------------------------------------------------------------------ import */
+/* ------------------------------------------------------------------------------------------ import
+ */
 
-/* Bring the pairs of a sorted file into storage as versions of the work's snapshot.  As backfill_run. */
-engine_status import_sorted_file(cluster *of, const backfill_work *work, const char *path, failure *cause,
-                                 sb_scope *scope);
+/* Bring the pairs of a sorted file into storage as versions of the work's snapshot.  As
+ * backfill_run. */
+engine_status import_sorted_file(cluster *of, const backfill_work *work, const char *path,
+                                 failure *cause, sb_scope *scope);
 
 #endif

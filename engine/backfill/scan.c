@@ -4,7 +4,8 @@
 #include "engine/backfill/pipeline.h"
 
 void row_scan_init(row_scan *of, cluster *from, const backfill_work *work,
-                   const backfill_settings *settings) {
+                   const backfill_settings *settings)
+{
     *of = (row_scan){.cluster = from,
                      .snapshot = work->snapshot,
                      .batch_rows = settings->batch_rows,
@@ -15,20 +16,22 @@ void row_scan_init(row_scan *of, cluster *from, const backfill_work *work,
     sb_mutex_init(&of->turn, "turn to scan");
 }
 
-void row_scan_release(row_scan *of) {
+void row_scan_release(row_scan *of)
+{
     buffer_release(&of->next);
     sb_mutex_release(&of->turn);
 }
 
-static engine_status scan_batch(row_scan *of, pair_list *batch, sb_scope *scope) {
+static engine_status scan_batch(row_scan *of, pair_list *batch, sb_scope *scope)
+{
     if (of->finished) {
         return ENGINE_NOT_FOUND;
     }
     if (failpoint("backfill-scan-fails")) {
         return ENGINE_CONFLICT;
     }
-    const engine_status status = cluster_scan(of->cluster, of->snapshot, buffer_slice(&of->next), of->end,
-                                              of->batch_rows, batch, scope);
+    const engine_status status = cluster_scan(of->cluster, of->snapshot, buffer_slice(&of->next),
+                                              of->end, of->batch_rows, batch, scope);
     if (status != ENGINE_OK) {
         return status; /* before anything is taken for "no rows": TiDB issue 71518 */
     }
@@ -45,7 +48,8 @@ static engine_status scan_batch(row_scan *of, pair_list *batch, sb_scope *scope)
     return ENGINE_OK;
 }
 
-engine_status row_scan_next(row_scan *of, pair_list *batch, sb_scope *scope) {
+engine_status row_scan_next(row_scan *of, pair_list *batch, sb_scope *scope)
+{
     if (sb_mutex_lock(&of->turn, scope) != SB_OK) {
         return engine_scope_status(scope);
     }

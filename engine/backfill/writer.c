@@ -5,13 +5,16 @@
 
 #include <string.h>
 
-/* -------------------------------------------------------------------------------------------- runs */
+/* -------------------------------------------------------------------------------------------- runs
+ */
 
-entry_run *entry_run_make(void) {
+entry_run *entry_run_make(void)
+{
     return sb_alloc_zero(sizeof(entry_run));
 }
 
-void entry_run_free(entry_run *run) {
+void entry_run_free(entry_run *run)
+{
     if (run == NULL) {
         return;
     }
@@ -20,7 +23,8 @@ void entry_run_free(entry_run *run) {
     sb_free(run);
 }
 
-void entry_run_add(entry_run *run, slice key, slice value) {
+void entry_run_add(entry_run *run, slice key, slice value)
+{
     if (run->count == run->room) {
         run->room = run->room == 0 ? 64 : run->room * 2;
         const size_t size = run->room * sizeof(*run->entries);
@@ -31,19 +35,22 @@ void entry_run_add(entry_run *run, slice key, slice value) {
     buffer_add(&run->bytes, value.data, value.size);
 }
 
-slice entry_run_key(const entry_run *run, uint32_t at) {
+slice entry_run_key(const entry_run *run, uint32_t at)
+{
     const run_entry *entry = &run->entries[at];
     return (slice){run->bytes.data + entry->offset, entry->key_size};
 }
 
-slice entry_run_value(const entry_run *run, uint32_t at) {
+slice entry_run_value(const entry_run *run, uint32_t at)
+{
     const run_entry *entry = &run->entries[at];
     return (slice){run->bytes.data + entry->offset + entry->key_size, entry->value_size};
 }
 
 /* By key; entries with one key stay in the order they came. */
 static void merge_halves(const entry_run *run, const run_entry *from, run_entry *into, uint32_t low,
-                         uint32_t middle, uint32_t high) {
+                         uint32_t middle, uint32_t high)
+{
     uint32_t left = low, right = middle;
     for (uint32_t at = low; at < high; at++) {
         bool take_left = right == high;
@@ -56,7 +63,8 @@ static void merge_halves(const entry_run *run, const run_entry *from, run_entry 
     }
 }
 
-void entry_run_sort(entry_run *run) {
+void entry_run_sort(entry_run *run)
+{
     run_entry *spare = sb_alloc((run->count + 1) * sizeof(*spare));
     for (uint32_t width = 1; width < run->count; width *= 2) {
         for (uint32_t low = 0; low < run->count; low += 2 * width) {
@@ -69,23 +77,28 @@ void entry_run_sort(entry_run *run) {
     sb_free(spare);
 }
 
-/* ----------------------------------------------------------------------------------------- writers */
+/* ----------------------------------------------------------------------------------------- writers
+ */
 
-void entry_writer_open(entry_writer *of, local_engine *engine, uint32_t quota) {
+void entry_writer_open(entry_writer *of, local_engine *engine, uint32_t quota)
+{
     *of = (entry_writer){.engine = engine, .quota = quota, .open = true};
 }
 
-engine_status entry_writer_flush(entry_writer *of, sb_scope *scope) {
+engine_status entry_writer_flush(entry_writer *of, sb_scope *scope)
+{
     entry_run *run = of->run;
     if (run == NULL) {
         return ENGINE_OK;
     }
     of->run = NULL;
     entry_run_sort(run);
-    return local_engine_send(of->engine, run, scope) == SB_OK ? ENGINE_OK : engine_scope_status(scope);
+    return local_engine_send(of->engine, run, scope) == SB_OK ? ENGINE_OK
+                                                              : engine_scope_status(scope);
 }
 
-engine_status entry_writer_add(entry_writer *of, slice key, slice value, sb_scope *scope) {
+engine_status entry_writer_add(entry_writer *of, slice key, slice value, sb_scope *scope)
+{
     sb_assert(of->open);
     if (of->run == NULL) {
         of->run = entry_run_make();
@@ -94,7 +107,8 @@ engine_status entry_writer_add(entry_writer *of, slice key, slice value, sb_scop
     return of->run->bytes.size >= of->quota ? entry_writer_flush(of, scope) : ENGINE_OK;
 }
 
-void entry_writer_close(entry_writer *of) {
+void entry_writer_close(entry_writer *of)
+{
     sb_assert(of->open);
     SOMETIMES(of->run != NULL && of->engine->discarding, "writer-closed-with-rows-nobody-wants");
     (void)entry_writer_flush(of, NULL);

@@ -24,16 +24,6 @@ slice slice_of_string(const char *string)
     return slice_of(string, strlen(string));
 }
 
-int slice_compare(slice left, slice right)
-{
-    const uint32_t shared = left.size < right.size ? left.size : right.size;
-    const int order = shared == 0 ? 0 : memcmp(left.data, right.data, shared);
-    if (order != 0) {
-        return order;
-    }
-    return (left.size > right.size) - (left.size < right.size);
-}
-
 bool slice_equal(slice left, slice right)
 {
     return left.size == right.size &&

@@ -10,6 +10,8 @@
 #ifndef ENGINE_BASE_BYTES_H
 #define ENGINE_BASE_BYTES_H
 
+#include <string.h>
+
 #include "sim/node.h"
 
 typedef struct slice {
@@ -28,8 +30,7 @@ typedef struct cursor {
 } cursor;
 
 slice slice_of(const void *data, size_t size);
-slice slice_of_string(const char *string);  /* without its terminating zero */
-int slice_compare(slice left, slice right); /* as unsigned bytes, the shorter first */
+slice slice_of_string(const char *string); /* without its terminating zero */
 bool slice_equal(slice left, slice right);
 slice slice_copy(slice from); /* in this node's heap; the caller frees .data */
 
@@ -52,5 +53,36 @@ uint32_t cursor_u32(cursor *from);
 uint64_t cursor_u64(cursor *from);
 slice cursor_slice(cursor *from);         /* borrows from what the cursor reads */
 bool cursor_finished(const cursor *from); /* nothing failed and nothing is left */
+
+/* Eight bytes as a number that orders as they do. */
+static inline uint64_t slice_word(const unsigned char *at)
+{
+    uint64_t word;
+    memcpy(&word, at, sizeof(word));
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+    word = __builtin_bswap64(word);
+#endif
+    return word;
+}
+
+/* As unsigned bytes, the shorter first.  Here for speed: every look into an ordered map is made of
+ * it. */
+static inline int slice_compare(slice left, slice right)
+{
+    const uint32_t shared = left.size < right.size ? left.size : right.size;
+    uint32_t at = 0;
+    for (; at + 8 <= shared; at += 8) {
+        const uint64_t a = slice_word(left.data + at), b = slice_word(right.data + at);
+        if (a != b) {
+            return a < b ? -1 : 1;
+        }
+    }
+    for (; at < shared; at++) {
+        if (left.data[at] != right.data[at]) {
+            return left.data[at] < right.data[at] ? -1 : 1;
+        }
+    }
+    return (left.size > right.size) - (left.size < right.size);
+}
 
 #endif

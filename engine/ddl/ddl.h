@@ -1,9 +1,9 @@
 /*
  * The DDL side of a server: what its owner role, its job workers and its reorg groups share.
  *
- * One `ddl` lives as long as the server's program.  What belongs to one tenure (workers, the cache of
- * fences, the scope) lives in a `reign` and dies with it: nothing in memory outlives its tenure (TiDB issues 51846,
- * 54897, 48904 are what happens when it does).
+ * One `ddl` lives as long as the server's program.  What belongs to one tenure (workers, the cache
+ * of fences, the scope) lives in a `reign` and dies with it: nothing in memory outlives its tenure
+ * (TiDB issues 51846, 54897, 48904 are what happens when it does).
  */
 #ifndef ENGINE_DDL_DDL_H
 #define ENGINE_DDL_DDL_H

@@ -1,7 +1,8 @@
 /*
  * Job rows.  The value:
  *
- *     u8 format | u64 nonce | u64 table | index: u64 id, name, u8 state, u8 unique, u8 columns, their positions
+ *     u8 format | u64 nonce | u64 table
+ *               | index: u64 id, name, u8 state, u8 unique, u8 columns, their positions
  *               | u8 state | u64 version | u64 snapshot | u64 tenure | u64 row count | u8 cause
  *               | u64 checksum of all before and of the job's number
  */
@@ -15,7 +16,8 @@
 #define JOB_FORMAT 1u
 #define CHECKSUM_SIZE 8u
 
-/* ------------------------------------------------------------------------------------------ states */
+/* ------------------------------------------------------------------------------------------ states
+ */
 
 static const char *const job_state_texts[] = {
 #define JOB_STATE(name, text) [JOB_##name] = text,
@@ -24,28 +26,38 @@ static const char *const job_state_texts[] = {
 };
 
 static const sb_move job_moves[] = {
-    {JOB_QUEUEING, JOB_RUNNING},         {JOB_RUNNING, JOB_DONE},
-    {JOB_DONE, JOB_SYNCED},              {JOB_QUEUEING, JOB_CANCELLING},
-    {JOB_RUNNING, JOB_CANCELLING},       {JOB_RUNNING, JOB_ROLLINGBACK},
-    {JOB_CANCELLING, JOB_ROLLINGBACK},   {JOB_CANCELLING, JOB_CANCELLED},
-    {JOB_ROLLINGBACK, JOB_ROLLBACKDONE}, {JOB_RUNNING, JOB_PAUSING},
-    {JOB_PAUSING, JOB_PAUSED},           {JOB_PAUSED, JOB_QUEUEING},
+    {JOB_QUEUEING, JOB_RUNNING},
+    {JOB_RUNNING, JOB_DONE},
+    {JOB_DONE, JOB_SYNCED},
+    {JOB_QUEUEING, JOB_CANCELLING},
+    {JOB_RUNNING, JOB_CANCELLING},
+    {JOB_RUNNING, JOB_ROLLINGBACK},
+    {JOB_CANCELLING, JOB_ROLLINGBACK},
+    {JOB_CANCELLING, JOB_CANCELLED},
+    {JOB_ROLLINGBACK, JOB_ROLLBACKDONE},
+    {JOB_RUNNING, JOB_PAUSING},
+    {JOB_PAUSING, JOB_PAUSED},
+    {JOB_PAUSED, JOB_QUEUEING},
 };
 
 SB_MACHINE(job_machine, "job", job_state_texts, job_moves);
 
-const char *job_state_text(job_state state) {
+const char *job_state_text(job_state state)
+{
     sb_assert_op(state, <, JOB_STATE_COUNT);
     return job_state_texts[state];
 }
 
-bool job_state_is_final(job_state state) {
+bool job_state_is_final(job_state state)
+{
     return state == JOB_SYNCED || state == JOB_ROLLBACKDONE || state == JOB_CANCELLED;
 }
 
-/* ------------------------------------------------------------------------------------------- bytes */
+/* ------------------------------------------------------------------------------------------- bytes
+ */
 
-static void encode_index(const index_definition *from, buffer *into) {
+static void encode_index(const index_definition *from, buffer *into)
+{
     buffer_add_u64(into, from->id);
     buffer_add_slice(into, slice_of_string(from->name));
     buffer_add_u8(into, (uint8_t)from->state);
@@ -54,7 +66,8 @@ static void encode_index(const index_definition *from, buffer *into) {
     buffer_add(into, from->columns, from->column_count);
 }
 
-static void decode_index(cursor *from, index_definition *into) {
+static void decode_index(cursor *from, index_definition *into)
+{
     into->id = cursor_u64(from);
     const slice name = cursor_slice(from);
     const uint8_t state = cursor_u8(from);
@@ -74,15 +87,18 @@ static void decode_index(cursor *from, index_definition *into) {
 }
 
 /* What no step can have made. */
-static bool row_is_possible(const job_row *row) {
+static bool row_is_possible(const job_row *row)
+{
     const bool ended_well = row->state == JOB_DONE || row->state == JOB_SYNCED;
     const bool undone = row->state == JOB_ROLLINGBACK || row->state == JOB_ROLLBACKDONE ||
                         row->state == JOB_CANCELLED;
-    return row->id != 0 && row->index.id != 0 && ended_well == (row->index.state == SCHEMA_PUBLIC) &&
+    return row->id != 0 && row->index.id != 0 &&
+           ended_well == (row->index.state == SCHEMA_PUBLIC) &&
            undone == (row->cause != FAILURE_NONE) && (row->snapshot == 0 || row->version != 0);
 }
 
-void job_row_encode(const job_row *from, buffer *into) {
+void job_row_encode(const job_row *from, buffer *into)
+{
     sb_assert(row_is_possible(from));
     buffer_clear(into);
     buffer_add_u8(into, JOB_FORMAT);
@@ -98,7 +114,8 @@ void job_row_encode(const job_row *from, buffer *into) {
     buffer_add_u64(into, checksum64_of_part(buffer_slice(into), from->id));
 }
 
-bool job_row_decode(job_id id, slice value, job_row *into) {
+bool job_row_decode(job_id id, slice value, job_row *into)
+{
     if (value.size < CHECKSUM_SIZE) {
         return false;
     }
@@ -128,15 +145,18 @@ bool job_row_decode(job_id id, slice value, job_row *into) {
     return row_is_possible(into);
 }
 
-/* ----------------------------------------------------------------------------------------- reading */
+/* ----------------------------------------------------------------------------------------- reading
+ */
 
-static void decode_or_fail(job_id id, slice value, job_row *into) {
+static void decode_or_fail(job_id id, slice value, job_row *into)
+{
     if (!job_row_decode(id, value, into)) {
         sb_fail("the row of job %llu is damaged", (unsigned long long)id);
     }
 }
 
-engine_status job_read(cluster *of, timestamp at, job_id id, job_row *found, sb_scope *scope) {
+engine_status job_read(cluster *of, timestamp at, job_id id, job_row *found, sb_scope *scope)
+{
     buffer key, value;
     buffer_init(&key);
     buffer_init(&value);
@@ -150,7 +170,8 @@ engine_status job_read(cluster *of, timestamp at, job_id id, job_row *found, sb_
     return status;
 }
 
-engine_status job_read_in(transaction *in, job_id id, job_row *found, sb_scope *scope) {
+engine_status job_read_in(transaction *in, job_id id, job_row *found, sb_scope *scope)
+{
     buffer key, value;
     buffer_init(&key);
     buffer_init(&value);
@@ -164,7 +185,8 @@ engine_status job_read_in(transaction *in, job_id id, job_row *found, sb_scope *
     return status;
 }
 
-engine_status jobs_read(cluster *of, job_row **rows, uint32_t *count, sb_scope *scope) {
+engine_status jobs_read(cluster *of, job_row **rows, uint32_t *count, sb_scope *scope)
+{
     buffer start, end;
     buffer_init(&start);
     buffer_init(&end);
@@ -190,9 +212,11 @@ engine_status jobs_read(cluster *of, job_row **rows, uint32_t *count, sb_scope *
     return status;
 }
 
-/* ----------------------------------------------------------------------------------------- writing */
+/* ----------------------------------------------------------------------------------------- writing
+ */
 
-static void put_row(transaction *in, const job_row *row, const buffer *key) {
+static void put_row(transaction *in, const job_row *row, const buffer *key)
+{
     buffer value;
     buffer_init(&value);
     job_row_encode(row, &value);
@@ -200,7 +224,8 @@ static void put_row(transaction *in, const job_row *row, const buffer *key) {
     buffer_release(&value);
 }
 
-void job_put(transaction *in, const job_row *row) {
+void job_put(transaction *in, const job_row *row)
+{
     sb_assert(!job_state_is_final(row->state));
     buffer key;
     buffer_init(&key);
@@ -209,7 +234,8 @@ void job_put(transaction *in, const job_row *row) {
     buffer_release(&key);
 }
 
-void job_put_history(transaction *in, const job_row *row) {
+void job_put_history(transaction *in, const job_row *row)
+{
     sb_assert(job_state_is_final(row->state));
     buffer key;
     buffer_init(&key);

@@ -1,9 +1,9 @@
 /*
  * A job: one ADD INDEX, from its submission to history.
  *
- * A job lives in the row `m job <id>` and, once it has ended, in `m history <id>`, never in both.  Only the
- * owner moves it, but any server may submit one or mark one for cancelling; all of that is read-modify-write inside
- * one transaction, so nobody writes back a stale row (TiDB issue 52747).
+ * A job lives in the row `m job <id>` and, once it has ended, in `m history <id>`, never in both.
+ * Only the owner moves it, but any server may submit one or mark one for cancelling; all of that is
+ * read-modify-write inside one transaction, so nobody writes back a stale row (TiDB issue 52747).
  *
  *     queueing → running ─────────────────────────────→ done → synced → history
  *                   │ a permanent failure                 (index public)
@@ -47,7 +47,8 @@ typedef struct job_row {
     failure cause;
 } job_row;
 
-/* The value of the row.  Encoding clears `into` first; decoding is false on damage, or on the row of another job. */
+/* The value of the row.  Encoding clears `into` first; decoding is false on damage, or on the row
+ * of another job. */
 void job_row_encode(const job_row *from, buffer *into);
 bool job_row_decode(job_id id, slice value, job_row *into);
 

@@ -7,13 +7,17 @@
 #include "engine/transaction/route.h"
 
 #define CAMPAIGN_INTERVAL SB_SECOND
+#define CAMPAIGNS_SKIPPED                                                                          \
+    3u /* the owner asks less often: its session's keepalive tells it as well */
 #define DISPATCH_INTERVAL (500 * SB_MILLISECOND)
 #define REORG_ROUND (5 * SB_SECOND)
 #define RESIGN_LIMIT (500 * SB_MILLISECOND)
 
-/* ---------------------------------------------------------------------------------------- lifetime */
+/* ---------------------------------------------------------------------------------------- lifetime
+ */
 
-ddl *ddl_open(cluster *of, schema_cache *schema, const ddl_settings *settings) {
+ddl *ddl_open(cluster *of, schema_cache *schema, const ddl_settings *settings)
+{
     ddl *made = sb_alloc_zero(sizeof(*made));
     made->cluster = of;
     made->schema = schema;
@@ -27,18 +31,26 @@ ddl *ddl_open(cluster *of, schema_cache *schema, const ddl_settings *settings) {
     return made;
 }
 
-void ddl_close(ddl *of) {
+void ddl_close(ddl *of)
+{
     reorg_registry_release(&of->reorgs);
     sb_mutex_release(&of->order);
     sb_free(of);
 }
 
-/* ---------------------------------------------------------------------------------------- campaign */
+/* ---------------------------------------------------------------------------------------- campaign
+ */
 
 /* What a campaign has brought. */
-typedef enum campaign_result { CAMPAIGN_WON, CAMPAIGN_LOST, CAMPAIGN_SESSION_ENDED, CAMPAIGN_UNANSWERED } campaign_result;
+typedef enum campaign_result {
+    CAMPAIGN_WON,
+    CAMPAIGN_LOST,
+    CAMPAIGN_SESSION_ENDED,
+    CAMPAIGN_UNANSWERED
+} campaign_result;
 
-static campaign_result campaign(ddl *of, session_id session, tenure_id *won, sb_scope *scope) {
+static campaign_result campaign(ddl *of, session_id session, tenure_id *won, sb_scope *scope)
+{
     const campaign_request ask = {.session = session};
     buffer request;
     buffer_init(&request);
@@ -62,7 +74,8 @@ static campaign_result campaign(ddl *of, session_id session, tenure_id *won, sb_
 }
 
 /* Leave the office to others at once.  If the word is lost, they wait for the session to end. */
-static void resign(ddl *of, session_id session, tenure_id over) {
+static void resign(ddl *of, session_id session, tenure_id over)
+{
     const resign_request ask = {.session = session, .tenure = over};
     buffer request;
     buffer_init(&request);
@@ -77,10 +90,27 @@ static void resign(ddl *of, session_id session, tenure_id over) {
     buffer_release(&request);
 }
 
-/* ------------------------------------------------------------------------------------------- reign */
+/* ------------------------------------------------------------------------------------------- reign
+ */
 
-/* Jobs without a worker get one; a job that is cancelling while its worker waits for a reorg wakes it. */
-static engine_status dispatch(reign *of) {
+/* Jobs of one table run one after the other: each step of two at once would be a version of its
+ * own, and servers might be two versions of the table apart.  A job that is given up before its
+ * first step changes no schema and need not wait. */
+static bool must_wait(const job_row *jobs, uint32_t at)
+{
+    const bool undone_already = jobs[at].state == JOB_CANCELLING && jobs[at].version == 0;
+    for (uint32_t i = 0; i < at && !undone_already; i++) {
+        if (jobs[i].table == jobs[at].table) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Jobs without a worker get one; a job that is cancelling while its worker waits for a reorg wakes
+ * it. */
+static engine_status dispatch(reign *of)
+{
     job_row *jobs;
     uint32_t count;
     if (failpoint("dispatch-fails")) {
@@ -95,20 +125,23 @@ static engine_status dispatch(reign *of) {
         if (context != NULL && jobs[i].state == JOB_CANCELLING) {
             reorg_nudge(context);
         }
-        worker_start(of, jobs[i].id);
+        if (!must_wait(jobs, i)) {
+            worker_start(of, jobs[i].id);
+        }
     }
     sb_free(jobs);
     return ENGINE_OK;
 }
 
 /* Look for jobs, and campaign on, until the reign is over. */
-static void rule(reign *of, session_id session) {
+static void rule(reign *of, session_id session)
+{
     const ddl_settings *settings = &of->ddl->settings;
     sb_time campaigned = sb_monotonic_time();
     while (sb_scope_status(&of->scope) == SB_OK && dispatch(of) == ENGINE_OK &&
            sb_sleep(settings->dispatch, &of->scope) == SB_OK) {
         const sb_time now = sb_monotonic_time();
-        if (now - campaigned < settings->campaign) {
+        if (now - campaigned < settings->campaign * CAMPAIGNS_SKIPPED) {
             continue;
         }
         campaigned = now;
@@ -122,11 +155,13 @@ static void rule(reign *of, session_id session) {
     }
 }
 
-static void reign_run(ddl *in, session_id session, tenure_id elected, sb_scope *scope) {
+static void reign_run(ddl *in, session_id session, tenure_id elected, sb_scope *scope)
+{
     reign of = {.ddl = in, .tenure = {in->cluster, elected, &in->order}};
     sb_scope_init(&of.scope, scope, "reign");
     sb_wait_group_init(&of.tasks, "job workers");
-    schema_sync_init(&of.sync, in->cluster, in->schema, in->settings.stores, in->settings.store_count);
+    schema_sync_init(&of.sync, in->cluster, in->schema, in->settings.stores,
+                     in->settings.store_count);
     const engine_status status = tenure_inaugurate(&of.tenure, &of.scope);
     if (status == ENGINE_OK) {
         sb_log("owner of tenure %llu", (unsigned long long)elected);
@@ -140,7 +175,8 @@ static void reign_run(ddl *in, session_id session, tenure_id elected, sb_scope *
     sb_scope_release(&of.scope);
 }
 
-void owner_run(ddl *of, session_id session, sb_scope *scope) {
+void owner_run(ddl *of, session_id session, sb_scope *scope)
+{
     campaign_result result = CAMPAIGN_LOST;
     while (sb_scope_status(scope) == SB_OK && result != CAMPAIGN_SESSION_ENDED &&
            cluster_session(of->cluster) == session && !cluster_fenced(of->cluster)) {

@@ -1,11 +1,11 @@
 /*
  * The owner role: campaign, reign, retire.
  *
- * Every server runs this for every session it has.  Placement elects by lease; who wins inaugurates the
- * tenure in `m owner` and only then looks at jobs.  While it reigns it campaigns on, which tells it when
- * another one was elected, and starts a worker for every live job that has none.  The reign ends with its scope:
- * on shutdown, when the session is lost, when placement names another owner, or when a transaction meets a
- * later tenure.  It joins every worker before it returns.
+ * Every server runs this for every session it has.  Placement elects by lease; who wins inaugurates
+ * the tenure in `m owner` and only then looks at jobs.  While it reigns it campaigns on, which
+ * tells it when another one was elected, and starts a worker for every live job that has none.  The
+ * reign ends with its scope: on shutdown, when the session is lost, when placement names another
+ * owner, or when a transaction meets a later tenure.  It joins every worker before it returns.
  */
 #ifndef ENGINE_DDL_OWNER_H
 #define ENGINE_DDL_OWNER_H

@@ -21,14 +21,17 @@ struct reorg_group {
     task_row task;        /* of ended with ENGINE_OK */
 };
 
-/* ---------------------------------------------------------------------------------------- contexts */
+/* ---------------------------------------------------------------------------------------- contexts
+ */
 
-void reorg_registry_init(reorg_registry *of, sb_duration poll) {
+void reorg_registry_init(reorg_registry *of, sb_duration poll)
+{
     *of = (reorg_registry){.poll = poll > 0 ? poll : POLL};
     sb_scope_init(&of->program, NULL, "reorg registry");
 }
 
-reorg_context *reorg_context_of(const reorg_registry *in, job_id job) {
+reorg_context *reorg_context_of(const reorg_registry *in, job_id job)
+{
     for (reorg_context *one = in->contexts; one != NULL; one = one->next) {
         if (one->job == job) {
             return one;
@@ -37,15 +40,18 @@ reorg_context *reorg_context_of(const reorg_registry *in, job_id job) {
     return NULL;
 }
 
-bool reorg_is_paused(const reorg_registry *in, job_id job) {
+bool reorg_is_paused(const reorg_registry *in, job_id job)
+{
     return reorg_context_of(in, job)->signal == REORG_PAUSE;
 }
 
-bool reorg_is_canceled(const reorg_registry *in, job_id job) {
+bool reorg_is_canceled(const reorg_registry *in, job_id job)
+{
     return reorg_context_of(in, job)->signal == REORG_CANCEL;
 }
 
-static void remove_context(reorg_registry *in, reorg_context *of) {
+static void remove_context(reorg_registry *in, reorg_context *of)
+{
     reorg_context **link = &in->contexts;
     while (*link != of) {
         link = &(*link)->next;
@@ -54,16 +60,19 @@ static void remove_context(reorg_registry *in, reorg_context *of) {
     sb_free(of);
 }
 
-/* ------------------------------------------------------------------------------------------ groups */
+/* ------------------------------------------------------------------------------------------ groups
+ */
 
-static void schedule_main(void *argument) {
+static void schedule_main(void *argument)
+{
     reorg_group *of = argument;
     of->status = scheduler_run(&of->scheduler, &of->task, &of->scope);
     of->ended = true;
     sb_condition_broadcast(&of->changed);
 }
 
-static void poll_main(void *argument) {
+static void poll_main(void *argument)
+{
     reorg_group *of = argument;
     while (sb_sleep(of->in->poll, &of->scope) == SB_OK) {
         scheduler_order order = SCHEDULER_GO;
@@ -78,7 +87,8 @@ static void poll_main(void *argument) {
 
 static reorg_group *group_start(reorg_registry *in, const tenure *by, const task_row *wanted,
                                 const scheduler_settings *settings, reorg_signal signal,
-                                sb_scope *parent) {
+                                sb_scope *parent)
+{
     reorg_group *made = sb_alloc_zero(sizeof(*made));
     made->in = in;
     made->job = wanted->job;
@@ -92,18 +102,21 @@ static reorg_group *group_start(reorg_registry *in, const tenure *by, const task
     return made;
 }
 
-static void group_run(reorg_group *of) {
+static void group_run(reorg_group *of)
+{
     sb_spawn(&of->tasks, schedule_main, of, "ddl-worker-%llu/task", (unsigned long long)of->job);
     sb_spawn(&of->tasks, poll_main, of, "ddl-worker-%llu/poll", (unsigned long long)of->job);
 }
 
-static void group_join(reorg_group *of) {
+static void group_join(reorg_group *of)
+{
     sb_scope_cancel(&of->scope);
     (void)sb_wait_group_wait(&of->tasks, NULL);
 }
 
 /* Joined before. */
-static void group_free(reorg_group *of) {
+static void group_free(reorg_group *of)
+{
     reorg_group **link = &of->in->groups;
     while (*link != of) {
         link = &(*link)->next;
@@ -116,7 +129,8 @@ static void group_free(reorg_group *of) {
     sb_free(of);
 }
 
-void reorg_registry_release(reorg_registry *of) {
+void reorg_registry_release(reorg_registry *of)
+{
     sb_scope_cancel(&of->program);
     while (of->groups != NULL) {
         reorg_group *left = of->groups;
@@ -127,10 +141,12 @@ void reorg_registry_release(reorg_registry *of) {
     sb_scope_release(&of->program);
 }
 
-/* ---------------------------------------------------------------------------------- for the worker */
+/* ---------------------------------------------------------------------------------- for the worker
+ */
 
 reorg_context *reorg_begin(reorg_registry *in, const tenure *by, const task_row *wanted,
-                           const scheduler_settings *settings, reorg_signal signal, sb_scope *scope) {
+                           const scheduler_settings *settings, reorg_signal signal, sb_scope *scope)
+{
     sb_assert(reorg_context_of(in, wanted->job) == NULL);
     sb_scope *parent = BUG(tidb_47902) ? &in->program : scope;
     reorg_context *made = sb_alloc_zero(sizeof(*made));
@@ -143,16 +159,19 @@ reorg_context *reorg_begin(reorg_registry *in, const tenure *by, const task_row 
     return made;
 }
 
-void reorg_notify(reorg_context *of, reorg_signal signal) {
+void reorg_notify(reorg_context *of, reorg_signal signal)
+{
     of->signal = signal;
 }
 
-void reorg_nudge(reorg_context *of) {
+void reorg_nudge(reorg_context *of)
+{
     of->group->nudged = true;
     sb_condition_broadcast(&of->group->changed);
 }
 
-engine_status reorg_wait(reorg_context *of, sb_duration round, sb_scope *scope) {
+engine_status reorg_wait(reorg_context *of, sb_duration round, sb_scope *scope)
+{
     reorg_group *group = of->group;
     sb_scope until;
     sb_scope_init_timeout(&until, scope, "reorg round", round);
@@ -167,11 +186,13 @@ engine_status reorg_wait(reorg_context *of, sb_duration round, sb_scope *scope) 
     return group->ended ? ENGINE_OK : ENGINE_TIMEOUT;
 }
 
-uint64_t reorg_row_count(const reorg_context *of) {
+uint64_t reorg_row_count(const reorg_context *of)
+{
     return of->group->scheduler.row_count;
 }
 
-engine_status reorg_end(reorg_registry *in, job_id job, task_row *ended) {
+engine_status reorg_end(reorg_registry *in, job_id job, task_row *ended)
+{
     reorg_context *context = reorg_context_of(in, job);
     reorg_group *group = context->group;
     sb_assert(group->ended);
@@ -183,7 +204,8 @@ engine_status reorg_end(reorg_registry *in, job_id job, task_row *ended) {
     return status;
 }
 
-void reorg_leave(reorg_registry *in, job_id job) {
+void reorg_leave(reorg_registry *in, job_id job)
+{
     reorg_context *context = reorg_context_of(in, job);
     if (context == NULL) {
         return;

@@ -1,18 +1,20 @@
 /*
  * Reorg contexts and reorg groups: the part of a job that takes long, beside its worker.
  *
- * The write-reorganization step of a job is a distributed task.  The job's worker opens a `reorg context`
- * under the job's number and starts a group of two tasks: one schedules the distributed task, one polls the
- * context for a pause or a cancel and passes it on.  The worker waits in rounds, saves progress, looks at the
- * job again, and re-attaches.  When the group has ended the worker takes its result, joins it, and only
- * then removes the context: the poll asks for it by the job's number at every turn.
+ * The write-reorganization step of a job is a distributed task.  The job's worker opens a `reorg
+ * context` under the job's number and starts a group of two tasks: one schedules the distributed
+ * task, one polls the context for a pause or a cancel and passes it on.  The worker waits in
+ * rounds, saves progress, looks at the job again, and re-attaches.  When the group has ended the
+ * worker takes its result, joins it, and only then removes the context: the poll asks for it by the
+ * job's number at every turn.
  *
  *     ddl-worker-7        ──rounds──┐
  *     ddl-worker-7/task   scheduler ├── reorg_context of job 7
  *     ddl-worker-7/poll   asks ─────┘
  *
- * A worker that leaves for good (shutdown, the end of the tenure) cancels the group, joins it, and removes the
- * context (TiDB issue 47902 is what happens otherwise: the group ran on, and asked a context that was gone).
+ * A worker that leaves for good (shutdown, the end of the tenure) cancels the group, joins it, and
+ * removes the context (TiDB issue 47902 is what happens otherwise: the group ran on, and asked a
+ * context that was gone).
  */
 #ifndef ENGINE_DDL_REORG_H
 #define ENGINE_DDL_REORG_H
@@ -47,9 +49,11 @@ reorg_context *reorg_context_of(const reorg_registry *in, job_id job);
 bool reorg_is_paused(const reorg_registry *in, job_id job);
 bool reorg_is_canceled(const reorg_registry *in, job_id job);
 
-/* Open the context of a job that has none, and start its group for the task `wanted`.  scope: of the worker. */
+/* Open the context of a job that has none, and start its group for the task `wanted`.  scope: of
+ * the worker. */
 reorg_context *reorg_begin(reorg_registry *in, const tenure *by, const task_row *wanted,
-                           const scheduler_settings *settings, reorg_signal signal, sb_scope *scope);
+                           const scheduler_settings *settings, reorg_signal signal,
+                           sb_scope *scope);
 
 /* Say what the reorg is to do; the group learns it at its next poll. */
 void reorg_notify(reorg_context *of, reorg_signal signal);
@@ -57,14 +61,15 @@ void reorg_notify(reorg_context *of, reorg_signal signal);
 /* Wake the worker that waits for this reorg: it shall look at its job. */
 void reorg_nudge(reorg_context *of);
 
-/* Wait for a round, a nudge or the end of the group.  ENGINE_OK: the group has ended; ENGINE_TIMEOUT: it has not;
- * ENGINE_CANCELED: nor will it be waited for, the scope has ended. */
+/* Wait for a round, a nudge or the end of the group.  ENGINE_OK: the group has ended;
+ * ENGINE_TIMEOUT: it has not; ENGINE_CANCELED: nor will it be waited for, the scope has ended. */
 engine_status reorg_wait(reorg_context *of, sb_duration round, sb_scope *scope);
 
 /* Rows of the subtasks that succeeded, as the group saw it last. */
 uint64_t reorg_row_count(const reorg_context *of);
 
-/* The group has ended: take its result, join it, remove the context.  Returns what scheduler_run returned. */
+/* The group has ended: take its result, join it, remove the context.  Returns what scheduler_run
+ * returned. */
 engine_status reorg_end(reorg_registry *in, job_id job, task_row *ended);
 
 /* The worker leaves, whatever the group is doing.  Nothing to do for a job without a context. */

@@ -9,16 +9,19 @@
 #include "engine/transaction/route.h"
 #include "engine/wire/keys.h"
 
-/* ----------------------------------------------------------------------------------- delete ranges */
+/* ----------------------------------------------------------------------------------- delete ranges
+ */
 
-void delete_range_row_encode(slice start, slice end, buffer *into) {
+void delete_range_row_encode(slice start, slice end, buffer *into)
+{
     buffer_clear(into);
     buffer_add_slice(into, start);
     buffer_add_slice(into, end);
     buffer_add_u64(into, checksum64(buffer_slice(into)));
 }
 
-bool delete_range_row_decode(slice value, slice *start, slice *end) {
+bool delete_range_row_decode(slice value, slice *start, slice *end)
+{
     cursor at = cursor_of(value);
     *start = cursor_slice(&at);
     *end = cursor_slice(&at);
@@ -26,7 +29,8 @@ bool delete_range_row_decode(slice value, slice *start, slice *end) {
     return cursor_finished(&at) && sum == checksum64((slice){value.data, value.size - 8});
 }
 
-static void put_delete_range(job_step *step) {
+static void put_delete_range(job_step *step)
+{
     buffer start, end, key, value;
     buffer_init(&start);
     buffer_init(&end);
@@ -43,7 +47,9 @@ static void put_delete_range(job_step *step) {
 }
 
 /* One region's part of [at, end): *next is where the region ends, or the end of the range. */
-static engine_status delete_in_region(route *way, slice at, slice end, buffer *request, buffer *next) {
+static engine_status delete_in_region(route *way, slice at, slice end, buffer *request,
+                                      buffer *next)
+{
     engine_status status;
     while ((status = route_find(way, at)) == ENGINE_OK) {
         const slice region_end = way->region->end;
@@ -70,7 +76,8 @@ static engine_status delete_in_region(route *way, slice at, slice end, buffer *r
     return status;
 }
 
-static engine_status delete_everywhere(cluster *of, slice start, slice end, sb_scope *scope) {
+static engine_status delete_everywhere(cluster *of, slice start, slice end, sb_scope *scope)
+{
     buffer at, next, request;
     buffer_init(&at);
     buffer_init(&next);
@@ -93,7 +100,8 @@ static engine_status delete_everywhere(cluster *of, slice start, slice end, sb_s
 }
 
 /* Delete what the job's row says, if there is one. */
-static engine_status execute_delete_range(job_worker *of) {
+static engine_status execute_delete_range(job_worker *of)
+{
     cluster *in = of->reign->ddl->cluster;
     buffer key, value;
     buffer_init(&key);
@@ -114,10 +122,12 @@ static engine_status execute_delete_range(job_worker *of) {
     return status;
 }
 
-/* ------------------------------------------------------------------------------------------- steps */
+/* ------------------------------------------------------------------------------------------- steps
+ */
 
 /* From here on the index is on its way back. */
-static engine_status turn_back(job_step *step, failure cause, sb_scope *scope) {
+static engine_status turn_back(job_step *step, failure cause, sb_scope *scope)
+{
     const schema_state at = step->row.index.state;
     sb_assert(at != SCHEMA_PUBLIC && cause != FAILURE_NONE && step->row.cause == FAILURE_NONE);
     step->row.state = JOB_ROLLINGBACK;
@@ -128,7 +138,8 @@ static engine_status turn_back(job_step *step, failure cause, sb_scope *scope) {
     return ENGINE_OK;
 }
 
-engine_status rollback_begin(job_worker *of, const job_row *seen, failure cause) {
+engine_status rollback_begin(job_worker *of, const job_row *seen, failure cause)
+{
     job_step step;
     engine_status status = step_begin(&step, of, seen, &of->scope);
     if (status != ENGINE_OK) {
@@ -139,8 +150,10 @@ engine_status rollback_begin(job_worker *of, const job_row *seen, failure cause)
     return step_end(&step, status, &of->scope);
 }
 
-/* A job that is cancelling: its task has to be over first, whoever started it (TiDB issue 49114). */
-static engine_status step_cancelling(job_worker *of, const job_row *seen) {
+/* A job that is cancelling: its task has to be over first, whoever started it (TiDB issue 49114).
+ */
+static engine_status step_cancelling(job_worker *of, const job_row *seen)
+{
     if (reorg_context_of(&of->reign->ddl->reorgs, of->job) != NULL) {
         return worker_reorganize(of, seen, true);
     }
@@ -164,7 +177,8 @@ static engine_status step_cancelling(job_worker *of, const job_row *seen) {
     return step_end(&step, status, &of->scope);
 }
 
-static engine_status step_remove_index(job_worker *of, const job_row *seen) {
+static engine_status step_remove_index(job_worker *of, const job_row *seen)
+{
     job_step step;
     engine_status status = step_begin(&step, of, seen, &of->scope);
     if (status != ENGINE_OK) {
@@ -178,7 +192,8 @@ static engine_status step_remove_index(job_worker *of, const job_row *seen) {
 }
 
 /* No server can write the index any more: take away what was written, then the job. */
-static engine_status step_rolled_back(job_worker *of, const job_row *seen) {
+static engine_status step_rolled_back(job_worker *of, const job_row *seen)
+{
     engine_status status = execute_delete_range(of);
     job_step step;
     if (status == ENGINE_OK) {
@@ -196,7 +211,8 @@ static engine_status step_rolled_back(job_worker *of, const job_row *seen) {
     return step_end(&step, ENGINE_OK, &of->scope);
 }
 
-engine_status rollback_step(job_worker *of, const job_row *seen) {
+engine_status rollback_step(job_worker *of, const job_row *seen)
+{
     if (seen->state == JOB_CANCELLING) {
         return step_cancelling(of, seen);
     }

@@ -6,7 +6,8 @@
  *                   ──→ every live server has no such index any more
  *                   ──→ the range is deleted in every region ──→ rollbackdone, in history
  *
- * Each arrow is a step that the next owner can find half-way and go on with.  The first cause is kept.
+ * Each arrow is a step that the next owner can find half-way and go on with.  The first cause is
+ * kept.
  */
 #ifndef ENGINE_DDL_ROLLBACK_H
 #define ENGINE_DDL_ROLLBACK_H

@@ -9,14 +9,17 @@
 #define POLL (100 * SB_MILLISECOND)
 
 void schema_sync_init(schema_sync *of, cluster *in, schema_cache *schema, const sb_address *stores,
-                      uint32_t store_count) {
+                      uint32_t store_count)
+{
     *of = (schema_sync){
         .cluster = in, .schema = schema, .stores = stores, .store_count = store_count};
 }
 
-/* ------------------------------------------------------------------------------------------ fences */
+/* ------------------------------------------------------------------------------------------ fences
+ */
 
-static schema_fence *fence_of(schema_sync *of, sb_address server) {
+static schema_fence *fence_of(schema_sync *of, sb_address server)
+{
     for (uint32_t i = 0; i < of->fence_count; i++) {
         if (of->fences[i].server == server) {
             return &of->fences[i];
@@ -30,15 +33,17 @@ static schema_fence *fence_of(schema_sync *of, sb_address server) {
 }
 
 /* One store, until it confirms. */
-static engine_status fence_at(schema_sync *of, sb_address store, const buffer *request, session_id least,
-                              sb_scope *scope) {
+static engine_status fence_at(schema_sync *of, sb_address store, const buffer *request,
+                              session_id least, sb_scope *scope)
+{
     backoff wait;
     backoff_init(&wait);
     for (;;) {
         sb_reply reply;
         bool confirmed = false;
         if (!failpoint("fence-request-fails") &&
-            cluster_call(of->cluster, store, METHOD_FENCE, request, wait.rounds, &reply, scope) == SB_OK) {
+            cluster_call(of->cluster, store, METHOD_FENCE, request, wait.rounds, &reply, scope) ==
+                SB_OK) {
             fence_reply got;
             confirmed = fence_reply_decode(&got, slice_of(reply.data, reply.size)) &&
                         got.head.status == REPLY_OK && got.least >= least;
@@ -55,7 +60,8 @@ static engine_status fence_at(schema_sync *of, sb_address store, const buffer *r
 }
 
 /* Every store refuses sessions of the server below `least`. */
-static engine_status fence(schema_sync *of, sb_address server, session_id least, sb_scope *scope) {
+static engine_status fence(schema_sync *of, sb_address server, session_id least, sb_scope *scope)
+{
     const schema_fence *known = fence_of(of, server);
     if (known != NULL && known->least >= least) {
         return ENGINE_OK;
@@ -76,10 +82,12 @@ static engine_status fence(schema_sync *of, sb_address server, session_id least,
     return status;
 }
 
-/* -------------------------------------------------------------------------------- acknowledgements */
+/* -------------------------------------------------------------------------------- acknowledgements
+ */
 
-static bool is_acknowledged(const acknowledgement *rows, uint32_t count, const session_description *by,
-                            schema_version version) {
+static bool is_acknowledged(const acknowledgement *rows, uint32_t count,
+                            const session_description *by, schema_version version)
+{
     for (uint32_t i = 0; i < count; i++) {
         if (rows[i].server == by->server) {
             return rows[i].session >= by->session && rows[i].version >= version;
@@ -90,13 +98,15 @@ static bool is_acknowledged(const acknowledgement *rows, uint32_t count, const s
 
 /* One look: *synced when nobody is left to wait for. */
 static engine_status look(schema_sync *of, uint64_t job, schema_version version, bool *synced,
-                          sb_scope *scope) {
+                          sb_scope *scope)
+{
     server_sessions servers;
     acknowledgement rows[SERVERS_MAX];
     uint32_t count;
     engine_status status = server_sessions_read(of->cluster, &servers, scope);
     if (status == ENGINE_OK) {
-        status = acknowledgements_read(of->cluster, TIMESTAMP_MAX, job, rows, SERVERS_MAX, &count, scope);
+        status = acknowledgements_read(of->cluster, TIMESTAMP_MAX, job, rows, SERVERS_MAX, &count,
+                                       scope);
     }
     *synced = status == ENGINE_OK;
     for (uint32_t i = 0; i < servers.count && status == ENGINE_OK; i++) {
@@ -112,7 +122,9 @@ static engine_status look(schema_sync *of, uint64_t job, schema_version version,
     return status;
 }
 
-engine_status schema_sync_wait(schema_sync *of, uint64_t job, schema_version version, sb_scope *scope) {
+engine_status schema_sync_wait(schema_sync *of, uint64_t job, schema_version version,
+                               sb_scope *scope)
+{
     schema_cache_wake(of->schema);
     bool synced = false;
     for (;;) {

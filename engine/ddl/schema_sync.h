@@ -1,16 +1,17 @@
 /*
  * Waiting until every live server has a schema version.
  *
- * A live server is one whose writes storage would accept.  For each server that placement has ever given a
- * session to, either
+ * A live server is one whose writes storage would accept.  For each server that placement has ever
+ * given a session to, either
  *
- * - its newest session is live, and the row `m ack job server` says that this session, or a later one, has
- *   the version; then every store is told to refuse the sessions before it; or
+ * - its newest session is live, and the row `m ack job server` says that this session, or a later
+ * one, has the version; then every store is told to refuse the sessions before it; or
  * - its newest session has ended, and every store has confirmed that it refuses it, and all before.
  *
- * The list of sessions is read before the acknowledgements, and after the version was committed.  A server that gets
- * its session later loads the schema later still, so it has the version from the start.  Nobody is ever
- * given up for a silence: only placement ends sessions, and only storage makes that true.
+ * The list of sessions is read before the acknowledgements, and after the version was committed.  A
+ * server that gets its session later loads the schema later still, so it has the version from the
+ * start.  Nobody is ever given up for a silence: only placement ends sessions, and only storage
+ * makes that true.
  */
 #ifndef ENGINE_DDL_SCHEMA_SYNC_H
 #define ENGINE_DDL_SCHEMA_SYNC_H
@@ -37,6 +38,7 @@ void schema_sync_init(schema_sync *of, cluster *in, schema_cache *schema, const 
                       uint32_t store_count);
 
 /* ENGINE_OK: no server that could still write has an older version.  Else how the scope ended. */
-engine_status schema_sync_wait(schema_sync *of, uint64_t job, schema_version version, sb_scope *scope);
+engine_status schema_sync_wait(schema_sync *of, uint64_t job, schema_version version,
+                               sb_scope *scope);
 
 #endif

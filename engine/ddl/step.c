@@ -6,7 +6,8 @@
 #include "engine/schema/acknowledgement.h"
 #include "engine/wire/keys.h"
 
-engine_status step_begin(job_step *step, job_worker *by, const job_row *seen, sb_scope *scope) {
+engine_status step_begin(job_step *step, job_worker *by, const job_row *seen, sb_scope *scope)
+{
     *step = (job_step){.by = by};
     engine_status status = tenure_begin(&by->reign->tenure, &step->in, scope);
     if (status != ENGINE_OK) {
@@ -32,10 +33,12 @@ engine_status step_begin(job_step *step, job_worker *by, const job_row *seen, sb
     return ENGINE_OK;
 }
 
-/* ------------------------------------------------------------------------------------- definitions */
+/* ------------------------------------------------------------------------------------- definitions
+ */
 
 /* ENGINE_NOT_FOUND: there is no such table. */
-static engine_status read_table(job_step *step, table_definition *table, sb_scope *scope) {
+static engine_status read_table(job_step *step, table_definition *table, sb_scope *scope)
+{
     buffer key, value;
     buffer_init(&key);
     buffer_init(&value);
@@ -49,7 +52,8 @@ static engine_status read_table(job_step *step, table_definition *table, sb_scop
     return status;
 }
 
-static failure check_index(const table_definition *table, const index_definition *index) {
+static failure check_index(const table_definition *table, const index_definition *index)
+{
     for (uint32_t i = 0; i < index->column_count; i++) {
         if (index->columns[i] >= table->column_count) {
             return FAILURE_BAD_COLUMNS;
@@ -61,7 +65,8 @@ static failure check_index(const table_definition *table, const index_definition
     return table->index_count == TABLE_INDEXES_MAX ? FAILURE_TOO_MANY_INDEXES : FAILURE_NONE;
 }
 
-engine_status step_check_definition(job_step *step, failure *cause, sb_scope *scope) {
+engine_status step_check_definition(job_step *step, failure *cause, sb_scope *scope)
+{
     table_definition table;
     const engine_status status = read_table(step, &table, scope);
     if (status == ENGINE_NOT_FOUND) {
@@ -72,7 +77,8 @@ engine_status step_check_definition(job_step *step, failure *cause, sb_scope *sc
     return status;
 }
 
-static void put_table(job_step *step, const table_definition *table) {
+static void put_table(job_step *step, const table_definition *table)
+{
     buffer key, value;
     buffer_init(&key);
     buffer_init(&value);
@@ -84,7 +90,8 @@ static void put_table(job_step *step, const table_definition *table) {
 }
 
 /* The next global version, written. */
-static engine_status bump_version(job_step *step, schema_version *version, sb_scope *scope) {
+static engine_status bump_version(job_step *step, schema_version *version, sb_scope *scope)
+{
     buffer key, value;
     buffer_init(&key);
     buffer_init(&value);
@@ -102,7 +109,8 @@ static engine_status bump_version(job_step *step, schema_version *version, sb_sc
     return status;
 }
 
-engine_status step_schema(job_step *step, schema_state to, sb_scope *scope) {
+engine_status step_schema(job_step *step, schema_state to, sb_scope *scope)
+{
     table_definition table;
     index_definition *index = &step->row.index;
     const schema_state from = index->state;
@@ -131,17 +139,20 @@ engine_status step_schema(job_step *step, schema_state to, sb_scope *scope) {
     return ENGINE_OK;
 }
 
-engine_status step_task_state(job_step *step, task_state *state, sb_scope *scope) {
+engine_status step_task_state(job_step *step, task_state *state, sb_scope *scope)
+{
     task_row task;
     const engine_status status = task_read_in(step->in, step->row.id, &task, scope);
     *state = status == ENGINE_OK ? task.state : TASK_SUCCEED;
     return status == ENGINE_NOT_FOUND ? ENGINE_OK : status;
 }
 
-/* --------------------------------------------------------------------------------------------- end */
+/* --------------------------------------------------------------------------------------------- end
+ */
 
 /* Nothing of an ended job stays behind but its history. */
-static engine_status put_final(job_step *step, sb_scope *scope) {
+static engine_status put_final(job_step *step, sb_scope *scope)
+{
     server_sessions servers;
     engine_status status = server_sessions_read(step->by->reign->ddl->cluster, &servers, scope);
     if (status == ENGINE_OK) {
@@ -158,7 +169,8 @@ static engine_status put_final(job_step *step, sb_scope *scope) {
 }
 
 /* The outcome is unknown: keep the moves until the row tells. */
-static void begin_doubt(job_step *step) {
+static void begin_doubt(job_step *step)
+{
     job_worker *by = step->by;
     sb_assert(!by->in_doubt);
     by->in_doubt = true;
@@ -167,12 +179,14 @@ static void begin_doubt(job_step *step) {
     moves_init(&step->moves);
 }
 
-static bool is_done(const job_row *row, const job_row *wanted) {
+static bool is_done(const job_row *row, const job_row *wanted)
+{
     return row->state == wanted->state && row->index.state == wanted->index.state &&
            row->version == wanted->version && row->snapshot == wanted->snapshot;
 }
 
-void step_settle_doubt(job_worker *of, engine_status found, const job_row *row) {
+void step_settle_doubt(job_worker *of, engine_status found, const job_row *row)
+{
     if (!of->in_doubt) {
         return;
     }
@@ -187,12 +201,14 @@ void step_settle_doubt(job_worker *of, engine_status found, const job_row *row) 
     of->in_doubt = false;
 }
 
-engine_status step_end(job_step *step, engine_status so_far, sb_scope *scope) {
+engine_status step_end(job_step *step, engine_status so_far, sb_scope *scope)
+{
     const tenure *owner = &step->by->reign->tenure;
     engine_status status = so_far;
     if (status == ENGINE_OK) {
         if (step->row.state != step->before.state) {
-            moves_note(&step->moves, &job_machine, step->row.id, step->before.state, step->row.state);
+            moves_note(&step->moves, &job_machine, step->row.id, step->before.state,
+                       step->row.state);
         }
         if (job_state_is_final(step->row.state)) {
             status = put_final(step, scope);

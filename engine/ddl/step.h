@@ -8,9 +8,10 @@
  *         status = step_end(&step, status, scope);
  *     }
  *
- * The step begins by reading the job's row and goes on only if that is still what its worker decided by: a
- * cancel that came in between is not overwritten, and a step whose outcome was unknown is not done twice.
- * Moves of the job and of its index are recorded once they are known to be committed.
+ * The step begins by reading the job's row and goes on only if that is still what its worker
+ * decided by: a cancel that came in between is not overwritten, and a step whose outcome was
+ * unknown is not done twice. Moves of the job and of its index are recorded once they are known to
+ * be committed.
  */
 #ifndef ENGINE_DDL_STEP_H
 #define ENGINE_DDL_STEP_H
@@ -37,23 +38,27 @@ typedef struct job_step {
     noted_moves moves;
 } job_step;
 
-/* ENGINE_CONFLICT: the row is not what was seen.  ENGINE_NOT_FOUND: the job has ended.  After ENGINE_OK: step_end. */
+/* ENGINE_CONFLICT: the row is not what was seen.  ENGINE_NOT_FOUND: the job has ended.  After
+ * ENGINE_OK: step_end. */
 engine_status step_begin(job_step *step, job_worker *by, const job_row *seen, sb_scope *scope);
 
-/* Bring the index of the job to another state in the table's definition, at the next schema version. */
+/* Bring the index of the job to another state in the table's definition, at the next schema
+ * version. */
 engine_status step_schema(job_step *step, schema_state to, sb_scope *scope);
 
 /* Why the index cannot be added to its table now; FAILURE_NONE: it can. */
 engine_status step_check_definition(job_step *step, failure *cause, sb_scope *scope);
 
-/* The state of the job's task, TASK_SUCCEED when it has none (nothing of it is left to be undone). */
+/* The state of the job's task, TASK_SUCCEED when it has none (nothing of it is left to be undone).
+ */
 engine_status step_task_state(job_step *step, task_state *state, sb_scope *scope);
 
-/* Commit when `so_far` is ENGINE_OK, else give up; returns how it went.  A final state goes to history, with the
- * task's rows, and takes the job's acknowledgements along. */
+/* Commit when `so_far` is ENGINE_OK, else give up; returns how it went.  A final state goes to
+ * history, with the task's rows, and takes the job's acknowledgements along. */
 engine_status step_end(job_step *step, engine_status so_far, sb_scope *scope);
 
-/* What the job is now, as the worker has just read it (`found` ENGINE_OK or ENGINE_NOT_FOUND), settles a doubt. */
+/* What the job is now, as the worker has just read it (`found` ENGINE_OK or ENGINE_NOT_FOUND),
+ * settles a doubt. */
 void step_settle_doubt(job_worker *of, engine_status found, const job_row *row);
 
 #endif

@@ -13,18 +13,21 @@
 #define NO_SCHEMA 0u
 
 /* What is certain after `status`, other than ENGINE_OK, has ended the tries. */
-static job_answer answer_of(engine_status status, bool in_doubt) {
+static job_answer answer_of(engine_status status, bool in_doubt)
+{
     if (in_doubt || status == ENGINE_UNKNOWN) {
         return JOB_ANSWER_UNKNOWN;
     }
     return JOB_ANSWER_NOT_READY;
 }
 
-/* -------------------------------------------------------------------------------------- submission */
+/* -------------------------------------------------------------------------------------- submission
+ */
 
 /* The job with that nonce among the rows under `word`; 0: none. */
 static engine_status find_nonce(transaction *in, const char *word, uint64_t nonce, job_id *found,
-                                sb_scope *scope) {
+                                sb_scope *scope)
+{
     buffer start, end;
     buffer_init(&start);
     buffer_init(&end);
@@ -53,7 +56,8 @@ static engine_status find_nonce(transaction *in, const char *word, uint64_t nonc
 }
 
 /* Take `count` numbers that nobody else gets. */
-static engine_status take_ids(transaction *in, uint64_t count, uint64_t *first, sb_scope *scope) {
+static engine_status take_ids(transaction *in, uint64_t count, uint64_t *first, sb_scope *scope)
+{
     buffer key, value;
     buffer_init(&key);
     buffer_init(&value);
@@ -78,7 +82,8 @@ static engine_status take_ids(transaction *in, uint64_t count, uint64_t *first, 
     return status;
 }
 
-static job_row new_job(const submit_job_request *asked, uint64_t first_id) {
+static job_row new_job(const submit_job_request *asked, uint64_t first_id)
+{
     job_row row;
     memset(&row, 0, sizeof(row));
     row.id = first_id;
@@ -95,7 +100,8 @@ static job_row new_job(const submit_job_request *asked, uint64_t first_id) {
 }
 
 static engine_status try_submit(cluster *of, const submit_job_request *asked, job_id *job,
-                                sb_scope *scope) {
+                                sb_scope *scope)
+{
     transaction *in;
     engine_status status = transaction_begin(of, NO_SCHEMA, &in, scope);
     if (status != ENGINE_OK) {
@@ -124,14 +130,16 @@ static engine_status try_submit(cluster *of, const submit_job_request *asked, jo
     return status;
 }
 
-static bool request_is_good(const submit_job_request *asked) {
+static bool request_is_good(const submit_job_request *asked)
+{
     return asked->nonce != 0 && asked->table != 0 && asked->index_name.size > 0 &&
            asked->index_name.size < NAME_SIZE_MAX &&
            memchr(asked->index_name.data, 0, asked->index_name.size) == NULL &&
            asked->column_count > 0 && asked->column_count <= INDEX_COLUMNS_MAX;
 }
 
-submit_job_reply job_submit(cluster *of, const submit_job_request *asked, sb_scope *scope) {
+submit_job_reply job_submit(cluster *of, const submit_job_request *asked, sb_scope *scope)
+{
     submit_job_reply reply = {.answer = JOB_ANSWER_BAD_REQUEST};
     if (!request_is_good(asked)) {
         return reply;
@@ -152,15 +160,18 @@ submit_job_reply job_submit(cluster *of, const submit_job_request *asked, sb_sco
     return reply;
 }
 
-/* ------------------------------------------------------------------------------------- cancelling */
+/* ------------------------------------------------------------------------------------- cancelling
+ */
 
-static bool is_giving_up(const job_row *row) {
+static bool is_giving_up(const job_row *row)
+{
     return row->state == JOB_CANCELLING || row->state == JOB_ROLLINGBACK;
 }
 
 /* ENGINE_NOT_FOUND: it is no live job. */
 static engine_status try_cancel(cluster *of, job_id job, bool in_doubt, job_answer *answer,
-                                sb_scope *scope) {
+                                sb_scope *scope)
+{
     transaction *in;
     engine_status status = transaction_begin(of, NO_SCHEMA, &in, scope);
     if (status != ENGINE_OK) {
@@ -189,7 +200,8 @@ static engine_status try_cancel(cluster *of, job_id job, bool in_doubt, job_answ
 }
 
 /* The job in history; ENGINE_NOT_FOUND: there never was one. */
-static engine_status read_history(cluster *of, job_id job, job_row *found, sb_scope *scope) {
+static engine_status read_history(cluster *of, job_id job, job_row *found, sb_scope *scope)
+{
     buffer key, value;
     buffer_init(&key);
     buffer_init(&value);
@@ -203,7 +215,8 @@ static engine_status read_history(cluster *of, job_id job, job_row *found, sb_sc
     return status;
 }
 
-cancel_job_reply job_cancel(cluster *of, job_id job, sb_scope *scope) {
+cancel_job_reply job_cancel(cluster *of, job_id job, sb_scope *scope)
+{
     backoff wait;
     backoff_init(&wait);
     bool in_doubt = false;
@@ -228,12 +241,15 @@ cancel_job_reply job_cancel(cluster *of, job_id job, sb_scope *scope) {
     return (cancel_job_reply){status == ENGINE_OK ? answer : answer_of(status, in_doubt)};
 }
 
-/* ----------------------------------------------------------------------------------------- telling */
+/* ----------------------------------------------------------------------------------------- telling
+ */
 
-job_status_reply job_status(cluster *of, job_id job, sb_scope *scope) {
+job_status_reply job_status(cluster *of, job_id job, sb_scope *scope)
+{
     job_status_reply reply = {.answer = JOB_ANSWER_NOT_READY};
     job_row row;
-    /* A job leaves its row and enters history in one commit: looked for in this order, it is not missed. */
+    /* A job leaves its row and enters history in one commit: looked for in this order, it is not
+     * missed. */
     engine_status status = job_read(of, TIMESTAMP_MAX, job, &row, scope);
     if (status == ENGINE_NOT_FOUND) {
         status = read_history(of, job, &row, scope);

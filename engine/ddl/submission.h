@@ -1,9 +1,9 @@
 /*
  * What any server does about jobs when asked: submit, cancel, tell.
  *
- * Each is one transaction, or one read; the answer is made after the commit, once.  What the outcome of a
- * commit was is found out by looking again, so OK and TOO_LATE are certain, and UNKNOWN is left for the end
- * of the scope.
+ * Each is one transaction, or one read; the answer is made after the commit, once.  What the
+ * outcome of a commit was is found out by looking again, so OK and TOO_LATE are certain, and
+ * UNKNOWN is left for the end of the scope.
  */
 #ifndef ENGINE_DDL_SUBMISSION_H
 #define ENGINE_DDL_SUBMISSION_H

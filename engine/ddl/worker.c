@@ -9,7 +9,8 @@
 /* --------------------------------------------------------------------------------- plain steps */
 
 /* The job goes to another state, and nothing else. */
-static engine_status step_state(job_worker *of, const job_row *seen, job_state to) {
+static engine_status step_state(job_worker *of, const job_row *seen, job_state to)
+{
     job_step step;
     const engine_status status = step_begin(&step, of, seen, &of->scope);
     if (status != ENGINE_OK) {
@@ -20,7 +21,8 @@ static engine_status step_state(job_worker *of, const job_row *seen, job_state t
 }
 
 /* The index goes one state further; at public the job is done. */
-static engine_status step_forward(job_worker *of, const job_row *seen, schema_state to) {
+static engine_status step_forward(job_worker *of, const job_row *seen, schema_state to)
+{
     job_step step;
     engine_status status = step_begin(&step, of, seen, &of->scope);
     if (status != ENGINE_OK) {
@@ -40,7 +42,8 @@ static engine_status step_forward(job_worker *of, const job_row *seen, schema_st
     return step_end(&step, status, &of->scope);
 }
 
-static engine_status step_first(job_worker *of, const job_row *seen) {
+static engine_status step_first(job_worker *of, const job_row *seen)
+{
     job_step step;
     engine_status status = step_begin(&step, of, seen, &of->scope);
     if (status != ENGINE_OK) {
@@ -58,7 +61,8 @@ static engine_status step_first(job_worker *of, const job_row *seen) {
 }
 
 /* Every live server double-writes: choose the moment that divides its work from the backfill's. */
-static engine_status step_snapshot(job_worker *of, const job_row *seen) {
+static engine_status step_snapshot(job_worker *of, const job_row *seen)
+{
     timestamp snapshot;
     engine_status status = cluster_timestamp(of->reign->ddl->cluster, &snapshot, &of->scope);
     job_step step;
@@ -73,9 +77,11 @@ static engine_status step_snapshot(job_worker *of, const job_row *seen) {
     return step_end(&step, ENGINE_OK, &of->scope);
 }
 
-/* --------------------------------------------------------------------------------------- the reorg */
+/* --------------------------------------------------------------------------------------- the reorg
+ */
 
-static engine_status save_progress(job_worker *of, const job_row *seen, uint64_t row_count) {
+static engine_status save_progress(job_worker *of, const job_row *seen, uint64_t row_count)
+{
     if (row_count <= seen->row_count) {
         return ENGINE_OK;
     }
@@ -88,7 +94,8 @@ static engine_status save_progress(job_worker *of, const job_row *seen, uint64_t
     return step_end(&step, ENGINE_OK, &of->scope);
 }
 
-static reorg_context *attach(job_worker *of, const job_row *seen, reorg_signal signal) {
+static reorg_context *attach(job_worker *of, const job_row *seen, reorg_signal signal)
+{
     ddl *in = of->reign->ddl;
     reorg_context *context = reorg_context_of(&in->reorgs, of->job);
     if (context == NULL) {
@@ -96,14 +103,15 @@ static reorg_context *attach(job_worker *of, const job_row *seen, reorg_signal s
                                  .table = seen->table,
                                  .index = seen->index.id,
                                  .snapshot = seen->snapshot};
-        return reorg_begin(&in->reorgs, &of->reign->tenure, &wanted, &in->settings.scheduler, signal,
-                           &of->scope);
+        return reorg_begin(&in->reorgs, &of->reign->tenure, &wanted, &in->settings.scheduler,
+                           signal, &of->scope);
     }
     reorg_notify(context, signal);
     return context;
 }
 
-engine_status worker_reorganize(job_worker *of, const job_row *seen, bool cancel) {
+engine_status worker_reorganize(job_worker *of, const job_row *seen, bool cancel)
+{
     ddl *in = of->reign->ddl;
     reorg_context *context = attach(of, seen, cancel ? REORG_CANCEL : REORG_RUN);
     engine_status status = reorg_wait(context, in->settings.reorg_round, &of->scope);
@@ -126,9 +134,11 @@ engine_status worker_reorganize(job_worker *of, const job_row *seen, bool cancel
     return status == ENGINE_OK ? step_forward(of, seen, SCHEMA_PUBLIC) : status;
 }
 
-/* ------------------------------------------------------------------------------------------- steps */
+/* ------------------------------------------------------------------------------------------- steps
+ */
 
-static engine_status step_running(job_worker *of, const job_row *seen) {
+static engine_status step_running(job_worker *of, const job_row *seen)
+{
     switch (seen->index.state) {
     case SCHEMA_NONE:
         return step_first(of, seen);
@@ -142,7 +152,8 @@ static engine_status step_running(job_worker *of, const job_row *seen) {
     }
 }
 
-static engine_status take_step(job_worker *of, const job_row *seen) {
+static engine_status take_step(job_worker *of, const job_row *seen)
+{
     switch (seen->state) {
     case JOB_QUEUEING:
         return step_state(of, seen, JOB_RUNNING);
@@ -160,7 +171,8 @@ static engine_status take_step(job_worker *of, const job_row *seen) {
 }
 
 /* Look at the job and bring it one step further. */
-static engine_status work_once(job_worker *of) {
+static engine_status work_once(job_worker *of)
+{
     job_row seen;
     engine_status status =
         job_read(of->reign->ddl->cluster, TIMESTAMP_MAX, of->job, &seen, &of->scope);
@@ -180,7 +192,8 @@ static engine_status work_once(job_worker *of) {
     return failpoint("job-step-fails") ? ENGINE_CONFLICT : take_step(of, &seen);
 }
 
-static engine_status work(job_worker *of) {
+static engine_status work(job_worker *of)
+{
     backoff wait;
     backoff_init(&wait);
     for (;;) {
@@ -196,9 +209,11 @@ static engine_status work(job_worker *of) {
     }
 }
 
-/* ---------------------------------------------------------------------------------------- lifetime */
+/* ---------------------------------------------------------------------------------------- lifetime
+ */
 
-static void worker_main(void *argument) {
+static void worker_main(void *argument)
+{
     job_worker *of = argument;
     reign *in = of->reign;
     const engine_status status = work(of);
@@ -217,7 +232,8 @@ static void worker_main(void *argument) {
     }
 }
 
-void worker_start(reign *in, job_id job) {
+void worker_start(reign *in, job_id job)
+{
     for (const job_worker *one = in->workers; one != NULL; one = one->next) {
         if (one->job == job) {
             return;

@@ -1,10 +1,11 @@
 /*
- * Job workers: one for each live job, on the owner.
+ * Job workers: one for each live job whose turn it is, on the owner.
  *
- * A worker reads the job, waits until every live server has the schema version of its last step (a new
- * owner does not know whether the one before has waited, so it waits again), takes the next step, and so on
- * until the job is in history.  Passing trouble is tried again and never becomes the job's failure; the end of
- * the worker's scope, on shutdown or at the end of the tenure, leaves the job as it is (TiDB issue 52805).
+ * A worker reads the job, waits until every live server has the schema version of its last step (a
+ * new owner does not know whether the one before has waited, so it waits again), takes the next
+ * step, and so on until the job is in history.  Passing trouble is tried again and never becomes
+ * the job's failure; the end of the worker's scope, on shutdown or at the end of the tenure, leaves
+ * the job as it is (TiDB issue 52805).
  */
 #ifndef ENGINE_DDL_WORKER_H
 #define ENGINE_DDL_WORKER_H
@@ -14,8 +15,9 @@
 /* Start a worker in the reign, if the job has none. */
 void worker_start(reign *in, job_id job);
 
-/* Wait a round for the job's task, after submitting it if there is none; when it has succeeded, make the index
- * public; when it has failed, turn back.  cancel: have the task reverted instead, and do no more. */
+/* Wait a round for the job's task, after submitting it if there is none; when it has succeeded,
+ * make the index public; when it has failed, turn back.  cancel: have the task reverted instead,
+ * and do no more. */
 engine_status worker_reorganize(job_worker *of, const job_row *seen, bool cancel);
 
 #endif

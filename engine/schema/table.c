@@ -38,6 +38,8 @@
  */
 #include "engine/schema/table.h"
 
+#include "engine/wire/keys.h"
+
 /* What one call needs memory for. */
 typedef struct scratch {
     buffer row_key, row_value, stored; /* stored: the row as it was */
@@ -134,6 +136,24 @@ static void put_row(transaction *in, const table_definition *table, const row *n
 {
     row_encode(table, new_row, &use->row_value);
     transaction_put(in, buffer_slice(&use->row_key), buffer_slice(&use->row_value));
+}
+
+engine_status table_look_ahead(transaction *in, const table_definition *table, row_handle first,
+                               row_handle last, sb_scope *scope)
+{
+    buffer start, end, key;
+    buffer_init(&start);
+    buffer_init(&end);
+    buffer_init(&key);
+    row_key(table, first, &start);
+    row_key(table, last, &key);
+    key_after(&end, buffer_slice(&key));
+    const engine_status status =
+        transaction_look_ahead(in, buffer_slice(&start), buffer_slice(&end), scope);
+    buffer_release(&key);
+    buffer_release(&end);
+    buffer_release(&start);
+    return status;
 }
 
 engine_status table_insert(transaction *in, const table_definition *table, const row *new_row,

@@ -19,6 +19,11 @@
 
 #include "engine/schema/row.h"
 
+/* Before inserts of many rows with handles in [first, last]: one look at storage may save a look for
+ * each of them. */
+engine_status table_look_ahead(transaction *in, const table_definition *table, row_handle first,
+                               row_handle last, sb_scope *scope);
+
 /* ENGINE_DUPLICATE: the handle, or an entry of a unique index, is there already. */
 engine_status table_insert(transaction *in, const table_definition *table, const row *new_row,
                            sb_scope *scope);

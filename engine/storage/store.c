@@ -9,6 +9,7 @@
 
 #define CHECKPOINT_PREFIX "checkpoint-"
 #define LOG_PREFIX "log-"
+#define UPLOADS_DIRECTORY "ingest"
 
 static store_opened damaged(const char *path, uint64_t offset, const char *what)
 {
@@ -150,6 +151,7 @@ static void list_path(void *context, const char *path, uint64_t size)
 static void sweep(const store *of, const listing *found)
 {
     char log[CHECKPOINT_PATH_SIZE], checkpoint[CHECKPOINT_PATH_SIZE];
+    bool removed = false;
     log_path(log, of->manifest.generation);
     checkpoint_path(checkpoint, of->manifest.generation);
     for (uint32_t at = 0; at < found->paths.size;) {
@@ -158,7 +160,12 @@ static void sweep(const store *of, const listing *found)
         if (strcmp(path, log) != 0 && strcmp(path, checkpoint) != 0 &&
             strcmp(path, STORE_MANIFEST) != 0) {
             (void)sb_remove(path);
+            removed = true;
         }
+    }
+    if (removed) { /* gone for good, or a loss of power would bring it back */
+        (void)sb_directory_sync("");
+        (void)sb_directory_sync(UPLOADS_DIRECTORY);
     }
 }
 

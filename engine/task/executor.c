@@ -4,7 +4,7 @@
  *     look ──→ start a run for each subtask to be run, at most `concurrency`
  *          ──→ cancel runs whose row is not what they began with
  *
- *     a run: claim (pending → running, under our session) → backfill → record (running → succeed, failed)
+ *     a run: claim (pending → running, under our session) → backfill → record the end
  */
 #include "engine/task/executor.h"
 
@@ -40,9 +40,11 @@ typedef struct subtask_run {
     sb_scope scope;
 } subtask_run;
 
-/* ---------------------------------------------------------------------------------------- registry */
+/* ---------------------------------------------------------------------------------------- registry
+ */
 
-static engine_status try_register(executor *of, sb_scope *scope) {
+static engine_status try_register(executor *of, sb_scope *scope)
+{
     transaction *in;
     engine_status status = transaction_begin(of->cluster, 0, &in, scope);
     if (status != ENGINE_OK) {
@@ -50,7 +52,8 @@ static engine_status try_register(executor *of, sb_scope *scope) {
     }
     server_row row = {0};
     status = server_read_in(in, sb_self(), &row, scope);
-    const bool missing = status == ENGINE_NOT_FOUND || (status == ENGINE_OK && row.session != of->session);
+    const bool missing =
+        status == ENGINE_NOT_FOUND || (status == ENGINE_OK && row.session != of->session);
     if (missing) {
         row = (server_row){sb_self(), of->session};
         server_put(in, &row);
@@ -62,43 +65,53 @@ static engine_status try_register(executor *of, sb_scope *scope) {
     return status;
 }
 
-/* Stand in the registry, again and again: others take rows out (TiDB issue 47954 wrote it once, at the start). */
-static void stay_registered(executor *of, sb_scope *scope) {
+/* Stand in the registry, again and again: others take rows out (TiDB issue 47954 wrote it once, at
+ * the start). */
+static void stay_registered(executor *of, sb_scope *scope)
+{
     const engine_status status =
         failpoint("registration-fails") ? ENGINE_CONFLICT : try_register(of, scope);
     of->refused |= status == ENGINE_FENCED;
 }
 
-/* ------------------------------------------------------------------------- conditional moves of rows */
+/* ------------------------------------------------------------------------- conditional moves of
+ * rows */
 
 /* The row is still the run's: this server, this attempt, and either not begun or begun by us. */
-static bool is_ours(const subtask_run *run, const subtask_row *row) {
+static bool is_ours(const subtask_run *run, const subtask_row *row)
+{
     return row->server == sb_self() && row->attempt == run->row.attempt;
 }
 
 typedef bool expectation(const subtask_run *run, const subtask_row *row);
 
 /* To be begun: nobody has, or an earlier session of this server, or a run of ours that was lost. */
-static bool may_begin(const subtask_run *run, const subtask_row *row) {
+static bool may_begin(const subtask_run *run, const subtask_row *row)
+{
     return is_ours(run, row) && (row->state == SUBTASK_PENDING || row->state == SUBTASK_RUNNING);
 }
 
-static bool is_running_here(const subtask_run *run, const subtask_row *row) {
+static bool is_running_here(const subtask_run *run, const subtask_row *row)
+{
     return is_ours(run, row) && row->state == SUBTASK_RUNNING && row->session == run->of->session;
 }
 
 /* The row is what an earlier try, whose outcome is unknown, was to make of it. */
-static bool is_moved_already(const subtask_run *run, const subtask_row *row, const subtask_row *to) {
+static bool is_moved_already(const subtask_run *run, const subtask_row *row, const subtask_row *to)
+{
     return is_ours(run, row) && row->state == to->state && row->session == to->session;
 }
 
-/* One transaction: if the row is as expected, it becomes `to`.  ENGINE_NOT_FOUND: it is not ours any more. */
+/* One transaction: if the row is as expected, it becomes `to`.  ENGINE_NOT_FOUND: it is not ours
+ * any more. */
 static engine_status try_move(subtask_run *run, expectation *expected, const subtask_row *to,
-                              bool in_doubt, sb_scope *scope) {
+                              bool in_doubt, sb_scope *scope)
+{
     cluster *of = run->of->cluster;
     transaction *in;
-    engine_status status = cluster_session(of) == run->of->session ? transaction_begin(of, 0, &in, scope)
-                                                                   : ENGINE_FENCED;
+    engine_status status = cluster_session(of) == run->of->session
+                               ? transaction_begin(of, 0, &in, scope)
+                               : ENGINE_FENCED;
     if (status != ENGINE_OK) {
         return status;
     }
@@ -125,7 +138,8 @@ static engine_status try_move(subtask_run *run, expectation *expected, const sub
 
 /* Until it is certain. */
 static engine_status move(subtask_run *run, expectation *expected, const subtask_row *to,
-                          sb_scope *scope) {
+                          sb_scope *scope)
+{
     backoff wait;
     backoff_init(&wait);
     bool in_doubt = false;
@@ -144,9 +158,11 @@ static engine_status move(subtask_run *run, expectation *expected, const subtask
     return status;
 }
 
-/* --------------------------------------------------------------------------------------------- runs */
+/* ---------------------------------------------------------------------------------------------
+ * runs */
 
-static engine_status claim(subtask_run *run) {
+static engine_status claim(subtask_run *run)
+{
     subtask_row claimed = run->row;
     claimed.state = SUBTASK_RUNNING;
     claimed.session = run->of->session;
@@ -154,7 +170,8 @@ static engine_status claim(subtask_run *run) {
 }
 
 /* A copy of the definitions: pinning them for so long would hold up every schema change. */
-static bool find_definitions(const subtask_run *run, backfill_work *work) {
+static bool find_definitions(const subtask_run *run, backfill_work *work)
+{
     const schema_snapshot *schema = schema_acquire(run->of->schema);
     if (schema == NULL) {
         return false;
@@ -170,7 +187,9 @@ static bool find_definitions(const subtask_run *run, backfill_work *work) {
     return found;
 }
 
-static engine_status record(subtask_run *run, engine_status ended, uint64_t row_count, failure cause) {
+static engine_status record(subtask_run *run, engine_status ended, uint64_t row_count,
+                            failure cause)
+{
     subtask_row to = run->row;
     if (ended == ENGINE_OK) {
         to.state = SUBTASK_SUCCEED;
@@ -189,7 +208,8 @@ static engine_status record(subtask_run *run, engine_status ended, uint64_t row_
     return status;
 }
 
-static engine_status execute(subtask_run *run) {
+static engine_status execute(subtask_run *run)
+{
     backfill_work work = {.job = run->row.job,
                           .number = run->row.number,
                           .snapshot = run->row.snapshot,
@@ -206,10 +226,12 @@ static engine_status execute(subtask_run *run) {
     uint64_t row_count;
     failure cause;
     status = backfill_run(run->of->backfill, &work, &row_count, &cause, &run->scope);
-    return status == ENGINE_OK || status == ENGINE_FAILED ? record(run, status, row_count, cause) : status;
+    return status == ENGINE_OK || status == ENGINE_FAILED ? record(run, status, row_count, cause)
+                                                          : status;
 }
 
-static void run_main(void *argument) {
+static void run_main(void *argument)
+{
     subtask_run *run = argument;
     executor *of = run->of;
     if (execute(run) == ENGINE_CONFLICT) {
@@ -227,7 +249,8 @@ static void run_main(void *argument) {
     sb_condition_broadcast(&of->look_now);
 }
 
-static void start(executor *of, const subtask_row *row, sb_scope *scope) {
+static void start(executor *of, const subtask_row *row, sb_scope *scope)
+{
     subtask_run *run = sb_alloc_zero(sizeof(*run));
     run->of = of;
     run->row = *row;
@@ -235,12 +258,15 @@ static void start(executor *of, const subtask_row *row, sb_scope *scope) {
     of->runs = run;
     of->run_count++;
     sb_scope_init(&run->scope, scope, "subtask");
-    sb_spawn(&of->tasks, run_main, run, "subtask-%llu-%u", (unsigned long long)row->job, row->number);
+    sb_spawn(&of->tasks, run_main, run, "subtask-%llu-%u", (unsigned long long)row->job,
+             row->number);
 }
 
-/* ------------------------------------------------------------------------------------------- looking */
+/* -------------------------------------------------------------------------------------------
+ * looking */
 
-static subtask_run *run_of(const executor *of, job_id job, uint32_t number) {
+static subtask_run *run_of(const executor *of, job_id job, uint32_t number)
+{
     for (subtask_run *run = of->runs; run != NULL; run = run->next) {
         if (run->row.job == job && run->row.number == number) {
             return run;
@@ -249,8 +275,10 @@ static subtask_run *run_of(const executor *of, job_id job, uint32_t number) {
     return NULL;
 }
 
-/* Cancel what is not ours any more.  A cancel may let others run, so the list is searched anew after each. */
-static void cancel_lost(executor *of, const subtask_row *rows, uint32_t count) {
+/* Cancel what is not ours any more.  A cancel may let others run, so the list is searched anew
+ * after each. */
+static void cancel_lost(executor *of, const subtask_row *rows, uint32_t count)
+{
     subtask_run *run = of->runs;
     while (run != NULL) {
         bool kept = sb_scope_status(&run->scope) != SB_OK; /* or on its way out already */
@@ -269,7 +297,8 @@ static void cancel_lost(executor *of, const subtask_row *rows, uint32_t count) {
 }
 
 /* One look; *active tells whether there is anything of ours. */
-static void look(executor *of, bool *active, sb_scope *scope) {
+static void look(executor *of, bool *active, sb_scope *scope)
+{
     subtask_row *rows;
     uint32_t count;
     if (failpoint("executor-look-fails") ||
@@ -291,7 +320,8 @@ static void look(executor *of, bool *active, sb_scope *scope) {
     sb_free(rows);
 }
 
-static void rest(executor *of, bool active, sb_scope *scope) {
+static void rest(executor *of, bool active, sb_scope *scope)
+{
     sb_scope until;
     sb_scope_init_timeout(&until, scope, "executor poll",
                           active ? of->settings.poll_active : of->settings.poll_idle);
@@ -302,7 +332,8 @@ static void rest(executor *of, bool active, sb_scope *scope) {
     sb_scope_release(&until);
 }
 
-static void use_settings(executor *of, const executor_settings *settings) {
+static void use_settings(executor *of, const executor_settings *settings)
+{
     of->settings = *settings;
     executor_settings *use = &of->settings;
     use->concurrency = use->concurrency > 0 ? use->concurrency : CONCURRENCY;
@@ -312,7 +343,8 @@ static void use_settings(executor *of, const executor_settings *settings) {
 }
 
 void executor_run(cluster *of, schema_cache *schema, backfill *with, session_id session,
-                  const executor_settings *settings, sb_scope *scope) {
+                  const executor_settings *settings, sb_scope *scope)
+{
     executor self = {.cluster = of, .schema = schema, .backfill = with, .session = session};
     use_settings(&self, settings);
     sb_condition_init(&self.look_now, "executor");

@@ -6,7 +6,8 @@
 #include "engine/transaction/route.h"
 
 /* False when the answer cannot be, or is not one. */
-static bool take_sessions(const sb_reply *reply, server_sessions *into) {
+static bool take_sessions(const sb_reply *reply, server_sessions *into)
+{
     sessions_reply answer;
     if (!sessions_reply_decode(&answer, slice_of(reply->data, reply->size)) ||
         answer.head.status != REPLY_OK || answer.sessions.count > SERVERS_MAX) {
@@ -20,7 +21,8 @@ static bool take_sessions(const sb_reply *reply, server_sessions *into) {
     return true;
 }
 
-engine_status server_sessions_read(cluster *of, server_sessions *into, sb_scope *scope) {
+engine_status server_sessions_read(cluster *of, server_sessions *into, sb_scope *scope)
+{
     const sessions_request ask = {};
     buffer request;
     buffer_init(&request);
@@ -44,7 +46,8 @@ engine_status server_sessions_read(cluster *of, server_sessions *into, sb_scope 
     return status;
 }
 
-session_id server_sessions_live(const server_sessions *of, sb_address server) {
+session_id server_sessions_live(const server_sessions *of, sb_address server)
+{
     for (uint32_t i = 0; i < of->count; i++) {
         if (of->items[i].server == server) {
             return of->items[i].live ? of->items[i].session : 0;

@@ -1,8 +1,8 @@
 /*
  * Which servers are live, as placement tells it: their newest sessions.
  *
- * It is a hint about who to give work to and whom to wait for.  What a dead session may still do, only
- * storage's fence decides (ddl/schema_sync.h).
+ * It is a hint about who to give work to and whom to wait for.  What a dead session may still do,
+ * only storage's fence decides (ddl/schema_sync.h).
  */
 #ifndef ENGINE_TASK_LIVENESS_H
 #define ENGINE_TASK_LIVENESS_H

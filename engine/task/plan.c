@@ -1,24 +1,27 @@
 /*
  * Planning: from region to region, and within a region from one count of rows to the next.
  *
- * The rows are counted by reading them at the snapshot.  That is one pass more over the table, on the
- * owner; it makes subtasks of equal size without any statistics.
+ * The rows are counted by reading them at the snapshot.  That is one pass more over the table, on
+ * the owner; it makes subtasks of equal size without any statistics.
  */
 #include "engine/task/plan.h"
 
 #include "engine/schema/row.h"
 #include "engine/transaction/route.h"
 
-void task_plan_init(task_plan *plan) {
+void task_plan_init(task_plan *plan)
+{
     *plan = (task_plan){0};
 }
 
-void task_plan_release(task_plan *plan) {
+void task_plan_release(task_plan *plan)
+{
     sb_free(plan->ranges);
     *plan = (task_plan){0};
 }
 
-static void add_range(task_plan *plan, slice start, slice end) {
+static void add_range(task_plan *plan, slice start, slice end)
+{
     if (plan->count == plan->room) {
         plan->room = plan->room == 0 ? 8 : plan->room * 2;
         const size_t size = plan->room * sizeof(*plan->ranges);
@@ -31,7 +34,8 @@ static void add_range(task_plan *plan, slice start, slice end) {
 
 /* Cut [*at, stop), which lies in one region; *at is stop afterwards. */
 static engine_status cut_region(task_plan *plan, cluster *of, timestamp snapshot, uint32_t rows_max,
-                                buffer *at, slice stop, sb_scope *scope) {
+                                buffer *at, slice stop, sb_scope *scope)
+{
     engine_status status = ENGINE_OK;
     bool more = true;
     while (more && status == ENGINE_OK) {
@@ -52,8 +56,9 @@ static engine_status cut_region(task_plan *plan, cluster *of, timestamp snapshot
     return status;
 }
 
-static engine_status cut_table(task_plan *plan, cluster *of, const region_map *map, slice start, slice end,
-                               timestamp snapshot, uint32_t rows_max, sb_scope *scope) {
+static engine_status cut_table(task_plan *plan, cluster *of, const region_map *map, slice start,
+                               slice end, timestamp snapshot, uint32_t rows_max, sb_scope *scope)
+{
     buffer at;
     buffer_init(&at);
     buffer_add(&at, start.data, start.size);
@@ -68,7 +73,8 @@ static engine_status cut_table(task_plan *plan, cluster *of, const region_map *m
     return status;
 }
 
-bool task_plan_tiles(const task_plan *plan, slice start, slice end) {
+bool task_plan_tiles(const task_plan *plan, slice start, slice end)
+{
     if (plan->count == 0 || plan->count > SUBTASKS_MAX ||
         !slice_equal(range_key_slice(&plan->ranges[0].start), start) ||
         !slice_equal(range_key_slice(&plan->ranges[plan->count - 1].end), end)) {
@@ -85,7 +91,8 @@ bool task_plan_tiles(const task_plan *plan, slice start, slice end) {
 }
 
 engine_status task_plan_make(task_plan *plan, cluster *of, table_id table, timestamp snapshot,
-                             uint32_t rows_max, sb_scope *scope) {
+                             uint32_t rows_max, sb_scope *scope)
+{
     sb_assert_op(plan->count, ==, 0);
     sb_assert_op(rows_max, >, 0);
     const region_map *map;
@@ -97,8 +104,10 @@ engine_status task_plan_make(task_plan *plan, cluster *of, table_id table, times
     buffer_init(&start);
     buffer_init(&end);
     row_range(table, &start, &end);
-    status = cut_table(plan, of, map, buffer_slice(&start), buffer_slice(&end), snapshot, rows_max, scope);
-    sb_assert(status != ENGINE_OK || task_plan_tiles(plan, buffer_slice(&start), buffer_slice(&end)));
+    status = cut_table(plan, of, map, buffer_slice(&start), buffer_slice(&end), snapshot, rows_max,
+                       scope);
+    sb_assert(status != ENGINE_OK ||
+              task_plan_tiles(plan, buffer_slice(&start), buffer_slice(&end)));
     buffer_release(&start);
     buffer_release(&end);
     region_map_release(map);

@@ -2,8 +2,9 @@
  * Cutting the rows of a table into the ranges of subtasks.
  *
  * At least one range for every region that holds rows of the table, and no range with more than
- * `rows_max` rows at the snapshot.  The ranges tile the table: no hole, no overlap (TiDB issue 50895: ranges
- * were planned over a region map with holes, and the rows in them were missing from the index).
+ * `rows_max` rows at the snapshot.  The ranges tile the table: no hole, no overlap (TiDB issue
+ * 50895: ranges were planned over a region map with holes, and the rows in them were missing from
+ * the index).
  */
 #ifndef ENGINE_TASK_PLAN_H
 #define ENGINE_TASK_PLAN_H

@@ -1,18 +1,20 @@
 /*
  * The scheduler of one task: see scheduler.h.
  *
- * A subtask is taken from a server only when placement says that the server has no live session; a server
- * that has restarted keeps its subtasks and runs them again.  Work is given to servers that are
- * live and stand in the registry under their live session.
+ * A subtask is taken from a server only when placement says that the server has no live session; a
+ * server that has restarted keeps its subtasks and runs them again.  Work is given to servers that
+ * are live and stand in the registry under their live session.
  */
 #include "engine/task/scheduler.h"
 
+#include "engine/base/checksum.h"
 #include "engine/task/liveness.h"
 #include "engine/task/moves.h"
 #include "engine/transaction/route.h"
 
 #define TICK (500 * SB_MILLISECOND)
 #define ROWS_PER_SUBTASK 150u
+#define QUIET_TICKS_MAX 8u /* the registry is looked at that often, whatever the view */
 
 /* A server that may be given work. */
 typedef struct candidate {
@@ -35,7 +37,8 @@ typedef struct round {
 } round;
 
 void scheduler_init(scheduler *of, const tenure *by, const task_row *wanted,
-                    const scheduler_settings *settings) {
+                    const scheduler_settings *settings)
+{
     *of = (scheduler){.tenure = *by, .wanted = *wanted, .settings = *settings};
     of->settings.tick = of->settings.tick > 0 ? of->settings.tick : TICK;
     of->settings.rows_per_subtask =
@@ -44,12 +47,14 @@ void scheduler_init(scheduler *of, const tenure *by, const task_row *wanted,
     task_plan_init(&of->plan);
 }
 
-void scheduler_release(scheduler *of) {
+void scheduler_release(scheduler *of)
+{
     task_plan_release(&of->plan);
     sb_condition_release(&of->wake);
 }
 
-void scheduler_set_order(scheduler *of, scheduler_order order) {
+void scheduler_set_order(scheduler *of, scheduler_order order)
+{
     if (of->order != order) {
         of->order = order;
         of->woken = true;
@@ -57,10 +62,12 @@ void scheduler_set_order(scheduler *of, scheduler_order order) {
     }
 }
 
-/* ---------------------------------------------------------------------------------------- servers */
+/* ---------------------------------------------------------------------------------------- servers
+ */
 
 /* Who may be given work; rows of servers that are gone are taken out of the registry. */
-static engine_status find_candidates(round *on, sb_scope *scope) {
+static engine_status find_candidates(round *on, sb_scope *scope)
+{
     server_row *servers;
     uint32_t count;
     const engine_status status = servers_read_in(on->in, &servers, &count, scope);
@@ -80,7 +87,8 @@ static engine_status find_candidates(round *on, sb_scope *scope) {
     return ENGINE_OK;
 }
 
-static candidate *candidate_of(round *on, sb_address server) {
+static candidate *candidate_of(round *on, sb_address server)
+{
     for (uint32_t i = 0; i < on->candidate_count; i++) {
         if (on->candidates[i].server == server) {
             return &on->candidates[i];
@@ -90,7 +98,8 @@ static candidate *candidate_of(round *on, sb_address server) {
 }
 
 /* The one with the least load, the first by address among equals; NULL when there is nobody. */
-static candidate *idlest(round *on) {
+static candidate *idlest(round *on)
+{
     candidate *found = NULL;
     for (uint32_t i = 0; i < on->candidate_count; i++) {
         if (found == NULL || on->candidates[i].load < found->load) {
@@ -100,9 +109,11 @@ static candidate *idlest(round *on) {
     return found;
 }
 
-/* --------------------------------------------------------------------------------------- subtasks */
+/* --------------------------------------------------------------------------------------- subtasks
+ */
 
-static void move_task(round *on, task_state to) {
+static void move_task(round *on, task_state to)
+{
     moves_note(&on->moves, &task_machine, on->task.job, on->task.state, to);
     on->task.state = to;
     on->task.tenure = on->of->tenure.id;
@@ -110,9 +121,11 @@ static void move_task(round *on, task_state to) {
     on->changed = true;
 }
 
-static void put_subtask(round *on, subtask_row *row, subtask_state to) {
+static void put_subtask(round *on, subtask_row *row, subtask_state to)
+{
     if (row->state != to) {
-        moves_note(&on->moves, &subtask_machine, subtask_identity(row->job, row->number), row->state, to);
+        moves_note(&on->moves, &subtask_machine, subtask_identity(row->job, row->number),
+                   row->state, to);
         row->state = to;
     }
     subtask_put(on->in, row);
@@ -120,7 +133,8 @@ static void put_subtask(round *on, subtask_row *row, subtask_state to) {
 }
 
 /* Hand the subtask to a server: whatever an earlier one reports about it is void from now on. */
-static void give(round *on, subtask_row *row, candidate *to) {
+static void give(round *on, subtask_row *row, candidate *to)
+{
     row->server = to->server;
     row->session = 0;
     row->attempt++;
@@ -128,7 +142,8 @@ static void give(round *on, subtask_row *row, candidate *to) {
     put_subtask(on, row, SUBTASK_PENDING);
 }
 
-static void count_loads(round *on) {
+static void count_loads(round *on)
+{
     for (uint32_t i = 0; i < on->subtask_count; i++) {
         candidate *holder = candidate_of(on, on->subtasks[i].server);
         if (holder != NULL && !subtask_state_is_final(on->subtasks[i].state)) {
@@ -138,7 +153,8 @@ static void count_loads(round *on) {
 }
 
 /* Subtasks of servers without a live session go to others. */
-static void fail_over(round *on) {
+static void fail_over(round *on)
+{
     for (uint32_t i = 0; i < on->subtask_count; i++) {
         subtask_row *row = &on->subtasks[i];
         candidate *heir = idlest(on);
@@ -154,8 +170,10 @@ static void fail_over(round *on) {
     }
 }
 
-/* Subtasks that nobody has begun move from the busiest server to the idlest, while that evens them out. */
-static void balance(round *on) {
+/* Subtasks that nobody has begun move from the busiest server to the idlest, while that evens them
+ * out. */
+static void balance(round *on)
+{
     for (uint32_t i = on->subtask_count; i-- > 0;) {
         subtask_row *row = &on->subtasks[i];
         candidate *holder = candidate_of(on, row->server), *idle = idlest(on);
@@ -167,9 +185,11 @@ static void balance(round *on) {
     }
 }
 
-/* --------------------------------------------------------------------------------------- decisions */
+/* --------------------------------------------------------------------------------------- decisions
+ */
 
-static void submit(round *on) {
+static void submit(round *on)
+{
     on->task = on->of->wanted;
     on->task.state = TASK_PENDING;
     on->task.tenure = on->of->tenure.id;
@@ -177,7 +197,8 @@ static void submit(round *on) {
     on->changed = true;
 }
 
-static void start(round *on) {
+static void start(round *on)
+{
     const task_plan *plan = &on->of->plan;
     if (plan->count == 0 || on->candidate_count == 0) {
         SOMETIMES(plan->count > 0, "task-waits-for-a-server");
@@ -203,7 +224,8 @@ static void start(round *on) {
 }
 
 /* What has failed or is given up is undone: nobody is to run any of it. */
-static void revert(round *on) {
+static void revert(round *on)
+{
     for (uint32_t i = 0; i < on->subtask_count; i++) {
         if (!subtask_state_is_final(on->subtasks[i].state)) {
             put_subtask(on, &on->subtasks[i], SUBTASK_CANCELED);
@@ -212,14 +234,16 @@ static void revert(round *on) {
     move_task(on, TASK_REVERTED);
 }
 
-static void cancel(round *on) {
+static void cancel(round *on)
+{
     on->task.cause = on->task.cause == FAILURE_NONE ? FAILURE_CANCELLED : on->task.cause;
     move_task(on, TASK_CANCELLING);
     move_task(on, TASK_REVERTING);
     revert(on);
 }
 
-static void watch(round *on) {
+static void watch(round *on)
+{
     uint32_t succeeded = 0;
     uint64_t row_count = 0;
     sb_assert_op(on->subtask_count, ==, on->task.subtask_count);
@@ -244,7 +268,8 @@ static void watch(round *on) {
     }
 }
 
-static void decide(round *on) {
+static void decide(round *on)
+{
     const bool give_up = on->of->order == SCHEDULER_CANCEL;
     switch (on->task.state) {
     case TASK_PENDING:
@@ -274,9 +299,11 @@ static void decide(round *on) {
     }
 }
 
-/* -------------------------------------------------------------------------------------------- ticks */
+/* --------------------------------------------------------------------------------------------
+ * ticks */
 
-static engine_status look(round *on, sb_scope *scope) {
+static engine_status look(round *on, sb_scope *scope)
+{
     engine_status status = find_candidates(on, scope);
     if (status == ENGINE_OK) {
         status = task_read_in(on->in, on->of->wanted.job, &on->task, scope);
@@ -287,11 +314,57 @@ static engine_status look(round *on, sb_scope *scope) {
     return status;
 }
 
-/* One transaction; *task is what the task is after it. */
-static engine_status tick(scheduler *of, task_row *task, sb_scope *scope) {
+/* A digest of what may call for a decision: which sessions live, how the subtasks stand, the order.
+ */
+static engine_status view_cheaply(scheduler *of, const server_sessions *sessions, uint64_t *view,
+                                  sb_scope *scope)
+{
+    subtask_row *rows;
+    uint32_t count;
+    const engine_status status = subtasks_read_all(of->tenure.cluster, &rows, &count, scope);
+    if (status != ENGINE_OK) {
+        return status;
+    }
+    buffer seen;
+    buffer_init(&seen);
+    buffer_add_u8(&seen, (uint8_t)of->order);
+    for (uint32_t i = 0; i < sessions->count; i++) {
+        buffer_add_u64(&seen, sessions->items[i].session);
+        buffer_add_u8(&seen, sessions->items[i].live);
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        if (rows[i].job == of->wanted.job) {
+            buffer_add_u8(&seen, (uint8_t)rows[i].state);
+            buffer_add_u16(&seen, rows[i].server);
+        }
+    }
+    *view = checksum64(buffer_slice(&seen));
+    buffer_release(&seen);
+    sb_free(rows);
+    return ENGINE_OK;
+}
+
+/* Nothing has happened since a tick found nothing to do. */
+static bool is_quiet(scheduler *of, uint64_t view)
+{
+    const bool quiet = view == of->quiet_view && of->quiet_ticks < QUIET_TICKS_MAX;
+    of->quiet_ticks = quiet ? of->quiet_ticks + 1 : 0;
+    return quiet;
+}
+
+/* One transaction, if there may be something to do; *task is what the task is after it. */
+static engine_status tick(scheduler *of, task_row *task, sb_scope *scope)
+{
     round on = {.of = of};
+    uint64_t view = 0;
     moves_init(&on.moves);
     engine_status status = server_sessions_read(of->tenure.cluster, &on.sessions, scope);
+    if (status == ENGINE_OK && task->state == TASK_RUNNING) {
+        status = view_cheaply(of, &on.sessions, &view, scope);
+        if (status == ENGINE_OK && is_quiet(of, view)) {
+            return ENGINE_OK;
+        }
+    }
     if (status == ENGINE_OK) {
         status = tenure_begin(&of->tenure, &on.in, scope);
     }
@@ -318,6 +391,7 @@ static engine_status tick(scheduler *of, task_row *task, sb_scope *scope) {
     if (status == ENGINE_OK) {
         moves_record(&on.moves);
         *task = on.task;
+        of->quiet_view = on.changed ? 0 : view;
     }
     moves_release(&on.moves);
     sb_free(on.subtasks);
@@ -325,7 +399,8 @@ static engine_status tick(scheduler *of, task_row *task, sb_scope *scope) {
 }
 
 /* Until the next tick is due, or the order has changed. */
-static void rest(scheduler *of, sb_scope *scope) {
+static void rest(scheduler *of, sb_scope *scope)
+{
     sb_scope until;
     sb_scope_init_timeout(&until, scope, "scheduler tick", of->settings.tick);
     while (!of->woken && sb_scope_status(&until) == SB_OK) {
@@ -335,11 +410,13 @@ static void rest(scheduler *of, sb_scope *scope) {
     of->woken = false;
 }
 
-static engine_status make_plan(scheduler *of, const task_row *task, sb_scope *scope) {
+static engine_status make_plan(scheduler *of, const task_row *task, sb_scope *scope)
+{
     task_plan fresh;
     task_plan_init(&fresh);
-    const engine_status status = task_plan_make(&fresh, of->tenure.cluster, task->table, task->snapshot,
-                                                of->settings.rows_per_subtask, scope);
+    const engine_status status =
+        task_plan_make(&fresh, of->tenure.cluster, task->table, task->snapshot,
+                       of->settings.rows_per_subtask, scope);
     task_plan_release(status == ENGINE_OK ? &of->plan : &fresh);
     if (status == ENGINE_OK) {
         of->plan = fresh;
@@ -347,7 +424,8 @@ static engine_status make_plan(scheduler *of, const task_row *task, sb_scope *sc
     return status;
 }
 
-engine_status scheduler_run(scheduler *of, task_row *ended, sb_scope *scope) {
+engine_status scheduler_run(scheduler *of, task_row *ended, sb_scope *scope)
+{
     task_row task = of->wanted;
     backoff wait;
     backoff_init(&wait);

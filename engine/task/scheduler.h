@@ -5,9 +5,10 @@
  *                  ├────→ reverting → reverted          a subtask failed for ever
  *                  └→ cancelling ─┘                     the job is cancelled
  *
- * Each tick is one transaction of the owner: it reads the task, its subtasks and the registry at one
- * snapshot, decides, and commits what is to change.  Nothing is remembered between two ticks but the
- * plan on its way, so a new owner's scheduler goes on where the last one was.
+ * Each tick is one transaction of the owner: it reads the task, its subtasks and the registry at
+ * one snapshot, decides, and commits what is to change.  Nothing is remembered between two ticks
+ * but the plan on its way and what a tick saw that found nothing to do; so a new owner's scheduler
+ * goes on where the last one was.
  */
 #ifndef ENGINE_TASK_SCHEDULER_H
 #define ENGINE_TASK_SCHEDULER_H
@@ -34,15 +35,17 @@ typedef struct scheduler {
     bool woken;
     sb_condition wake;
     task_plan plan;
-    uint64_t row_count; /* of subtasks that succeeded, at the last tick */
+    uint64_t quiet_view;  /* what the last tick that changed nothing has seen; 0: none has */
+    uint32_t quiet_ticks; /* skipped since, because the view was the same */
+    uint64_t row_count;   /* of subtasks that succeeded, at the last tick */
 } scheduler;
 
 void scheduler_init(scheduler *of, const tenure *by, const task_row *wanted,
                     const scheduler_settings *settings);
 void scheduler_release(scheduler *of);
 
-/* Submit the task if there is none and see it through.  ENGINE_OK: *ended has a final state.  ENGINE_NOT_OWNER,
- * ENGINE_FENCED, or how the scope ended: the task goes on without us. */
+/* Submit the task if there is none and see it through.  ENGINE_OK: *ended has a final state.
+ * ENGINE_NOT_OWNER, ENGINE_FENCED, or how the scope ended: the task goes on without us. */
 engine_status scheduler_run(scheduler *of, task_row *ended, sb_scope *scope);
 
 /* From any task: a change of order wakes the scheduler. */

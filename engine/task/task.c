@@ -1,9 +1,10 @@
 /*
  * Rows of the distributed-task framework: see task.h.
  *
- *     task      u8 state | u64 table | u64 index | u64 snapshot | u32 subtasks | u64 tenure | u8 cause | checksum
- *     subtask   u8 state | u16 server | u64 session | u64 attempt | u64 table | u64 index | u64 snapshot
- *               | start | end | u64 row count | u8 cause | checksum
+ *     task      u8 state | u64 table | u64 index | u64 snapshot | u32 subtasks | u64 tenure
+ *               | u8 cause | checksum
+ *     subtask   u8 state | u16 server | u64 session | u64 attempt | u64 table | u64 index
+ *               | u64 snapshot | start | end | u64 row count | u8 cause | checksum
  *     server    u64 session | checksum
  *
  * The checksum (u64) covers all before it and what the key says.
@@ -18,7 +19,8 @@
 #define CHECKSUM_SIZE 8u
 #define ROWS_MAX 4096u /* of one scan */
 
-/* ------------------------------------------------------------------------------------------ states */
+/* ------------------------------------------------------------------------------------------ states
+ */
 
 static const char *const task_state_texts[] = {
 #define TASK_STATE(name, text) [TASK_##name] = text,
@@ -44,36 +46,46 @@ static const char *const subtask_state_texts[] = {
 };
 
 static const sb_move subtask_moves[] = {
-    {SUBTASK_PENDING, SUBTASK_RUNNING}, {SUBTASK_RUNNING, SUBTASK_SUCCEED},
-    {SUBTASK_RUNNING, SUBTASK_FAILED},  {SUBTASK_PENDING, SUBTASK_CANCELED},
-    {SUBTASK_RUNNING, SUBTASK_CANCELED}, {SUBTASK_RUNNING, SUBTASK_PENDING}, /* its server is lost */
-    {SUBTASK_PENDING, SUBTASK_PAUSED},  {SUBTASK_RUNNING, SUBTASK_PAUSED},
+    {SUBTASK_PENDING, SUBTASK_RUNNING},
+    {SUBTASK_RUNNING, SUBTASK_SUCCEED},
+    {SUBTASK_RUNNING, SUBTASK_FAILED},
+    {SUBTASK_PENDING, SUBTASK_CANCELED},
+    {SUBTASK_RUNNING, SUBTASK_CANCELED},
+    {SUBTASK_RUNNING, SUBTASK_PENDING}, /* its server is lost */
+    {SUBTASK_PENDING, SUBTASK_PAUSED},
+    {SUBTASK_RUNNING, SUBTASK_PAUSED},
     {SUBTASK_PAUSED, SUBTASK_PENDING},
 };
 
 SB_MACHINE(subtask_machine, "subtask", subtask_state_texts, subtask_moves);
 
-const char *task_state_text(task_state state) {
+const char *task_state_text(task_state state)
+{
     sb_assert_op(state, <, TASK_STATE_COUNT);
     return task_state_texts[state];
 }
 
-const char *subtask_state_text(subtask_state state) {
+const char *subtask_state_text(subtask_state state)
+{
     sb_assert_op(state, <, SUBTASK_STATE_COUNT);
     return subtask_state_texts[state];
 }
 
-bool task_state_is_final(task_state state) {
+bool task_state_is_final(task_state state)
+{
     return state == TASK_SUCCEED || state == TASK_FAILED || state == TASK_REVERTED;
 }
 
-bool subtask_state_is_final(subtask_state state) {
+bool subtask_state_is_final(subtask_state state)
+{
     return state == SUBTASK_SUCCEED || state == SUBTASK_FAILED || state == SUBTASK_CANCELED;
 }
 
-/* ------------------------------------------------------------------------------------------- bytes */
+/* ------------------------------------------------------------------------------------------- bytes
+ */
 
-void range_key_set(range_key *of, slice key) {
+void range_key_set(range_key *of, slice key)
+{
     sb_assert_op(key.size, <=, RANGE_KEY_MAX);
     of->size = key.size;
     if (key.size > 0) {
@@ -81,12 +93,14 @@ void range_key_set(range_key *of, slice key) {
     }
 }
 
-static void seal(buffer *value, uint64_t place) {
+static void seal(buffer *value, uint64_t place)
+{
     buffer_add_u64(value, checksum64_of_part(buffer_slice(value), place));
 }
 
 /* A cursor over what the checksum covers; failed when it does not fit. */
-static cursor unseal(slice value, uint64_t place) {
+static cursor unseal(slice value, uint64_t place)
+{
     if (value.size < CHECKSUM_SIZE) {
         cursor bad = cursor_of((slice){0});
         bad.failed = true;
@@ -99,13 +113,15 @@ static cursor unseal(slice value, uint64_t place) {
     return at;
 }
 
-static uint8_t take_below(cursor *from, uint32_t bound) {
+static uint8_t take_below(cursor *from, uint32_t bound)
+{
     const uint8_t value = cursor_u8(from);
     from->failed |= value >= bound;
     return value;
 }
 
-void task_row_encode(const task_row *from, buffer *into) {
+void task_row_encode(const task_row *from, buffer *into)
+{
     buffer_clear(into);
     buffer_add_u8(into, (uint8_t)from->state);
     buffer_add_u64(into, from->table);
@@ -117,7 +133,8 @@ void task_row_encode(const task_row *from, buffer *into) {
     seal(into, from->job);
 }
 
-bool task_row_decode(job_id job, slice value, task_row *into) {
+bool task_row_decode(job_id job, slice value, task_row *into)
+{
     cursor at = unseal(value, job);
     *into = (task_row){.job = job};
     into->state = (task_state)take_below(&at, TASK_STATE_COUNT);
@@ -130,7 +147,8 @@ bool task_row_decode(job_id job, slice value, task_row *into) {
     return cursor_finished(&at) && into->snapshot != 0 && into->subtask_count <= SUBTASKS_MAX;
 }
 
-void subtask_row_encode(const subtask_row *from, buffer *into) {
+void subtask_row_encode(const subtask_row *from, buffer *into)
+{
     buffer_clear(into);
     buffer_add_u8(into, (uint8_t)from->state);
     buffer_add_u16(into, from->server);
@@ -146,7 +164,8 @@ void subtask_row_encode(const subtask_row *from, buffer *into) {
     seal(into, subtask_identity(from->job, from->number));
 }
 
-static void take_range_key(cursor *from, range_key *into) {
+static void take_range_key(cursor *from, range_key *into)
+{
     const slice key = cursor_slice(from);
     if (key.size > RANGE_KEY_MAX) {
         from->failed = true;
@@ -155,7 +174,8 @@ static void take_range_key(cursor *from, range_key *into) {
     range_key_set(into, key);
 }
 
-bool subtask_row_decode(job_id job, uint32_t number, slice value, subtask_row *into) {
+bool subtask_row_decode(job_id job, uint32_t number, slice value, subtask_row *into)
+{
     cursor at = unseal(value, subtask_identity(job, number));
     memset(into, 0, sizeof(*into));
     into->job = job;
@@ -174,30 +194,35 @@ bool subtask_row_decode(job_id job, uint32_t number, slice value, subtask_row *i
     return cursor_finished(&at) && into->snapshot != 0 && into->attempt != 0;
 }
 
-void server_row_encode(const server_row *from, buffer *into) {
+void server_row_encode(const server_row *from, buffer *into)
+{
     buffer_clear(into);
     buffer_add_u64(into, from->session);
     seal(into, from->server);
 }
 
-bool server_row_decode(sb_address server, slice value, server_row *into) {
+bool server_row_decode(sb_address server, slice value, server_row *into)
+{
     cursor at = unseal(value, server);
     *into = (server_row){.server = server};
     into->session = cursor_u64(&at);
     return cursor_finished(&at) && into->session != 0;
 }
 
-/* ----------------------------------------------------------------------------------------- reading */
+/* ----------------------------------------------------------------------------------------- reading
+ */
 
 /* The number of a subtask or an address, out of a key. */
-static uint32_t number_of_key(uint64_t number, uint64_t bound) {
+static uint32_t number_of_key(uint64_t number, uint64_t bound)
+{
     if (number >= bound) {
         sb_fail("a key of the task framework has the number %llu", (unsigned long long)number);
     }
     return (uint32_t)number;
 }
 
-engine_status task_read_in(transaction *in, job_id job, task_row *found, sb_scope *scope) {
+engine_status task_read_in(transaction *in, job_id job, task_row *found, sb_scope *scope)
+{
     buffer key, value;
     buffer_init(&key);
     buffer_init(&value);
@@ -212,7 +237,8 @@ engine_status task_read_in(transaction *in, job_id job, task_row *found, sb_scop
 }
 
 engine_status subtask_read_in(transaction *in, job_id job, uint32_t number, subtask_row *found,
-                              sb_scope *scope) {
+                              sb_scope *scope)
+{
     buffer key, value;
     buffer_init(&key);
     buffer_init(&value);
@@ -226,7 +252,8 @@ engine_status subtask_read_in(transaction *in, job_id job, uint32_t number, subt
     return status;
 }
 
-engine_status server_read_in(transaction *in, sb_address server, server_row *found, sb_scope *scope) {
+engine_status server_read_in(transaction *in, sb_address server, server_row *found, sb_scope *scope)
+{
     buffer key, value;
     buffer_init(&key);
     buffer_init(&value);
@@ -240,9 +267,12 @@ engine_status server_read_in(transaction *in, sb_address server, server_row *fou
     return status;
 }
 
-/* Every pair whose key begins with the word and these numbers; `in` or, when that is NULL, `of` at the latest. */
-static engine_status scan_rows(transaction *in, cluster *of, const char *word, const uint64_t *numbers,
-                               uint32_t number_count, pair_list *found, sb_scope *scope) {
+/* Every pair whose key begins with the word and these numbers; `in` or, when that is NULL, `of` at
+ * the latest. */
+static engine_status scan_rows(transaction *in, cluster *of, const char *word,
+                               const uint64_t *numbers, uint32_t number_count, pair_list *found,
+                               sb_scope *scope)
+{
     buffer start, end;
     buffer_init(&start);
     buffer_init(&end);
@@ -258,7 +288,8 @@ static engine_status scan_rows(transaction *in, cluster *of, const char *word, c
     return status;
 }
 
-static subtask_row *decode_subtasks(const pair_list *found) {
+static subtask_row *decode_subtasks(const pair_list *found)
+{
     subtask_row *rows = sb_alloc((found->count + 1) * sizeof(*rows));
     for (uint32_t i = 0; i < found->count; i++) {
         uint64_t numbers[2] = {0}; /* job, subtask */
@@ -273,7 +304,8 @@ static subtask_row *decode_subtasks(const pair_list *found) {
 }
 
 engine_status subtasks_read_in(transaction *in, job_id job, subtask_row **rows, uint32_t *count,
-                               sb_scope *scope) {
+                               sb_scope *scope)
+{
     pair_list found;
     const engine_status status = scan_rows(in, NULL, "subtask", &job, 1, &found, scope);
     if (status == ENGINE_OK) {
@@ -284,7 +316,8 @@ engine_status subtasks_read_in(transaction *in, job_id job, subtask_row **rows, 
     return status;
 }
 
-engine_status subtasks_read_all(cluster *of, subtask_row **rows, uint32_t *count, sb_scope *scope) {
+engine_status subtasks_read_all(cluster *of, subtask_row **rows, uint32_t *count, sb_scope *scope)
+{
     pair_list found;
     const engine_status status = scan_rows(NULL, of, "subtask", NULL, 0, &found, scope);
     if (status == ENGINE_OK) {
@@ -295,7 +328,8 @@ engine_status subtasks_read_all(cluster *of, subtask_row **rows, uint32_t *count
     return status;
 }
 
-engine_status servers_read_in(transaction *in, server_row **rows, uint32_t *count, sb_scope *scope) {
+engine_status servers_read_in(transaction *in, server_row **rows, uint32_t *count, sb_scope *scope)
+{
     pair_list found;
     const engine_status status = scan_rows(in, NULL, "server", NULL, 0, &found, scope);
     if (status != ENGINE_OK) {
@@ -315,9 +349,11 @@ engine_status servers_read_in(transaction *in, server_row **rows, uint32_t *coun
     return ENGINE_OK;
 }
 
-/* ----------------------------------------------------------------------------------------- writing */
+/* ----------------------------------------------------------------------------------------- writing
+ */
 
-void task_put(transaction *in, const task_row *row) {
+void task_put(transaction *in, const task_row *row)
+{
     buffer key, value;
     buffer_init(&key);
     buffer_init(&value);
@@ -328,7 +364,8 @@ void task_put(transaction *in, const task_row *row) {
     buffer_release(&value);
 }
 
-void subtask_put(transaction *in, const subtask_row *row) {
+void subtask_put(transaction *in, const subtask_row *row)
+{
     sb_assert_op(row->number, <, SUBTASKS_MAX);
     buffer key, value;
     buffer_init(&key);
@@ -340,7 +377,8 @@ void subtask_put(transaction *in, const subtask_row *row) {
     buffer_release(&value);
 }
 
-void server_put(transaction *in, const server_row *row) {
+void server_put(transaction *in, const server_row *row)
+{
     buffer key, value;
     buffer_init(&key);
     buffer_init(&value);
@@ -351,7 +389,8 @@ void server_put(transaction *in, const server_row *row) {
     buffer_release(&value);
 }
 
-void server_delete(transaction *in, sb_address server) {
+void server_delete(transaction *in, sb_address server)
+{
     buffer key;
     buffer_init(&key);
     key_server(&key, server);
@@ -359,7 +398,8 @@ void server_delete(transaction *in, sb_address server) {
     buffer_release(&key);
 }
 
-engine_status task_put_history(transaction *in, job_id job, sb_scope *scope) {
+engine_status task_put_history(transaction *in, job_id job, sb_scope *scope)
+{
     task_row task;
     engine_status status = task_read_in(in, job, &task, scope);
     if (status != ENGINE_OK) {

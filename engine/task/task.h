@@ -1,12 +1,14 @@
 /*
- * Rows of the distributed-task framework: one task per job, its subtasks, and the registry of servers that run them.
+ * Rows of the distributed-task framework: one task per job, its subtasks, and the registry of
+ * servers that run them.
  *
- * `m task <job>` is moved by the owner alone.  `m subtask <job> <n>` is moved by the owner (assigned, moved away,
- * canceled) and by the server that runs it (started, succeeded, failed); every move is made in a transaction
- * that reads the row and finds the state, server and attempt it expects.  `attempt` rises whenever the
- * subtask is given to a server, so that the result of a server that lost it, and got it again, is not taken for
- * another's (TiDB issues 48649, 48701: identity was ip:port alone).  When the task is over all these rows
- * go to history in one transaction.
+ * `m task <job>` is moved by the owner alone.  `m subtask <job> <n>` is moved by the owner
+ * (assigned, moved away, canceled) and by the server that runs it (started, succeeded, failed);
+ * every move is made in a transaction that reads the row and finds the state, server and attempt it
+ * expects.  `attempt` rises whenever the subtask is given to a server, so that the result of a
+ * server that lost it, and got it again, is not taken for another's (TiDB issues 48649, 48701:
+ * identity was ip:port alone).  When the task is over all these rows go to history in one
+ * transaction.
  */
 #ifndef ENGINE_TASK_TASK_H
 #define ENGINE_TASK_TASK_H
@@ -57,7 +59,8 @@ typedef struct range_key {
     unsigned char bytes[RANGE_KEY_MAX];
 } range_key;
 
-static inline slice range_key_slice(const range_key *of) {
+static inline slice range_key_slice(const range_key *of)
+{
     return (slice){of->bytes, of->size};
 }
 void range_key_set(range_key *of, slice key);
@@ -83,7 +86,8 @@ typedef struct server_row {
     session_id session;
 } server_row;
 
-/* Values of the rows.  Encoding clears `into` first; decoding is false on damage or on another one's row. */
+/* Values of the rows.  Encoding clears `into` first; decoding is false on damage or on another
+ * one's row. */
 void task_row_encode(const task_row *from, buffer *into);
 bool task_row_decode(job_id job, slice value, task_row *into);
 void subtask_row_encode(const subtask_row *from, buffer *into);
@@ -95,21 +99,23 @@ bool server_row_decode(sb_address server, slice value, server_row *into);
 engine_status task_read_in(transaction *in, job_id job, task_row *found, sb_scope *scope);
 engine_status subtask_read_in(transaction *in, job_id job, uint32_t number, subtask_row *found,
                               sb_scope *scope);
-engine_status server_read_in(transaction *in, sb_address server, server_row *found, sb_scope *scope);
+engine_status server_read_in(transaction *in, sb_address server, server_row *found,
+                             sb_scope *scope);
 
 void task_put(transaction *in, const task_row *row);
 void subtask_put(transaction *in, const subtask_row *row);
 void server_put(transaction *in, const server_row *row);
 void server_delete(transaction *in, sb_address server);
 
-/* All subtasks of a job, by number, as the transaction sees them; all subtasks there are, at the latest; all servers in the
- * registry.  The caller frees *rows after ENGINE_OK. */
+/* All subtasks of a job, by number, as the transaction sees them; all subtasks there are, at the
+ * latest; all servers in the registry.  The caller frees *rows after ENGINE_OK. */
 engine_status subtasks_read_in(transaction *in, job_id job, subtask_row **rows, uint32_t *count,
                                sb_scope *scope);
 engine_status subtasks_read_all(cluster *of, subtask_row **rows, uint32_t *count, sb_scope *scope);
 engine_status servers_read_in(transaction *in, server_row **rows, uint32_t *count, sb_scope *scope);
 
-/* Buffer the move of a task that is over, and of its subtasks, to history; without a task: nothing. */
+/* Buffer the move of a task that is over, and of its subtasks, to history; without a task: nothing.
+ */
 engine_status task_put_history(transaction *in, job_id job, sb_scope *scope);
 
 #endif

@@ -10,14 +10,16 @@
 #define OWNER_BODY_SIZE 10u
 #define NO_SCHEMA 0u /* the version of transactions that touch no row of a table */
 
-void owner_row_encode(const owner_row *from, buffer *into) {
+void owner_row_encode(const owner_row *from, buffer *into)
+{
     buffer_clear(into);
     buffer_add_u64(into, from->tenure);
     buffer_add_u16(into, from->owner);
     buffer_add_u64(into, checksum64(buffer_slice(into)));
 }
 
-bool owner_row_decode(slice value, owner_row *into) {
+bool owner_row_decode(slice value, owner_row *into)
+{
     cursor at = cursor_of(value);
     into->tenure = cursor_u64(&at);
     into->owner = cursor_u16(&at);
@@ -26,7 +28,8 @@ bool owner_row_decode(slice value, owner_row *into) {
 }
 
 /* The tenure in `m owner`, 0 when there was never one. */
-static engine_status read_tenure(transaction *in, slice key, tenure_id *found, sb_scope *scope) {
+static engine_status read_tenure(transaction *in, slice key, tenure_id *found, sb_scope *scope)
+{
     buffer value;
     buffer_init(&value);
     engine_status status = transaction_read(in, key, &value, scope);
@@ -39,9 +42,11 @@ static engine_status read_tenure(transaction *in, slice key, tenure_id *found, s
     return status == ENGINE_NOT_FOUND ? ENGINE_OK : status;
 }
 
-/* ------------------------------------------------------------------------------------ inauguration */
+/* ------------------------------------------------------------------------------------ inauguration
+ */
 
-static engine_status try_inaugurate(const tenure *of, transaction *in, slice key, sb_scope *scope) {
+static engine_status try_inaugurate(const tenure *of, transaction *in, slice key, sb_scope *scope)
+{
     tenure_id found;
     const engine_status status = read_tenure(in, key, &found, scope);
     if (status != ENGINE_OK || found >= of->id) {
@@ -57,7 +62,8 @@ static engine_status try_inaugurate(const tenure *of, transaction *in, slice key
     return transaction_commit(in, NULL, scope);
 }
 
-engine_status tenure_inaugurate(const tenure *of, sb_scope *scope) {
+engine_status tenure_inaugurate(const tenure *of, sb_scope *scope)
+{
     buffer key;
     buffer_init(&key);
     key_owner(&key);
@@ -76,9 +82,11 @@ engine_status tenure_inaugurate(const tenure *of, sb_scope *scope) {
     return status;
 }
 
-/* ------------------------------------------------------------------------------------ transactions */
+/* ------------------------------------------------------------------------------------ transactions
+ */
 
-static engine_status begin_locked(const tenure *of, transaction **begun, sb_scope *scope) {
+static engine_status begin_locked(const tenure *of, transaction **begun, sb_scope *scope)
+{
     transaction *in;
     engine_status status = transaction_begin(of->cluster, NO_SCHEMA, &in, scope);
     if (status != ENGINE_OK) {
@@ -104,7 +112,8 @@ static engine_status begin_locked(const tenure *of, transaction **begun, sb_scop
     return status;
 }
 
-engine_status tenure_begin(const tenure *of, transaction **begun, sb_scope *scope) {
+engine_status tenure_begin(const tenure *of, transaction **begun, sb_scope *scope)
+{
     if (sb_mutex_lock(of->order, scope) != SB_OK) {
         return engine_scope_status(scope);
     }
@@ -115,7 +124,8 @@ engine_status tenure_begin(const tenure *of, transaction **begun, sb_scope *scop
     return status;
 }
 
-engine_status tenure_commit(const tenure *of, transaction *in, sb_scope *scope) {
+engine_status tenure_commit(const tenure *of, transaction *in, sb_scope *scope)
+{
     engine_status status;
     if (failpoint("owner-commit-fails")) {
         transaction_rollback(in);
@@ -131,7 +141,8 @@ engine_status tenure_commit(const tenure *of, transaction *in, sb_scope *scope) 
     return status;
 }
 
-void tenure_abandon(const tenure *of, transaction *in) {
+void tenure_abandon(const tenure *of, transaction *in)
+{
     transaction_rollback(in);
     transaction_release(in);
     sb_mutex_unlock(of->order);

@@ -1,10 +1,10 @@
 /*
  * The fence of the owner: `m owner` and the transactions that it guards.
  *
- * Being owner is a hint in memory.  What an owner does to the cluster's rows, it does in transactions that
- * read `m owner`, stop when another tenure stands there, and lock the key, so that the commit of a later
- * owner's tenure and a commit of ours cannot both succeed side by side (TiDB issue 50055: ownership was checked in
- * the dispatch loop, not at the commit).
+ * Being owner is a hint in memory.  What an owner does to the cluster's rows, it does in
+ * transactions that read `m owner`, stop when another tenure stands there, and lock the key, so
+ * that the commit of a later owner's tenure and a commit of ours cannot both succeed side by side
+ * (TiDB issue 50055: ownership was checked in the dispatch loop, not at the commit).
  *
  *     transaction *in;
  *     status = tenure_begin(tenure, &in, scope);
@@ -13,8 +13,8 @@
  *         status = tenure_commit(tenure, in, scope);      or tenure_abandon(tenure, in);
  *     }
  *
- * Between begin and commit the order mutex is held: transactions of one owner all lock one key, so two at
- * once would only conflict.  They carry schema version 0: they touch no row of any table.
+ * Between begin and commit the order mutex is held: transactions of one owner all lock one key, so
+ * two at once would only conflict.  They carry schema version 0: they touch no row of any table.
  */
 #ifndef ENGINE_TASK_TENURE_H
 #define ENGINE_TASK_TENURE_H
@@ -44,7 +44,8 @@ void owner_row_encode(const owner_row *from, buffer *into); /* clears `into` fir
 bool owner_row_decode(slice value, owner_row *into);
 
 /* True for what is worth another try of the same transaction. */
-static inline bool engine_status_is_passing(engine_status status) {
+static inline bool engine_status_is_passing(engine_status status)
+{
     return status == ENGINE_CONFLICT || status == ENGINE_UNKNOWN;
 }
 

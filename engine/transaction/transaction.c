@@ -52,6 +52,8 @@ void transaction_release(transaction *of)
     }
     sb_assert(of->ended);
     write_set_release(&of->writes);
+    buffer_release(&of->empty_start);
+    buffer_release(&of->empty_end);
     sb_free(of);
 }
 
@@ -77,6 +79,29 @@ void transaction_lock(transaction *of, slice key)
 
 /* ---------------------------------------------------------------------------------------- reads */
 
+static bool is_known_absent(const transaction *of, slice key)
+{
+    return of->empty_end.size > 0 && slice_compare(key, buffer_slice(&of->empty_start)) >= 0 &&
+           slice_compare(key, buffer_slice(&of->empty_end)) < 0;
+}
+
+engine_status transaction_look_ahead(transaction *of, slice start, slice end, sb_scope *scope)
+{
+    pair_list found;
+    buffer_clear(&of->empty_start);
+    buffer_clear(&of->empty_end);
+    const engine_status status = cluster_scan(of->cluster, of->start, start, end, 1, &found, scope);
+    if (status != ENGINE_OK) {
+        return status;
+    }
+    if (found.count == 0 && !found.more) {
+        buffer_add(&of->empty_start, start.data, start.size);
+        buffer_add(&of->empty_end, end.data, end.size);
+    }
+    pair_list_release(&found);
+    return ENGINE_OK;
+}
+
 engine_status transaction_read(transaction *of, slice key, buffer *value, sb_scope *scope)
 {
     const buffered_write *own = write_set_find(&of->writes, key);
@@ -87,6 +112,9 @@ engine_status transaction_read(transaction *of, slice key, buffer *value, sb_sco
         buffer_clear(value);
         buffer_add(value, write_value(own).data, own->value_size);
         return ENGINE_OK;
+    }
+    if (is_known_absent(of, key)) {
+        return ENGINE_NOT_FOUND;
     }
     return cluster_read(of->cluster, of->start, key, value, scope);
 }

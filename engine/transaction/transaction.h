@@ -79,6 +79,11 @@ void transaction_release(transaction *of);               /* after commit or roll
 engine_status transaction_get(transaction *of, slice key, slice *value, sb_scope *scope);
 engine_status transaction_read(transaction *of, slice key, buffer *value, sb_scope *scope);
 
+/* Look at [start, end) once; if nothing is there at the transaction's start, its reads of keys in
+ * that range need not ask storage again.  For whoever is about to insert many rows side by side.  The
+ * last range counts. */
+engine_status transaction_look_ahead(transaction *of, slice start, slice end, sb_scope *scope);
+
 /* Put and delete are buffered (bytes copied); lock writes nothing but makes the commit conflict
  * with any other that writes or locks the key after our start.  The last call for a key wins, but a
  * lock never takes a put or delete back.  The first key put or deleted is the primary: let it be

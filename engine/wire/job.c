@@ -18,18 +18,21 @@ static const char *const job_answer_texts[] = {
     [JOB_ANSWER_BAD_REQUEST] = "bad request",
 };
 
-const char *failure_text(failure of) {
+const char *failure_text(failure of)
+{
     sb_assert_op(of, <, FAILURE_COUNT);
     return failure_texts[of];
 }
 
-const char *job_answer_text(job_answer answer) {
+const char *job_answer_text(job_answer answer)
+{
     sb_assert_op(answer, <, JOB_ANSWER_COUNT);
     return job_answer_texts[answer];
 }
 
 /* A number below `bound`, else the cursor has failed. */
-static uint8_t take_below(cursor *from, uint32_t bound) {
+static uint8_t take_below(cursor *from, uint32_t bound)
+{
     const uint8_t value = cursor_u8(from);
     if (value >= bound) {
         from->failed = true;
@@ -38,7 +41,8 @@ static uint8_t take_below(cursor *from, uint32_t bound) {
     return value;
 }
 
-void submit_job_request_encode(const submit_job_request *from, buffer *into) {
+void submit_job_request_encode(const submit_job_request *from, buffer *into)
+{
     sb_assert_op(from->column_count, <=, JOB_COLUMNS_MAX);
     buffer_clear(into);
     buffer_add_u64(into, from->nonce);
@@ -49,7 +53,8 @@ void submit_job_request_encode(const submit_job_request *from, buffer *into) {
     buffer_add(into, from->columns, from->column_count);
 }
 
-bool submit_job_request_decode(submit_job_request *into, slice bytes) {
+bool submit_job_request_decode(submit_job_request *into, slice bytes)
+{
     cursor at = cursor_of(bytes);
     *into = (submit_job_request){0};
     into->nonce = cursor_u64(&at);
@@ -57,48 +62,55 @@ bool submit_job_request_decode(submit_job_request *into, slice bytes) {
     into->index_name = cursor_slice(&at);
     into->unique = take_below(&at, 2) == 1;
     into->column_count = take_below(&at, JOB_COLUMNS_MAX + 1);
-    for (uint32_t i = 0; i < into->column_count; i++) {
+    for (uint32_t i = 0; i < into->column_count && i < JOB_COLUMNS_MAX; i++) {
         into->columns[i] = cursor_u8(&at);
     }
     return cursor_finished(&at);
 }
 
-void submit_job_reply_encode(const submit_job_reply *from, buffer *into) {
+void submit_job_reply_encode(const submit_job_reply *from, buffer *into)
+{
     buffer_clear(into);
     buffer_add_u8(into, (uint8_t)from->answer);
     buffer_add_u64(into, from->job);
 }
 
-bool submit_job_reply_decode(submit_job_reply *into, slice bytes) {
+bool submit_job_reply_decode(submit_job_reply *into, slice bytes)
+{
     cursor at = cursor_of(bytes);
     into->answer = (job_answer)take_below(&at, JOB_ANSWER_COUNT);
     into->job = cursor_u64(&at);
     return cursor_finished(&at);
 }
 
-void job_request_encode(const job_request *from, buffer *into) {
+void job_request_encode(const job_request *from, buffer *into)
+{
     buffer_clear(into);
     buffer_add_u64(into, from->job);
 }
 
-bool job_request_decode(job_request *into, slice bytes) {
+bool job_request_decode(job_request *into, slice bytes)
+{
     cursor at = cursor_of(bytes);
     into->job = cursor_u64(&at);
     return cursor_finished(&at);
 }
 
-void cancel_job_reply_encode(const cancel_job_reply *from, buffer *into) {
+void cancel_job_reply_encode(const cancel_job_reply *from, buffer *into)
+{
     buffer_clear(into);
     buffer_add_u8(into, (uint8_t)from->answer);
 }
 
-bool cancel_job_reply_decode(cancel_job_reply *into, slice bytes) {
+bool cancel_job_reply_decode(cancel_job_reply *into, slice bytes)
+{
     cursor at = cursor_of(bytes);
     into->answer = (job_answer)take_below(&at, JOB_ANSWER_COUNT);
     return cursor_finished(&at);
 }
 
-void job_status_reply_encode(const job_status_reply *from, buffer *into) {
+void job_status_reply_encode(const job_status_reply *from, buffer *into)
+{
     buffer_clear(into);
     buffer_add_u8(into, (uint8_t)from->answer);
     buffer_add_u8(into, from->ended);
@@ -108,7 +120,8 @@ void job_status_reply_encode(const job_status_reply *from, buffer *into) {
     buffer_add_u64(into, from->row_count);
 }
 
-bool job_status_reply_decode(job_status_reply *into, slice bytes) {
+bool job_status_reply_decode(job_status_reply *into, slice bytes)
+{
     cursor at = cursor_of(bytes);
     into->answer = (job_answer)take_below(&at, JOB_ANSWER_COUNT);
     into->ended = take_below(&at, 2) == 1;

@@ -1,9 +1,9 @@
 /*
  * SUBMIT_JOB, CANCEL_JOB and JOB_STATUS: what an operator asks of any server.
  *
- * Every request may be sent again, to any server: a job is submitted once for its nonce, and a cancel of a
- * job that is being cancelled is accepted.  An answer is made after the commit that it tells of (TiDB issue
- * 24172 reported success though the transaction had failed).
+ * Every request may be sent again, to any server: a job is submitted once for its nonce, and a
+ * cancel of a job that is being cancelled is accepted.  An answer is made after the commit that it
+ * tells of (TiDB issue 24172 reported success though the transaction had failed).
  */
 #ifndef ENGINE_WIRE_JOB_H
 #define ENGINE_WIRE_JOB_H
@@ -35,11 +35,13 @@ const char *job_answer_text(job_answer answer);
 #define JOB_COLUMNS_MAX 4u
 
 /* The number under which a subtask's moves are recorded. */
-static inline uint64_t subtask_identity(job_id job, uint32_t number) {
+static inline uint64_t subtask_identity(job_id job, uint32_t number)
+{
     return job << 16 | number;
 }
 
-/* ADD INDEX name (columns) of a table.  columns are positions.  nonce: not 0, the asker's own, one per job. */
+/* ADD INDEX name (columns) of a table.  columns are positions.  nonce: not 0, the asker's own, one
+ * per job. */
 typedef struct submit_job_request {
     uint64_t nonce;
     table_id table;
@@ -71,7 +73,8 @@ typedef struct job_status_reply {
     uint64_t row_count;
 } job_status_reply;
 
-/* Encoding clears `into` first.  Decoding is false on a message that cannot be; slices borrow from it. */
+/* Encoding clears `into` first.  Decoding is false on a message that cannot be; slices borrow from
+ * it. */
 void submit_job_request_encode(const submit_job_request *from, buffer *into);
 bool submit_job_request_decode(submit_job_request *into, slice bytes);
 void submit_job_reply_encode(const submit_job_reply *from, buffer *into);

@@ -123,13 +123,23 @@ static bool take_bytes(slice *from, slice *value)
     return true;
 }
 
-bool decode_row(slice value, row_value *into)
+static bool take_head(slice *from, int64_t *k)
 {
     uint64_t format = 0, columns = 0;
+    return take(from, 1, &format) && take(from, 1, &columns) && format == 1 && columns == 3 &&
+           take_integer(from, k);
+}
+
+bool decode_row_k(slice value, int64_t *k)
+{
+    return take_head(&value, k);
+}
+
+bool decode_row(slice value, row_value *into)
+{
     int64_t k = 0;
     slice c = {NULL, 0}, pad = {NULL, 0};
-    if (!take(&value, 1, &format) || !take(&value, 1, &columns) || format != 1 || columns != 3 ||
-        !take_integer(&value, &k) || !take_bytes(&value, &c) || !take_bytes(&value, &pad)) {
+    if (!take_head(&value, &k) || !take_bytes(&value, &c) || !take_bytes(&value, &pad)) {
         return false;
     }
     *into = row_value_of(k, c, pad);

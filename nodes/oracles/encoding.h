@@ -47,6 +47,9 @@ int64_t decode_last_number(slice key);
 /* False on bytes that are no row. */
 bool decode_row(slice value, row_value *into);
 
+/* The same, for who wants no more than k. */
+bool decode_row_k(slice value, int64_t *k);
+
 /* The value of an entry of a plain index. */
 bool is_entry_value(slice value);
 

@@ -14,6 +14,7 @@ enum {
     SETTING_RESTART_PAUSE_MIN = SETTING_COUNT,
     SETTING_RESTART_PAUSE_MAX,
     SETTING_DOWN_MAX,
+    SETTING_TROUBLE_MIN,
     SETTING_KILL_RATE,
     SETTING_TWICE_RATE,
     SETTING_CANCEL_RATE,
@@ -32,6 +33,8 @@ static const sb_setting settings[SETTING_ALL] = {
      "most time between two restarts"},
     {"down-max", SB_SETTING_DURATION, "3s", 0, 600 * SB_SECOND,
      "most time that a server stays down"},
+    {"trouble-min", SB_SETTING_DURATION, "70s", 0, 3600 * SB_SECOND,
+     "least time from the submission to the heal, if the job takes as long"},
     {"kill-rate", SB_SETTING_NUMBER, "60000", 0, 1000000,
      "of a million restarts, so many are by kill"},
     {"twice-rate", SB_SETTING_NUMBER, "125000", 0, 1000000,
@@ -89,7 +92,10 @@ static void restarts(trial *of)
     if (twice) {
         restart_all(of);
     }
-    (void)trial_wait_for_job(of, trial_draw_duration(of, SB_SECOND, 10 * SB_SECOND));
+    const sb_time now = sb_world_time(of->world);
+    const sb_time least = of->submitted + trial_setting(of, SETTING_TROUBLE_MIN);
+    const sb_duration rest = trial_draw_duration(of, SB_SECOND, 10 * SB_SECOND);
+    (void)trial_wait_for_job(of, least > now + rest ? least - now : rest);
 }
 
 static void run(sb_world *world, void *context)

@@ -58,6 +58,7 @@ static sb_swarm_level draw_level(sb_swarm *swarm, uint32_t family)
     for (unsigned fault = 0; fault < SB_FAULT_COUNT && level != SB_SWARM_OFF; fault++) {
         if ((declared >> fault & 1) != 0 && sb_choose(world, SB_STREAM_SWARM, 4) != 0) {
             swarm->kinds |= UINT32_C(1) << fault;
+            sb_fault_armed(world, (sb_fault)fault);
         }
     }
     return level;
@@ -97,7 +98,6 @@ static void draw_network(sb_swarm *swarm)
     trouble->reply_loss += draw_rate(swarm, SB_FAULT_REPLY_LOSS, 10000, 100000);
     trouble->duplicate += draw_rate(swarm, SB_FAULT_DUPLICATE, 10000, 200000);
     trouble->reset += draw_rate(swarm, SB_FAULT_RESET, 1000, 10000);
-    sb_network_set(world, trouble); /* arms what it may do */
     sb_network_set(world, calm);
 }
 
@@ -166,24 +166,11 @@ static void draw_code(sb_swarm *swarm)
              i++) { /* what the scenario has set stays as it is */
             swarm->code_rates[i] = world->failpoint_rates[i] == 0 ? swarm->code_rates[i] : 0;
         }
-        sb_fault_armed(world, SB_FAULT_FAILPOINT);
     }
 }
 
 /* --------------------------------------------------------------------------------- start and heal
  */
-
-static void note_kinds(sb_swarm *swarm)
-{
-    sb_world *const world = swarm->world;
-    const uint32_t by_epoch =
-        KIND(PARTITION) | KIND(PARTITION_ONE_WAY) | PROCESS_KINDS | CLOCK_KINDS;
-    for (unsigned fault = 0; fault < SB_FAULT_COUNT; fault++) {
-        if ((swarm->kinds & by_epoch) >> fault & 1) {
-            sb_fault_armed(world, (sb_fault)fault);
-        }
-    }
-}
 
 static void say(const sb_swarm *swarm)
 {
@@ -204,13 +191,15 @@ void sb_swarm_start(sb_world *world, const sb_swarm_plan *plan)
     world->swarm = swarm;
     for (unsigned fault = 1; fault < SB_FAULT_COUNT; fault++) {
         world->faults[fault].declared = (plan->kinds >> fault & 1) != 0;
+        if ((CRASH_KINDS >> fault & 1) != 0) {
+            world->faults[fault].armed = false; /* which of them a crash may do is drawn */
+        }
     }
     draw_network(swarm);
     swarm->process_level = draw_level(swarm, PROCESS_KINDS);
     draw_disk(swarm);
     draw_clocks(swarm);
     draw_code(swarm);
-    note_kinds(swarm);
     say(swarm);
     sb_trouble_start(swarm);
 }

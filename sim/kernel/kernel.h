@@ -135,6 +135,7 @@ typedef struct sb_packet {
     uint64_t hash;
     sb_address to;
     bool is_reply;
+    bool is_twin; /* the second of a duplicate */
     /* the bytes follow, aligned to 16 */
 } sb_packet;
 
@@ -463,6 +464,9 @@ sb_status sb_block(sb_world *world, sb_wait_kind kind, const char *object, sb_ta
 void sb_wake(sb_world *world, sb_task *task, sb_status status);
 /* The same without an event, when one was just recorded (step) that explains it. */
 void sb_wake_by(sb_world *world, sb_task *task, sb_status status, sb_step cause);
+
+/* A waiting task's deadline comes at another instant of true time: its clock has changed its rate. */
+void sb_task_set_deadline(sb_world *world, sb_task *task, sb_time deadline);
 
 /* True time at which a deadline on a node's monotonic clock comes. */
 sb_time sb_true_time(const sb_node_state *node, sb_time local);

@@ -172,6 +172,12 @@ static void timer_arm(sb_world *world, sb_task *task)
     }
 }
 
+void sb_task_set_deadline(sb_world *world, sb_task *task, sb_time deadline)
+{
+    task->deadline = deadline;
+    timer_arm(world, task);
+}
+
 void sb_wake_by(sb_world *world, sb_task *task, sb_status status, sb_step cause)
 {
     queue_leave(task);

@@ -89,6 +89,9 @@ void sb_universe_close(sb_universe *universe)
 {
     if (universe != NULL) {
         sb_panic_remove();
+        if (sb_current == universe->world) {
+            sb_current = NULL; /* it was left in the middle, by a debugger's jump */
+        }
         SB_UNPOISON(universe->base, KERNEL_RANGE);
         munmap(universe->base, universe->size);
         free(universe);

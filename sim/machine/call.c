@@ -4,17 +4,18 @@
  *   caller: sb_call --request--> receiver task: one task per request --> handler --> sb_answer
  *           woken by its own receiver task <----------------------------reply---------'
  *
- * One task of the exchange receives all messages of its node.  A call in flight is a struct on its caller's stack,
- * in a hash table by number (for replies) and in a list by age (for resets).  Whoever ends a call takes it
- * out of both before waking the caller, who then touches the exchange no more: an exchange may be closed while
- * its callers are still on their way out.
+ * One task of the exchange receives all messages of its node.  A call in flight is a struct on its
+ * caller's stack, in a hash table by number (for replies) and in a list by age (for resets).
+ * Whoever ends a call takes it out of both before waking the caller, who then touches the exchange
+ * no more: an exchange may be closed while its callers are still on their way out.
  *
  * A message, little-endian:
  *
  *   | magic:32 | kind:16 | method:16 | number:64 | body ... |
  *
- * Numbers never come back: an exchange counts from the world's step at which it was opened, and every call is
- * at least one step, so an answer to an earlier incarnation (or an earlier exchange) finds no call.
+ * Numbers never come back: an exchange counts from the world's step at which it was opened, and
+ * every call is at least one step, so an answer to an earlier incarnation (or an earlier exchange)
+ * finds no call.
  */
 #include <string.h>
 
@@ -41,8 +42,8 @@ typedef struct call {
     sb_address to;
     uint16_t method;
     bool ended;
-    struct call *chain;         /* of its bucket */
-    struct call *next, **link;  /* by age */
+    struct call *chain;        /* of its bucket */
+    struct call *next, **link; /* by age */
 } call;
 
 /* A request that runs or waits for its turn. */
@@ -80,7 +81,8 @@ struct sb_exchange {
     sb_wait_group receiver;
 };
 
-/* ---------------------------------------------------------------------------------------- encoding */
+/* ---------------------------------------------------------------------------------------- encoding
+ */
 
 static void put_number(unsigned char *to, uint64_t value, unsigned size)
 {
@@ -119,7 +121,8 @@ static bool header_decode(const sb_message *message, header *into)
     return (into->kind == REQUEST || into->kind == REPLY) && into->number != 0;
 }
 
-/* --------------------------------------------------------------------------------- calls in flight */
+/* --------------------------------------------------------------------------------- calls in flight
+ */
 
 static call **bucket_of(sb_exchange *exchange, uint64_t number)
 {
@@ -198,8 +201,7 @@ static sb_status call_run(sb_world *world, sb_exchange *exchange, call *begun, c
     unsigned char bytes[HEADER_SIZE];
     header_encode(bytes, (header){REQUEST, begun->method, begun->number});
     const char *const name = exchange->methods[begun->method].name;
-    sb_status status =
-        sb_network_send(world, begun->to, bytes, HEADER_SIZE, data, size, false);
+    sb_status status = sb_network_send(world, begun->to, bytes, HEADER_SIZE, data, size, false);
     if (status == SB_OK && !begun->ended) {
         world->running->wait_peer = begun->to;
         status = sb_block(world, SB_WAIT_REPLY, name, &begun->waiters, scope, SB_FOREVER);
@@ -247,7 +249,8 @@ void sb_reply_release(sb_reply *reply)
     *reply = (sb_reply){NULL, NULL, 0};
 }
 
-/* ----------------------------------------------------------------------------------------- serving */
+/* ----------------------------------------------------------------------------------------- serving
+ */
 
 static service *service_new(sb_exchange *exchange, sb_message *message, header head, sb_step cause)
 {
@@ -355,7 +358,8 @@ void sb_answer(const sb_request *request, const void *data, size_t size)
     }
 }
 
-/* --------------------------------------------------------------------------------------- receiving */
+/* --------------------------------------------------------------------------------------- receiving
+ */
 
 static void drop(sb_world *world, sb_message *message, sb_fault why)
 {
@@ -364,7 +368,8 @@ static void drop(sb_world *world, sb_message *message, sb_fault why)
     sb_message_free(message);
 }
 
-static void receive_request(sb_world *world, sb_exchange *exchange, sb_message *message, header head)
+static void receive_request(sb_world *world, sb_exchange *exchange, sb_message *message,
+                            header head)
 {
     if (exchange->handler == NULL || head.method >= exchange->method_count) {
         drop(world, message, SB_FAULT_FOREIGN);
@@ -425,7 +430,8 @@ static void receiver_main(void *argument)
     }
 }
 
-/* -------------------------------------------------------------------------------- opening, closing */
+/* -------------------------------------------------------------------------------- opening, closing
+ */
 
 static void name_methods(sb_world *world, sb_exchange *exchange, const char *const *names,
                          uint16_t count)
@@ -438,8 +444,8 @@ static void name_methods(sb_world *world, sb_exchange *exchange, const char *con
     }
 }
 
-sb_exchange *sb_exchange_open(const char *const *method_names, uint16_t method_count, sb_handler *handler,
-                              void *context, uint32_t concurrency_max)
+sb_exchange *sb_exchange_open(const char *const *method_names, uint16_t method_count,
+                              sb_handler *handler, void *context, uint32_t concurrency_max)
 {
     sb_world *const world = sb_current;
     sb_assert(handler == NULL || concurrency_max > 0);

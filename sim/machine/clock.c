@@ -37,13 +37,29 @@ sb_time sb_true_time(const sb_node_state *node, sb_time local)
     return at;
 }
 
+/* Deadlines are kept in true time, but meant in local time: under another rate they come at another instant. */
+static void change_rate(sb_world *world, sb_node_state *node, int32_t drift)
+{
+    const sb_node_state old = *node;
+    node->clock_local = sb_local_time(&old, world->now);
+    node->clock_true = world->now;
+    node->drift = drift;
+    for (sb_task *task = node->tasks; task != NULL; task = task->next) {
+        if (task->wait_kind != SB_WAIT_NONE && task->deadline != SB_FOREVER &&
+            task->deadline > world->now) {
+            const sb_time local = sb_local_time(&old, task->deadline);
+            sb_task_set_deadline(world, task, sb_true_time(node, local));
+        }
+    }
+}
+
 void sb_clock_set(sb_world *world, sb_node number, int64_t skew, int32_t drift)
 {
     sb_node_state *const node = world->nodes[number];
-    node->clock_local = sb_local_time(node, world->now);
-    node->clock_true = world->now;
+    if (drift != node->drift) {
+        change_rate(world, node, drift);
+    }
     node->skew = skew;
-    node->drift = drift;
     if (skew != 0) {
         sb_fault_armed(world, SB_FAULT_SKEW);
         sb_fault_applied(world, SB_FAULT_SKEW);

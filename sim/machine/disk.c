@@ -82,7 +82,12 @@ static inline void meet_crash(sb_world *world, sb_disk_file *file)
 static sb_file *handle_new(sb_world *world, sb_disk_state *disk, sb_disk_file *file,
                            const char *path, uint64_t path_hash)
 {
-    sb_file *const handle = sb_disk_alloc(world, sizeof(*handle));
+    sb_file *handle = disk->spare;
+    if (handle != NULL) {
+        disk->spare = handle->next;
+    } else {
+        handle = sb_disk_alloc(world, sizeof(*handle));
+    }
     handle->file = file;
     handle->disk = disk;
     handle->path_hash = path_hash;
@@ -100,7 +105,8 @@ static sb_file *handle_new(sb_world *world, sb_disk_state *disk, sb_disk_file *f
     return handle;
 }
 
-/* Free it once it is closed and nobody waits on it. */
+/* Once it is closed and nobody waits on it: it stays at hand, still closed, so that a program which
+ * goes on to use it is found out. */
 static void handle_settle(sb_world *world, sb_file *handle)
 {
     if (!handle->closed || handle->waits != 0) {
@@ -111,7 +117,9 @@ static void handle_settle(sb_world *world, sb_file *handle)
         handle->next->link = handle->link;
     }
     sb_disk_file_drop(world, handle->file);
-    sb_disk_free(world, handle);
+    handle->file = NULL;
+    handle->next = handle->disk->spare;
+    handle->disk->spare = handle;
 }
 
 static void handle_close(sb_world *world, sb_file *handle)
@@ -349,15 +357,10 @@ sb_status sb_directory_list(const char *path, sb_directory_visit *visit, void *c
 /* --------------------------------------------------------------------------------------- the crash
  */
 
-/* A world that has a swarm allows only what its scenario declares. */
-static bool allows(const sb_world *world, sb_fault fault)
-{
-    return world->swarm == NULL || world->faults[fault].declared;
-}
-
+/* In a world that has a swarm, it is the swarm that arms. */
 static void arm(sb_world *world, sb_fault fault)
 {
-    if (allows(world, fault)) {
+    if (world->swarm == NULL) {
         sb_fault_armed(world, fault);
     }
 }
@@ -390,9 +393,9 @@ void sb_disk_crash(sb_world *world, sb_node_state *node)
     sb_disk_fate fate = {false, false, false, false};
     if (!keeps) {
         arm_crash(world);
-        fate.may_lose = allows(world, SB_FAULT_LOST_WRITE);
-        fate.may_tear = allows(world, SB_FAULT_TORN_WRITE);
-        fate.may_lose_names = allows(world, SB_FAULT_LOST_NAME);
+        fate.may_lose = world->faults[SB_FAULT_LOST_WRITE].armed;
+        fate.may_tear = world->faults[SB_FAULT_TORN_WRITE].armed;
+        fate.may_lose_names = world->faults[SB_FAULT_LOST_NAME].armed;
         fate.lose_all = fate.may_lose && sb_choose_at(world, node, SB_STREAM_CRASH, 3) == 2;
     }
     sb_disk_names_crash(world, disk, &fate);

@@ -68,7 +68,7 @@ typedef struct sb_name_change {
 
 /* An open file, of the incarnation that opened it; kept while a call still waits on it. */
 struct sb_file {
-    struct sb_file *next, **link; /* first: what a freed block overwrites */
+    struct sb_file *next, **link;
     bool closed;
     uint32_t waits; /* calls that wait on it */
     sb_disk_file *file;
@@ -84,7 +84,7 @@ typedef struct sb_disk_state {
     sb_name_change **changes; /* not durable yet, oldest first */
     uint32_t change_count, change_capacity;
     uint64_t change_number; /* of the last */
-    struct sb_file *handles;
+    struct sb_file *handles, *spare;
     uint32_t open_count;           /* of those that are not closed */
     char (*lost)[SB_PATH_MAX + 1]; /* names a crash has taken and no program has missed yet */
     uint32_t lost_count, lost_capacity;

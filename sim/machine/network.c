@@ -61,6 +61,7 @@ static sb_packet *packet_new(sb_world *world, sb_address from, sb_address to, sb
     packet->link = NULL;
     packet->to = to;
     packet->is_reply = false;
+    packet->is_twin = false;
     packet->hash = 0;
     return packet;
 }
@@ -165,6 +166,7 @@ static void launch_again(sb_world *world, const sb_packet *packet)
     memcpy(packet_bytes(twin), packet->message.data, packet->message.size);
     twin->hash = packet->hash;
     twin->is_reply = packet->is_reply;
+    twin->is_twin = true;
     twin->cause =
         sb_event_here(world, SB_EVENT_DUPLICATE, packet->to, packet->hash, packet->message.size);
     sb_fault_applied(world, SB_FAULT_DUPLICATE);
@@ -275,6 +277,9 @@ void sb_packet_arrives(sb_world *world, sb_packet *packet)
     if (SB_UNLIKELY((node->peers >> from & 1) == 0)) {
         node->peers |= UINT64_C(1) << from;
         world->nodes[from]->peers |= UINT64_C(1) << node->number;
+    }
+    if (SB_UNLIKELY(packet->is_twin)) {
+        sb_fault_effective(world, SB_FAULT_DUPLICATE);
     }
     sb_task *const receiver = node->receivers;
     if (receiver != NULL) {

@@ -81,6 +81,11 @@ static bool name_is_silent(const char *name)
     return false;
 }
 
+static void add_time(line *to, uint64_t time)
+{
+    line_add(to, " %" PRIu64 ".%06" PRIu64 "s", time / 1000000000, time / 1000 % 1000000);
+}
+
 static void add_field(line *to, const sb_record *record, const char *name, sb_field_type type,
                       uint64_t value)
 {
@@ -101,8 +106,7 @@ static void add_field(line *to, const sb_record *record, const char *name, sb_fi
         line_add(to, " %" PRIu64 " bytes", value);
         break;
     case SB_FIELD_time:
-        line_add(to, " %" PRId64 ".%06" PRIu64 "s", (int64_t)value / 1000000000,
-                 value / 1000 % 1000000);
+        add_time(to, value);
         break;
     case SB_FIELD_status:
         line_add(to, ": %s", sb_status_word(value));
@@ -154,21 +158,35 @@ static void describe_clock(line *to, const sb_record *record, const sb_event *ev
              (int64_t)event->b);
 }
 
-/* Which fault, and between whom: one-way faults name both ends. */
+/* Which fault, and on whom: a link has two ends, a machine is struck for a while. */
 static void describe_fault(line *to, const sb_record *record, const sb_event *event)
 {
-    const bool is_one_way =
-        event->a == SB_FAULT_NAME_PARTITION_ONE_WAY || event->a == SB_FAULT_NAME_RESET;
+    const char *const peer = sb_record_node_name(record, (unsigned)event->b);
     line_add(to, "%s %s", sb_event_descriptions[event->kind].word,
              sb_record_fault_name(record, event->a));
-    if (is_one_way) {
-        line_add(to, " from %s", sb_record_node_name(record, (unsigned)event->c));
-    }
-    if (event->b != 0 || is_one_way) {
-        line_add(to, " to %s", sb_record_node_name(record, (unsigned)event->b));
-    }
-    if (!is_one_way && event->c != 0) {
-        line_add(to, " %" PRIu64, event->c);
+    switch (event->a) {
+    case SB_FAULT_NAME_PARTITION:
+    case SB_FAULT_NAME_PARTITION_ONE_WAY:
+    case SB_FAULT_NAME_RESET:
+        line_add(to, " from %s to %s", sb_record_node_name(record, (unsigned)event->c), peer);
+        break;
+    case SB_FAULT_NAME_KILL:
+    case SB_FAULT_NAME_STOP:
+    case SB_FAULT_NAME_PAUSE:
+        line_add(to, " %s", peer);
+        if (event->c != 0) {
+            line_add(to, " for");
+            add_time(to, event->c);
+        }
+        break;
+    default:
+        if (event->b != 0) {
+            line_add(to, " %s", peer);
+        }
+        if (event->c != 0) {
+            line_add(to, " %" PRIu64, event->c);
+        }
+        break;
     }
 }
 

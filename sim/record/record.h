@@ -123,8 +123,9 @@ void sb_record_set_machine(sb_record *record, unsigned index, const char *name,
                            const char *const *states, unsigned count);
 
 /* The causal slice that ends at `from`: steps in ascending order, `from` last; at most `limit`, the
- * latest.  Follows causes, and shows beside each event on that way the calls, moves and faults that
- * its task did since it was woken.  Returns how many. */
+ * latest.  Follows causes, and shows beside them the calls, moves and faults of the same tasks, and
+ * the latest moves, logs and troubles of the machine it ended on and of the world.  Returns how
+ * many. */
 size_t sb_record_slice(const sb_record *record, sb_step from, sb_step *steps, size_t limit);
 
 #endif

@@ -4,10 +4,10 @@
  *   senders (full) --->  | item | item | item |  ---> receivers (empty)
  *                          first ........ first + count
  *
- * Senders wait only while the ring is full and receivers only while it is empty, so never both.  A task that
- * waits shows where its item is or goes (wait_item), and whoever wakes it has moved the item already: a sender that
- * comes first to a waiting receiver puts the item straight into its hands.  With capacity 0 that is the only way, and a send
- * waits until the item is taken.
+ * Senders wait only while the ring is full and receivers only while it is empty, so never both.  A
+ * task that waits shows where its item is or goes (wait_item), and whoever wakes it has moved the
+ * item already: a sender that comes first to a waiting receiver puts the item straight into its
+ * hands.  With capacity 0 that is the only way, and a send waits until the item is taken.
  */
 #include <string.h>
 
@@ -25,7 +25,8 @@ void sb_channel_init(sb_channel *channel, const char *name, uint32_t item_size, 
 void sb_channel_release(sb_channel *channel)
 {
     if (SB_UNLIKELY(channel->senders != NULL || channel->receivers != NULL)) {
-        const sb_task *const task = channel->senders != NULL ? channel->senders : channel->receivers;
+        const sb_task *const task =
+            channel->senders != NULL ? channel->senders : channel->receivers;
         sb_misuse(sb_current, SB_FINDING_ASSERTION, "sb_channel_release",
                   "task %s still waits for channel %s", task->name, channel->name);
     }
@@ -34,7 +35,8 @@ void sb_channel_release(sb_channel *channel)
     channel->count = 0;
 }
 
-/* ---------------------------------------------------------------------------------------- the ring */
+/* ---------------------------------------------------------------------------------------- the ring
+ */
 
 static void ring_put(sb_channel *channel, const void *item)
 {
@@ -49,7 +51,8 @@ static void ring_put(sb_channel *channel, const void *item)
 static void ring_take(sb_channel *channel, void *item)
 {
     if (channel->item_size != 0) {
-        memcpy(item, channel->items + (size_t)channel->first * channel->item_size, channel->item_size);
+        memcpy(item, channel->items + (size_t)channel->first * channel->item_size,
+               channel->item_size);
     }
     channel->first = channel->first + 1 == channel->capacity ? 0 : channel->first + 1;
     channel->count--;
@@ -62,7 +65,8 @@ static void hand_over(const sb_channel *channel, void *to, const void *from)
     }
 }
 
-/* ---------------------------------------------------------------------------------------- sending */
+/* ---------------------------------------------------------------------------------------- sending
+ */
 
 static void sent_after_close(sb_world *world, const sb_channel *channel)
     __attribute__((noreturn, cold));
@@ -72,7 +76,8 @@ static void sent_after_close(sb_world *world, const sb_channel *channel)
               channel->name);
 }
 
-static sb_status send_waiting(sb_world *world, sb_channel *channel, const void *item, sb_scope *scope)
+static sb_status send_waiting(sb_world *world, sb_channel *channel, const void *item,
+                              sb_scope *scope)
 {
     sb_task *const task = world->running;
     task->wait_item = (void *)(uintptr_t)item; /* only read by the receiver */
@@ -106,9 +111,11 @@ sb_status sb_channel_send(sb_channel *channel, const void *item, sb_scope *scope
     return sb_sync_leave(world, status);
 }
 
-/* -------------------------------------------------------------------------------------- receiving */
+/* -------------------------------------------------------------------------------------- receiving
+ */
 
-/* Take what is there; false: nothing is.  A place in the ring goes to the sender that waits longest. */
+/* Take what is there; false: nothing is.  A place in the ring goes to the sender that waits
+ * longest. */
 static bool take(sb_world *world, sb_channel *channel, void *item)
 {
     sb_task *const sender = channel->senders;
@@ -161,8 +168,8 @@ void sb_channel_close(sb_channel *channel)
     sb_world *const world = sb_current;
     sb_switch_point(world);
     if (SB_UNLIKELY(channel->closed)) {
-        sb_misuse(world, SB_FINDING_CLOSED_CHANNEL, "sb_channel_close", "channel %s is closed twice",
-                  channel->name);
+        sb_misuse(world, SB_FINDING_CLOSED_CHANNEL, "sb_channel_close",
+                  "channel %s is closed twice", channel->name);
     }
     channel->closed = true;
     while (channel->senders != NULL) {

@@ -1,6 +1,6 @@
 /*
- * Conditions.  A signal with nobody there is forgotten; there are no spurious wake-ups, but the predicate may have
- * changed again by the time the mutex is back.
+ * Conditions.  A signal with nobody there is forgotten; there are no spurious wake-ups, but the
+ * predicate may have changed again by the time the mutex is back.
  */
 #include "sim/sync/sync.h"
 
@@ -13,7 +13,8 @@ void sb_condition_release(sb_condition *condition)
 {
     if (SB_UNLIKELY(condition->waiters != NULL)) {
         sb_misuse(sb_current, SB_FINDING_ASSERTION, "sb_condition_release",
-                  "task %s still waits for condition %s", condition->waiters->name, condition->name);
+                  "task %s still waits for condition %s", condition->waiters->name,
+                  condition->name);
     }
 }
 

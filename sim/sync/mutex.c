@@ -39,9 +39,9 @@ void sb_mutex_take(sb_world *world, sb_mutex *mutex)
 void sb_mutex_give(sb_world *world, sb_mutex *mutex)
 {
     if (SB_UNLIKELY(mutex->owner != world->running)) {
-        sb_misuse(world, SB_FINDING_ASSERTION, "sb_mutex_unlock", "mutex %s is held by %s, not by %s",
-                  mutex->name, mutex->owner == NULL ? "nobody" : mutex->owner->name,
-                  world->running->name);
+        sb_misuse(world, SB_FINDING_ASSERTION, "sb_mutex_unlock",
+                  "mutex %s is held by %s, not by %s", mutex->name,
+                  mutex->owner == NULL ? "nobody" : mutex->owner->name, world->running->name);
     }
     sb_task *const first = mutex->waiters;
     mutex->owner = first;

@@ -1,9 +1,9 @@
 /*
  * Cancel scopes: a tree of deadlines and cancels that bounds waits.
  *
- * A child takes over its parent's deadline and cancel when it begins, and a cancel walks down the tree, so
- * a wait needs to look at one scope only.  Each scope lists the tasks that wait under it; a deadline needs no
- * list, because every waiting task carries the nearest one as its own timer.
+ * A child takes over its parent's deadline and cancel when it begins, and a cancel walks down the
+ * tree, so a wait needs to look at one scope only.  Each scope lists the tasks that wait under it;
+ * a deadline needs no list, because every waiting task carries the nearest one as its own timer.
  */
 #include "sim/sync/sync.h"
 

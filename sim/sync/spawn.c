@@ -39,11 +39,14 @@ void sb_spawn(sb_wait_group *group, sb_task_main *main, void *argument, const ch
     va_start(arguments, name);
     const int size = vsnprintf(text, sizeof(text), name, arguments);
     va_end(arguments);
-    const size_t kept = size < 0 ? 0 : (size_t)size < sizeof(text) ? (size_t)size : sizeof(text) - 1;
+    const size_t kept = size < 0                      ? 0
+                        : (size_t)size < sizeof(text) ? (size_t)size
+                                                      : sizeof(text) - 1;
     sb_task_spawn(world, group, main, argument, text, kept);
 }
 
-/* Under priorities (PCT) a task that yields in a loop would go on for ever: it falls behind all others. */
+/* Under priorities (PCT) a task that yields in a loop would go on for ever: it falls behind all
+ * others. */
 void sb_yield(void)
 {
     sb_world *const world = sb_current;

@@ -1,9 +1,10 @@
 /*
  * What the synchronisation objects share, and what other rooms of sim/ start tasks with.
  *
- * All of them lean on two calls of the kernel: sb_block puts the running task into a wait list, sb_wake
- * takes one out.  Wait lists are rings in the order of arrival.  Whoever wakes a task hands it what it
- * waited for (the mutex, the item) in the same breath, so a woken task never finds it gone again.
+ * All of them lean on two calls of the kernel: sb_block puts the running task into a wait list,
+ * sb_wake takes one out.  Wait lists are rings in the order of arrival.  Whoever wakes a task hands
+ * it what it waited for (the mutex, the item) in the same breath, so a woken task never finds it
+ * gone again.
  */
 #ifndef SB_SYNC_SYNC_H
 #define SB_SYNC_SYNC_H

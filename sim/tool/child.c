@@ -147,6 +147,31 @@ void sb_child_run(sb_child_body *body, void *context, sb_duration patience, sb_c
     sb_shared_free(watch, sizeof *watch);
 }
 
+sb_finding_kind sb_child_end_kind(const sb_child_end *end)
+{
+    if (end->runaway) {
+        return SB_FINDING_RUNAWAY;
+    }
+    const int signal = end->signal;
+    const bool is_own_death = signal == SIGSEGV || signal == SIGBUS || signal == SIGFPE ||
+                              signal == SIGILL || signal == SIGABRT ||
+                              (signal == 0 && end->code != 0);
+    return is_own_death ? SB_FINDING_CRASH : SB_FINDING_NONE;
+}
+
+void sb_child_end_text(const sb_child_end *end, char *text, size_t size)
+{
+    char name[32];
+    if (end->runaway) {
+        snprintf(text, size, "its process runs away and does not answer");
+    } else if (end->signal != 0) {
+        snprintf(text, size, "its process is killed by %s",
+                 sb_signal_text(end->signal, name, sizeof name));
+    } else {
+        snprintf(text, size, "its process ends itself with exit code %d", end->code);
+    }
+}
+
 sb_universe *sb_open_universe(const sb_universe_options *options)
 {
     sb_universe *const universe = sb_universe_open(options);

@@ -57,6 +57,13 @@ typedef struct sb_child_end {
     sb_step step;
 } sb_child_end;
 
+/* What such an end is: a runaway, a crash of the process's own doing, or (killed from outside) no
+ * finding. */
+sb_finding_kind sb_child_end_kind(const sb_child_end *end);
+
+/* Why a run did not come back, in words: "its process is killed by SIGKILL". */
+void sb_child_end_text(const sb_child_end *end, char *text, size_t size);
+
 typedef int sb_child_body(void *context, sb_watch *watch);
 
 /* Run body in a child to its end; its result is the exit code. */

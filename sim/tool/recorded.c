@@ -10,9 +10,15 @@
 #include "sim/record/memory.h"
 #include "sim/verdict/report.h"
 
+/* What the child leaves in shared memory. */
+typedef struct recorded_end {
+    sb_seed_result result;
+    bool came_back; /* the world has ended, and not the process */
+} recorded_end;
+
 typedef struct recorded_child {
     const sb_recorded_run *run;
-    sb_seed_result *result; /* shared */
+    recorded_end *out;
 } recorded_child;
 
 static int run_recorded(void *context, sb_watch *watch)
@@ -31,7 +37,8 @@ static int run_recorded(void *context, sb_watch *watch)
     sb_world *const world = sb_run_seed(universe, run->plan, run->seed, &options, &result);
     watch->busy = 0;
     sb_name_record(world, record);
-    *child->result = result;
+    child->out->result = result;
+    child->out->came_back = true;
     const int code = run->present(run->context, world, record, &result);
     sb_record_free(record);
     sb_universe_close(universe);
@@ -41,28 +48,18 @@ static int run_recorded(void *context, sb_watch *watch)
 bool sb_run_recorded(const sb_recorded_run *run, sb_seed_result *result, sb_child_end *end)
 {
     memset(end, 0, sizeof *end);
-    recorded_child child = {run, sb_shared_alloc(sizeof *result)};
+    recorded_child child = {run, sb_shared_alloc(sizeof *child.out)};
     if (run->in_process) {
         sb_watch watch = {0};
         end->code = run_recorded(&child, &watch);
     } else {
         sb_child_run(run_recorded, &child, run->patience, end);
     }
-    *result = *child.result;
-    sb_shared_free(child.result, sizeof *result);
+    const bool came_back = child.out->came_back && !end->runaway && end->signal == 0;
+    *result = child.out->result;
     result->seed = run->seed;
-    return !end->runaway && end->signal == 0;
-}
-
-void sb_child_end_text(const sb_child_end *end, char *text, size_t size)
-{
-    char name[32];
-    if (end->runaway) {
-        snprintf(text, size, "it ran away at step %" PRIu64 " and did not answer", end->step);
-    } else {
-        snprintf(text, size, "its process was killed by %s at step %" PRIu64,
-                 sb_signal_text(end->signal, name, sizeof name), end->step);
-    }
+    sb_shared_free(child.out, sizeof *child.out);
+    return came_back;
 }
 
 size_t sb_slice_of_run(sb_world *world, const sb_record *record, size_t limit, sb_step **steps)

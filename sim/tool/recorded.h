@@ -26,9 +26,6 @@ typedef struct sb_recorded_run {
 /* False when the run did not come back; end says why, and the result holds the step it was at. */
 bool sb_run_recorded(const sb_recorded_run *run, sb_seed_result *result, sb_child_end *end);
 
-/* Why a run did not come back, in words: "killed by SIGKILL at step 8192". */
-void sb_child_end_text(const sb_child_end *end, char *text, size_t size);
-
 /* What led to the finding and the finding itself, or the end of the run when there is none.  At
  * most limit + 1 steps, to be freed. */
 size_t sb_slice_of_run(sb_world *world, const sb_record *record, size_t limit, sb_step **steps);

@@ -96,15 +96,22 @@ static void print_end(const sb_target *target, const sb_seed_result *result, con
            verdict, result->digest);
 }
 
-/* It did not come back: a runaway loop in the framework, or killed from outside. */
-static int report_lost(const sb_target *target, const sb_seed_result *result,
-                       const sb_child_end *end)
+/* It did not come back: of its own doing, which is a finding, or killed from outside, which is
+ * none. */
+static int report_lost(const sb_target *target, sb_seed_result *result, const sb_child_end *end)
 {
-    char text[128], verdict[160];
+    char text[128], verdict[192];
+    const sb_finding_kind kind = sb_child_end_kind(end);
     sb_child_end_text(end, text, sizeof text);
-    snprintf(verdict, sizeof verdict, "cannot judge: %s", text);
+    result->steps = end->step;
+    if (kind == SB_FINDING_NONE) {
+        snprintf(verdict, sizeof verdict, "cannot judge: %s", text);
+    } else {
+        printf("finding %s\n  %s\n", sb_finding_word(kind), text);
+        snprintf(verdict, sizeof verdict, "%s", sb_finding_word(kind));
+    }
     print_end(target, result, verdict);
-    return SB_EXIT_CANNOT_JUDGE;
+    return kind == SB_FINDING_NONE ? SB_EXIT_CANNOT_JUDGE : SB_EXIT_FINDINGS;
 }
 
 static int run_once(const sb_arguments *arguments, const sb_target *target)

@@ -101,7 +101,7 @@ static void write_strategies(FILE *out, const sb_tally *tally)
 {
     const char *separator = "";
     fputs(",\n\"strategies\":{", out);
-    for (unsigned i = 0; i < SB_STRATEGY_COUNT; i++) {
+    for (unsigned i = SB_STRATEGY_PORTFOLIO + 1; i < SB_STRATEGY_COUNT; i++) {
         if (tally->strategies[i] != 0) {
             number(out, separator, sb_strategy_name((sb_strategy)i), tally->strategies[i]);
             separator = ",";

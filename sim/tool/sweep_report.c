@@ -107,12 +107,18 @@ static void print_time(FILE *out, const sb_tally *tally)
 static void print_counters(FILE *out, const sb_tally *tally)
 {
     const sb_product *const product = tally->plan->product;
+    int width = 0;
     for (size_t i = 0; i < product->counter_count && i < SB_COUNTER_MAX; i++) {
+        const int length = (int)strlen(product->counters[i].name);
+        width = tally->counters[i] != 0 && length > width ? length : width;
+    }
+    for (size_t i = 0, shown = 0; i < product->counter_count && i < SB_COUNTER_MAX; i++) {
+        const sb_counter *const counter = &product->counters[i];
         if (tally->counters[i] != 0) {
-            fprintf(out, "%s%-22s %12" PRIu64 "  %s\n", i == 0 ? "work\n  " : "  ",
-                    product->counters[i].name, tally->counters[i], product->counters[i].text);
-        } else if (i == 0) {
-            fputs("work\n", out);
+            const bool is_said = counter->text == NULL || strcmp(counter->text, counter->name) == 0;
+            fprintf(out, "%s  %-*s %12" PRIu64 "%s%s\n", shown++ == 0 ? "work\n" : "", width,
+                    counter->name, tally->counters[i], is_said ? "" : "  ",
+                    is_said ? "" : counter->text);
         }
     }
 }
@@ -167,7 +173,7 @@ static void print_faults(FILE *out, const sb_tally *tally)
 static void print_strategies(FILE *out, const sb_tally *tally)
 {
     fputs("strategies", out);
-    for (unsigned i = 0; i < SB_STRATEGY_COUNT; i++) {
+    for (unsigned i = SB_STRATEGY_PORTFOLIO + 1; i < SB_STRATEGY_COUNT; i++) {
         if (tally->strategies[i] != 0) {
             fprintf(out, " %s %" PRIu64, sb_strategy_name((sb_strategy)i), tally->strategies[i]);
         }

@@ -34,7 +34,7 @@ typedef struct sb_tally {
     uint64_t vacuous;       /* passed seeds that missed a floor every seed must reach */
     uint64_t first_vacuous; /* the smallest such seed */
     unsigned first_vacuous_floor;
-    uint64_t strategies[SB_STRATEGY_COUNT];
+    uint64_t strategies[SB_STRATEGY_COUNT]; /* PORTFOLIO: of seeds that never told */
     uint64_t kinds[SB_FINDING_KIND_COUNT];
     sb_fault_tally faults[SB_FAULT_COUNT];
     uint64_t probe_bits[SB_WORDS_OF_BITS(SB_PROBE_MAX)];

@@ -221,52 +221,51 @@ static void take_result(seed_pool *pool, worker *from, const sb_seed_result *res
     }
 }
 
-/* A seed that came back as a runaway, or did not come back because its process died of its own: try
- * it alone. */
-static void confirm(seed_pool *pool, sb_seed_result *result, int signal, bool runaway)
+/* A loop that does not come back is one when it does not come back alone either. */
+static void confirm_runaway(seed_pool *pool, sb_seed_result *result)
 {
     sb_seed_result again;
     sb_child_end end;
-    char name[32];
     const bool came_back = sb_run_alone(pool->options->plan, result->seed, pool->options->universe,
                                         pool->options->patience, &again, &end);
-    const bool runs_away_again = end.runaway || (came_back && again.outcome == SB_OUTCOME_FINDING &&
-                                                 again.finding_kind == SB_FINDING_RUNAWAY);
-    if (runaway && runs_away_again) {
-        if (result->outcome != SB_OUTCOME_FINDING) {
-            sb_worker_finding(result, SB_FINDING_RUNAWAY,
-                              "a loop in the framework does not come back");
-        }
-    } else if (!runaway && end.signal == signal) {
-        char text[128];
-        snprintf(text, sizeof text, "the process dies by %s outside of any task",
-                 sb_signal_text(signal, name, sizeof name));
-        sb_worker_finding(result, SB_FINDING_CRASH, text);
-    } else {
+    const bool found_again = came_back && again.outcome == SB_OUTCOME_FINDING &&
+                             again.finding_kind == SB_FINDING_RUNAWAY;
+    if (!end.runaway && !found_again) {
         result->outcome = SB_OUTCOME_LOST;
-        result->signal = (uint8_t)signal;
+    } else if (result->outcome != SB_OUTCOME_FINDING) {
+        sb_worker_finding(result, SB_FINDING_RUNAWAY, "a loop in the framework does not come back");
     }
 }
 
-static bool is_own_death(int signal)
+/* A process that ends itself is a crash when it does so alone as well. */
+static void confirm_death(seed_pool *pool, sb_seed_result *result, const sb_child_end *first)
 {
-    return signal == SIGSEGV || signal == SIGBUS || signal == SIGFPE || signal == SIGILL ||
-           signal == SIGABRT;
+    sb_seed_result again;
+    sb_child_end end;
+    char text[128];
+    sb_run_alone(pool->options->plan, result->seed, pool->options->universe,
+                 pool->options->patience, &again, &end);
+    if (end.signal == first->signal && end.code == first->code && !end.runaway) {
+        sb_child_end_text(&end, text, sizeof text);
+        sb_worker_finding(result, SB_FINDING_CRASH, text);
+    }
 }
 
 /* The worker died with this seed in hand; it may not have begun it. */
-static void lose_seed(seed_pool *pool, worker *from, int signal)
+static void lose_seed(seed_pool *pool, worker *from, int status)
 {
     const uint64_t index = from->hand[0]->first + from->hand[0]->received;
     sb_seed_result result = {.index = index,
                              .seed = sb_sequence_seed(pool->options->seeds, index),
                              .steps = from->watch->index == index ? from->watch->step : 0,
                              .outcome = SB_OUTCOME_LOST,
-                             .signal = (uint8_t)signal};
+                             .signal = (uint8_t)(WIFSIGNALED(status) ? WTERMSIG(status) : 0)};
+    const sb_child_end end = {.signal = result.signal,
+                              .code = WIFEXITED(status) ? WEXITSTATUS(status) : 0};
     if (from->watcher.killed) {
-        confirm(pool, &result, signal, true);
-    } else if (is_own_death(signal)) {
-        confirm(pool, &result, signal, false);
+        confirm_runaway(pool, &result);
+    } else if (sb_child_end_kind(&end) == SB_FINDING_CRASH) {
+        confirm_death(pool, &result, &end);
     }
     take_result(pool, from, &result);
 }
@@ -280,7 +279,7 @@ static void bury_worker(seed_pool *pool, worker *dead)
         exit(SB_EXIT_IO); /* it has said why */
     }
     if (dead->watch->retired == 0 && dead->hand_count > 0 && !pool->enough) {
-        lose_seed(pool, dead, WIFSIGNALED(status) ? WTERMSIG(status) : 0);
+        lose_seed(pool, dead, status);
     }
     for (unsigned i = 0; i < dead->hand_count; i++) {
         dead->hand[i]->in_hand = false;
@@ -313,7 +312,7 @@ static void read_results(seed_pool *pool, worker *from)
             if (from->incoming.outcome == SB_OUTCOME_FINDING &&
                 from->incoming.finding_kind == SB_FINDING_RUNAWAY &&
                 sb_watcher_has_asked(&from->watcher, from->incoming.index)) {
-                confirm(pool, &from->incoming, 0, true);
+                confirm_runaway(pool, &from->incoming);
             }
             take_result(pool, from, &from->incoming);
         }
