@@ -3,8 +3,8 @@
  *
  *   digests FIRST LAST [base] [fill] [permute]
  *
- * base: the universe's address in hexadecimal (0: the default); fill: what fresh memory holds, in hexadecimal;
- * permute: hand out blocks of memory in another order.
+ * base: the universe's address in hexadecimal (0: the default); fill: what fresh memory holds, in
+ * hexadecimal; permute: hand out blocks of memory in another order.
  */
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,6 +1,6 @@
 /*
- * Chance: the generator is the published one, draws are fair, streams do not disturb each other, and a tape
- * replays, masks and calms a run.
+ * Chance: the generator is the published one, draws are fair, streams do not disturb each other,
+ * and a tape replays, masks and calms a run.
  */
 #include "sim/chance/mersenne.h"
 #include "tests/suite.h"
@@ -9,7 +9,8 @@
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 
-/* ------------------------------------------------------------------------------------- generator */
+/* ------------------------------------------------------------------------------------- generator
+ */
 
 /* The C++ standard's vector for mt19937_64: the 10,000th output at seed 5489. */
 START_TEST(mersenne_is_the_published_one)
@@ -27,8 +28,8 @@ END_TEST
 /* Bounded draws stay below their bound, the hard bounds included. */
 START_TEST(bounded_draws_stay_below)
 {
-    static const uint64_t bounds[] = {1, 2, 3, 7, 1000000, UINT64_C(1) << 32, (UINT64_C(1) << 63) + 1,
-                                      UINT64_MAX};
+    static const uint64_t bounds[] = {
+        1, 2, 3, 7, 1000000, UINT64_C(1) << 32, (UINT64_C(1) << 63) + 1, UINT64_MAX};
     static sb_mersenne mersenne;
     sb_mersenne_seed(&mersenne, 1);
     for (size_t i = 0; i < sizeof(bounds) / sizeof(bounds[0]); i++) {
@@ -39,8 +40,8 @@ START_TEST(bounded_draws_stay_below)
 }
 END_TEST
 
-/* With 3 * 2^62 a draw that only multiplies and shifts makes a third of the values twice as likely; a remainder
- * favours the lower third. A fair draw does neither. */
+/* With 3 * 2^62 a draw that only multiplies and shifts makes a third of the values twice as likely;
+ * a remainder favours the lower third. A fair draw does neither. */
 START_TEST(bounded_draws_are_fair)
 {
     const uint64_t third = UINT64_C(1) << 62;
@@ -75,7 +76,8 @@ START_TEST(small_bounds_are_even)
 }
 END_TEST
 
-/* --------------------------------------------------------------------------------------- streams */
+/* --------------------------------------------------------------------------------------- streams
+ */
 
 #define DRAWS 20
 
@@ -108,7 +110,8 @@ static void draw_director(sb_world *world, void *context)
     }
     for (unsigned i = 3; i-- > 0;) { /* the first one's number differs with how many there are */
         if (all->nodes[i] != NULL) {
-            sb_node_boot(world, sb_node_add(world, all->nodes[i], "draw", draw_program, &all, sizeof(all)));
+            sb_node_boot(
+                world, sb_node_add(world, all->nodes[i], "draw", draw_program, &all, sizeof(all)));
         }
     }
     sb_sleep(SB_SECOND, NULL);
@@ -124,8 +127,8 @@ static drawing draw_with(uint64_t seed, drawing what)
     return what;
 }
 
-/* What a node draws depends on the seed and its name alone: more draws elsewhere, more nodes, another place among
- * them and questions with one answer shift nothing. */
+/* What a node draws depends on the seed and its name alone: more draws elsewhere, more nodes,
+ * another place among them and questions with one answer shift nothing. */
 START_TEST(streams_are_independent)
 {
     const drawing plain = draw_with(9, (drawing){.nodes = {"first", "second"}});
@@ -153,7 +156,8 @@ START_TEST(seeds_and_names_matter)
 }
 END_TEST
 
-/* ----------------------------------------------------------------------------------------- tapes */
+/* ----------------------------------------------------------------------------------------- tapes
+ */
 
 typedef struct outcome_of_chance {
     unsigned heard, hits;
@@ -204,7 +208,8 @@ static ending shoot_with(sb_universe *universe, const sb_tape *tape, sb_tape *ou
     return end;
 }
 
-/* Taking down the choices changes nothing, and following them gives the same run without the generator. */
+/* Taking down the choices changes nothing, and following them gives the same run without the
+ * generator. */
 START_TEST(a_tape_replays_a_run)
 {
     sb_universe *const universe = open_universe(NULL);
@@ -224,8 +229,8 @@ START_TEST(a_tape_replays_a_run)
 }
 END_TEST
 
-/* An empty tape is the calm run: nothing lost or doubled, the shortest ways, all numbers 0, and no chance comes true
- * however likely. */
+/* An empty tape is the calm run: nothing lost or doubled, the shortest ways, all numbers 0, and no
+ * chance comes true however likely. */
 START_TEST(an_empty_tape_is_calm)
 {
     sb_universe *const universe = open_universe(NULL);
@@ -242,7 +247,8 @@ END_TEST
 
 static sb_tape without_stream(const sb_tape *tape, const char *name)
 {
-    const char *volatile opaque = name; /* else gcc specialises the hash, and warns about its own work */
+    const char *volatile opaque =
+        name; /* else gcc specialises the hash, and warns about its own work */
     const char *const text = opaque;
     const uint64_t hash = XXH3_64bits(text, strlen(text));
     sb_tape masked = {.choices = malloc(tape->count * sizeof(*tape->choices))};
@@ -256,7 +262,8 @@ static sb_tape without_stream(const sb_tape *tape, const char *name)
     return masked;
 }
 
-/* A tape without the choices of one stream takes away that stream's misfortunes and leaves the others. */
+/* A tape without the choices of one stream takes away that stream's misfortunes and leaves the
+ * others. */
 START_TEST(a_masked_tape_takes_one_fault_away)
 {
     sb_universe *const universe = open_universe(NULL);
@@ -275,7 +282,8 @@ START_TEST(a_masked_tape_takes_one_fault_away)
 }
 END_TEST
 
-/* A value that has become impossible since (the code has changed) is taken as calm, not as an error. */
+/* A value that has become impossible since (the code has changed) is taken as calm, not as an
+ * error. */
 START_TEST(a_value_out_of_bounds_is_calm)
 {
     sb_universe *const universe = open_universe(NULL);
@@ -293,7 +301,8 @@ START_TEST(a_value_out_of_bounds_is_calm)
 }
 END_TEST
 
-/* The busy cluster, with deaths, disks and calls, replays from its tape as well, under every strategy. */
+/* The busy cluster, with deaths, disks and calls, replays from its tape as well, under every
+ * strategy. */
 START_TEST(a_tape_replays_the_busy_cluster)
 {
     sb_universe *const universe = open_universe(NULL);
@@ -326,7 +335,8 @@ int main(void)
     tcase_add_test(tests, an_empty_tape_is_calm);
     tcase_add_test(tests, a_masked_tape_takes_one_fault_away);
     tcase_add_test(tests, a_value_out_of_bounds_is_calm);
-    tcase_add_loop_test(tests, a_tape_replays_the_busy_cluster, SB_STRATEGY_FIFO, SB_STRATEGY_COUNT);
+    tcase_add_loop_test(tests, a_tape_replays_the_busy_cluster, SB_STRATEGY_FIFO,
+                        SB_STRATEGY_COUNT);
     suite_add_tcase(suite, tests);
     return run_suite(suite);
 }

@@ -7,7 +7,8 @@
 #include "sim/kernel/sanitizer.h"
 #include "tests/suite.h"
 
-/* ----------------------------------------------------------------------------------------- queue */
+/* ----------------------------------------------------------------------------------------- queue
+ */
 
 #define KEYS 2000
 
@@ -17,7 +18,8 @@ static int by_order(const void *left, const void *right)
     return sb_key_less(a, b) ? -1 : sb_key_less(b, a);
 }
 
-/* Keys with few distinct instants come out in the order a sort gives them: by instant, then by sequence. */
+/* Keys with few distinct instants come out in the order a sort gives them: by instant, then by
+ * sequence. */
 START_TEST(queue_order_is_total)
 {
     static sb_key keys[KEYS], sorted[KEYS];
@@ -26,7 +28,8 @@ START_TEST(queue_order_is_total)
     sb_queue queue = {.keys = keys};
     for (uint64_t i = 0; i < KEYS; i++) {
         const uint64_t what = sb_mersenne_bounded(&mersenne, 1u << SB_KEY_OFFSET_BITS);
-        sorted[i] = (sb_key){(i + 1) << SB_KEY_OFFSET_BITS | what, sb_mersenne_bounded(&mersenne, 50)};
+        sorted[i] =
+            (sb_key){(i + 1) << SB_KEY_OFFSET_BITS | what, sb_mersenne_bounded(&mersenne, 50)};
         sb_queue_push(&queue, sorted[i]);
     }
     qsort(sorted, KEYS, sizeof(sorted[0]), by_order);
@@ -50,7 +53,8 @@ static unsigned remove_least(sb_key *model, unsigned count, sb_key *least)
     return count - 1;
 }
 
-/* Pushes and pops in any mixture agree with the plainest model, sizes 0 to 60 and extreme keys included. */
+/* Pushes and pops in any mixture agree with the plainest model, sizes 0 to 60 and extreme keys
+ * included. */
 START_TEST(queue_agrees_with_a_model)
 {
     static sb_key keys[64], model[64];
@@ -78,7 +82,8 @@ START_TEST(queue_agrees_with_a_model)
 }
 END_TEST
 
-/* ------------------------------------------------------------------------------------------ heap */
+/* ------------------------------------------------------------------------------------------ heap
+ */
 
 #define HEAP_SIZE ((size_t)8 << 20)
 
@@ -112,15 +117,18 @@ static void check_marks(const held *block)
 
 static void take_one(sb_heap *heap, held *block, sb_mersenne *mersenne)
 {
-    const size_t size = (size_t)sb_mersenne_bounded(mersenne, (uint64_t)1 << sb_mersenne_bounded(mersenne, 14));
-    *block = (held){sb_heap_alloc(heap, size, "here:1"), size, (unsigned char)sb_mersenne_draw(mersenne)};
+    const size_t size =
+        (size_t)sb_mersenne_bounded(mersenne, (uint64_t)1 << sb_mersenne_bounded(mersenne, 14));
+    *block = (held){sb_heap_alloc(heap, size, "here:1"), size,
+                    (unsigned char)sb_mersenne_draw(mersenne)};
     ck_assert_ptr_nonnull(block->bytes);
     ck_assert_uint_eq((uintptr_t)block->bytes % 16, 0);
     memset(block->bytes, block->mark, size);
 }
 
-/* Blocks of all sizes, taken, moved and freed at random, keep their bytes and never overlap; in the end the heap
- * counts what is held and its walk meets just that. _i: whether blocks are permuted. */
+/* Blocks of all sizes, taken, moved and freed at random, keep their bytes and never overlap; in the
+ * end the heap counts what is held and its walk meets just that. _i: whether blocks are permuted.
+ */
 START_TEST(heap_keeps_what_is_held)
 {
     static held blocks[300];
@@ -161,7 +169,8 @@ START_TEST(heap_keeps_what_is_held)
 }
 END_TEST
 
-/* Fresh memory is filled with the pattern, also when it was used before: nothing leaks from one owner to the next. */
+/* Fresh memory is filled with the pattern, also when it was used before: nothing leaks from one
+ * owner to the next. */
 START_TEST(heap_fills_fresh_memory)
 {
     sb_heap heap = fresh_heap(false);
@@ -170,7 +179,8 @@ START_TEST(heap_fills_fresh_memory)
     ck_assert(sb_heap_free(&heap, first));
     const volatile unsigned char *const again = sb_heap_alloc(&heap, 100, "here:1");
 #if defined(SB_MSAN)
-    ck_assert_ptr_nonnull((const void *)(uintptr_t)again); /* there it is undefined, which is as good */
+    ck_assert_ptr_nonnull(
+        (const void *)(uintptr_t)again); /* there it is undefined, which is as good */
 #else
     for (unsigned i = 0; i < 100; i++) {
         ck_assert_uint_eq(again[i], 0xA5);

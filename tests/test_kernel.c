@@ -1,5 +1,6 @@
 /*
- * The kernel: one seed is one run, wherever its world lies and however it is run; and every run ends.
+ * The kernel: one seed is one run, wherever its world lies and however it is run; and every run
+ * ends.
  */
 #include <setjmp.h>
 #include <signal.h>
@@ -15,10 +16,11 @@ static ending run_busy(sb_universe *universe, uint64_t seed, sb_strategy strateg
     return run_options(universe, &options, workload_run, &plan);
 }
 
-/* ----------------------------------------------------------------------------------- determinism */
+/* ----------------------------------------------------------------------------------- determinism
+ */
 
-/* Under each strategy the same seed gives the same digest twice, and another one in every other seed. _i: the
- * strategy. */
+/* Under each strategy the same seed gives the same digest twice, and another one in every other
+ * seed. _i: the strategy. */
 START_TEST(a_seed_is_one_run)
 {
     enum { SEEDS = 20 };
@@ -60,7 +62,8 @@ static void nothing(sb_world *world, void *context)
     (void)context;
 }
 
-/* The portfolio answers by the seed alone, with a real strategy, and every strategy gets its share. */
+/* The portfolio answers by the seed alone, with a real strategy, and every strategy gets its share.
+ */
 START_TEST(the_portfolio_has_them_all)
 {
     sb_universe *const universe = open_universe(NULL);
@@ -81,8 +84,8 @@ START_TEST(the_portfolio_has_them_all)
 }
 END_TEST
 
-/* Another base, another fill of fresh memory, another order of blocks: the same digest. And a world does not remember
- * the one before it. */
+/* Another base, another fill of fresh memory, another order of blocks: the same digest. And a world
+ * does not remember the one before it. */
 START_TEST(a_world_does_not_know_where_it_lies)
 {
     static const sb_universe_options others[] = {
@@ -142,7 +145,8 @@ START_TEST(the_digest_sees_everything)
 }
 END_TEST
 
-/* Keeping a record, or a part of one, does not change the run; what is kept is the whole run in order. */
+/* Keeping a record, or a part of one, does not change the run; what is kept is the whole run in
+ * order. */
 START_TEST(a_record_does_not_disturb)
 {
     sb_universe *const universe = open_universe(NULL);
@@ -150,7 +154,8 @@ START_TEST(a_record_does_not_disturb)
     sb_record *const record = sb_record_new();
     const sb_world_options bare = {.seed = 6};
     const sb_world_options kept = {.seed = 6, .record = record};
-    const sb_world_options part = {.seed = 6, .record = record, .record_from = 1000, .record_to = 1100};
+    const sb_world_options part = {
+        .seed = 6, .record = record, .record_from = 1000, .record_to = 1100};
     const ending plain = run_options(universe, &bare, workload_run, &plan);
     const ending whole = run_options(universe, &kept, workload_run, &plan);
     ck_assert_uint_eq(plain.digest, whole.digest);
@@ -172,9 +177,11 @@ START_TEST(a_record_does_not_disturb)
 }
 END_TEST
 
-/* ------------------------------------------------------------------------------- marks and splits */
+/* ------------------------------------------------------------------------------- marks and splits
+ */
 
-/* Marks are the digest after each 2^12 steps: two runs of one seed have the same, two seeds part at the first. */
+/* Marks are the digest after each 2^12 steps: two runs of one seed have the same, two seeds part at
+ * the first. */
 START_TEST(marks_tell_where_runs_part)
 {
     sb_universe *const universe = open_universe(NULL);
@@ -258,10 +265,11 @@ START_TEST(break_at_raises_a_trap)
 }
 END_TEST
 
-/* ------------------------------------------------------------------------------------- snapshots */
+/* ------------------------------------------------------------------------------------- snapshots
+ */
 
-/* A world that is put back to a snapshot goes on as it did, twice, with tasks of many nodes in the middle of their work;
- * also when another world has run in between. */
+/* A world that is put back to a snapshot goes on as it did, twice, with tasks of many nodes in the
+ * middle of their work; also when another world has run in between. */
 START_TEST(a_snapshot_brings_a_world_back)
 {
     sb_universe *const universe = open_universe(NULL);
@@ -294,7 +302,8 @@ START_TEST(a_snapshot_brings_a_world_back)
 }
 END_TEST
 
-/* A restored world's record ends where the snapshot was taken, and grows into the same record again. */
+/* A restored world's record ends where the snapshot was taken, and grows into the same record
+ * again. */
 START_TEST(a_snapshot_brings_the_record_back)
 {
     sb_universe *const universe = open_universe(NULL);
@@ -319,7 +328,8 @@ START_TEST(a_snapshot_brings_the_record_back)
 }
 END_TEST
 
-/* ---------------------------------------------------------------------------------------- fibers */
+/* ---------------------------------------------------------------------------------------- fibers
+ */
 
 static uint64_t dig(unsigned depth, uint64_t value)
 {
@@ -379,7 +389,8 @@ START_TEST(too_many_tasks_is_a_finding)
 }
 END_TEST
 
-/* ------------------------------------------------------------------------------------------ ends */
+/* ------------------------------------------------------------------------------------------ ends
+ */
 
 static void spin(sb_world *world, void *context)
 {
@@ -455,7 +466,8 @@ static void deadlock(sb_world *world, void *context)
     wait_for_ever(never);
 }
 
-/* When nothing can happen any more and tasks still wait, that is a deadlock, at once; it lists who waits for what. */
+/* When nothing can happen any more and tasks still wait, that is a deadlock, at once; it lists who
+ * waits for what. */
 START_TEST(a_deadlock_is_seen_at_once)
 {
     sb_universe *const universe = open_universe(NULL);
@@ -502,8 +514,8 @@ static void stuck(sb_world *world, void *context)
     sb_await(world, never_done, NULL, "a miracle");
 }
 
-/* A poller that changes nothing over a full period of its timer proves that nothing will change; with no timer left at
- * all it is a deadlock. Neither takes a time-out of its own. */
+/* A poller that changes nothing over a full period of its timer proves that nothing will change;
+ * with no timer left at all it is a deadlock. Neither takes a time-out of its own. */
 START_TEST(stuck_is_proved)
 {
     int poller = 1;

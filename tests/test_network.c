@@ -1,5 +1,6 @@
 /*
- * The network: what it may do to messages it does at the asked rate, counts it, and never does anything else to them.
+ * The network: what it may do to messages it does at the asked rate, counts it, and never does
+ * anything else to them.
  */
 #include <stdio.h>
 
@@ -139,7 +140,8 @@ END_TEST
 /* Duplicates come at their rate, no message comes more than twice, and none is lost by it. */
 START_TEST(duplicates_are_counted)
 {
-    const hearing *const all = hear((sb_network){FAST, .duplicate = 100000}, SHOT_MAX, SB_MICROSECOND);
+    const hearing *const all =
+        hear((sb_network){FAST, .duplicate = 100000}, SHOT_MAX, SB_MICROSECOND);
     const uint64_t doubled = all->faults[SB_FAULT_DUPLICATE].applied;
     ck_assert_uint_gt(doubled, SHOT_MAX / 10 - 250);
     ck_assert_uint_lt(doubled, SHOT_MAX / 10 + 250);
@@ -152,7 +154,8 @@ START_TEST(duplicates_are_counted)
 }
 END_TEST
 
-/* A uniform latency stays within its bounds, reaches both ends nearly, and lets messages overtake each other. */
+/* A uniform latency stays within its bounds, reaches both ends nearly, and lets messages overtake
+ * each other. */
 START_TEST(latency_is_bounded)
 {
     const sb_network network = {.latency_min = SB_MILLISECOND, .latency_max = 9 * SB_MILLISECOND};
@@ -168,7 +171,8 @@ START_TEST(latency_is_bounded)
 }
 END_TEST
 
-/* The heavy tail: half of the messages take twice the shortest way, a quarter four times, and so on up to its end. */
+/* The heavy tail: half of the messages take twice the shortest way, a quarter four times, and so on
+ * up to its end. */
 START_TEST(the_tail_is_heavy)
 {
     const sb_network network = {.latency_min = SB_MILLISECOND, .tail = true, .tail_max = 6};
@@ -185,7 +189,8 @@ START_TEST(the_tail_is_heavy)
 }
 END_TEST
 
-/* Each direction of each pair has its own factor for the whole world, a power of two up to the greatest. */
+/* Each direction of each pair has its own factor for the whole world, a power of two up to the
+ * greatest. */
 START_TEST(links_have_a_scale)
 {
     sb_universe *const universe = open_universe(NULL);
@@ -214,7 +219,8 @@ END_TEST
 static void partition(sb_world *world, void *context)
 {
     hearing *const all = context;
-    const sb_network network = {.latency_min = 10 * SB_MILLISECOND, .latency_max = 10 * SB_MILLISECOND};
+    const sb_network network = {.latency_min = 10 * SB_MILLISECOND,
+                                .latency_max = 10 * SB_MILLISECOND};
     sb_network_set(world, &network);
     const sb_node target = add_listener(world, all, "target");
     shoot_all(all, target, 0, 10);
@@ -297,7 +303,8 @@ static void resets(sb_world *world, void *context)
     ck_assert_uint_eq(all->copies[3], 0);
 }
 
-/* A reset reaches both sides, names the other, and has no bytes; a program that ends hangs up on those it has talked with. */
+/* A reset reaches both sides, names the other, and has no bytes; a program that ends hangs up on
+ * those it has talked with. */
 START_TEST(resets_reach_both)
 {
     static hearing all;
@@ -317,7 +324,8 @@ START_TEST(drawn_resets_are_counted)
 }
 END_TEST
 
-/* ---------------------------------------------------------------------------------------- bounds */
+/* ---------------------------------------------------------------------------------------- bounds
+ */
 
 static int never_reads(const sb_boot *boot)
 {

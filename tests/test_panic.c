@@ -1,5 +1,6 @@
 /*
- * Crashes are real: machine code faults, the kernel catches it, and the finding says what, where and who.
+ * Crashes are real: machine code faults, the kernel catches it, and the finding says what, where
+ * and who.
  */
 #include <signal.h>
 #include <stdio.h>
@@ -111,7 +112,8 @@ static const fault faults[] = {
     {"call_abort", call_abort, SB_FINDING_CRASH, "SIGABRT", "SIGABRT", 0},
     {"write_wild", write_wild, SB_FINDING_CRASH, "SIGSEGV", "SIGSEGV", 0x123456789010u},
     {"write_nowhere", write_nowhere, SB_FINDING_CRASH, "SIGSEGV", "SIGSEGV", 0},
-    {"overflow_stack", overflow, SB_FINDING_CRASH, "ran over the task's stack", "SIGSEGV", ANY_ADDRESS},
+    {"overflow_stack", overflow, SB_FINDING_CRASH, "ran over the task's stack", "SIGSEGV",
+     ANY_ADDRESS},
     {"raise_trap", raise_trap, SB_FINDING_CRASH, "SIGILL", "SIGILL", 0},
     {"copy_to_nil", copy_to_nil, SB_FINDING_NIL_DEREFERENCE, "write at address 0x", "SIGSEGV",
      ANY_ADDRESS},
@@ -148,8 +150,8 @@ static ending strike(sb_universe *universe, const fault *one, uint64_t seed)
     return run_options(universe, &options, strike_director, (void *)(uintptr_t)one);
 }
 
-/* Each fault is a finding of its kind, at its step and time, of the task and node that struck it; and so it is the second time.
- * _i: the fault. */
+/* Each fault is a finding of its kind, at its step and time, of the task and node that struck it;
+ * and so it is the second time. _i: the fault. */
 START_TEST(a_fault_is_a_finding)
 {
     const fault *const one = &faults[_i];
@@ -170,8 +172,8 @@ START_TEST(a_fault_is_a_finding)
 }
 END_TEST
 
-/* A second world in the same process, and another process: same step, same digest. abort() is for one world a process, as
- * the C library sees to it. */
+/* A second world in the same process, and another process: same step, same digest. abort() is for
+ * one world a process, as the C library sees to it. */
 START_TEST(a_fault_replays)
 {
     const fault *const one = &faults[_i];
@@ -188,8 +190,8 @@ START_TEST(a_fault_replays)
 END_TEST
 
 #ifdef SB_HAVE_LIBDW
-/* The place of a finding is the innermost function of the program, also when it struck inside a callee of the C library or of the
- * framework; and the way there is on the stack. */
+/* The place of a finding is the innermost function of the program, also when it struck inside a
+ * callee of the C library or of the framework; and the way there is on the stack. */
 START_TEST(a_fault_has_a_place)
 {
     static sb_stack stack;
@@ -206,7 +208,8 @@ START_TEST(a_fault_has_a_place)
     bool came_from_task = one->strike == overflow; /* too deep for the frames that are kept */
     for (size_t i = 0; i < stack.count; i++) {
         const char *const function = stack.symbols[i].function;
-        came_from_task = came_from_task || (function != NULL && strcmp(function, "strike_later") == 0);
+        came_from_task =
+            came_from_task || (function != NULL && strcmp(function, "strike_later") == 0);
     }
     ck_assert(came_from_task);
     sb_universe_close(universe);
@@ -234,7 +237,8 @@ START_TEST(signatures_group)
 }
 END_TEST
 
-/* With two universes open, closing one leaves the other able to catch, a run-over stack included. */
+/* With two universes open, closing one leaves the other able to catch, a run-over stack included.
+ */
 START_TEST(universes_share_the_handlers)
 {
     const sb_universe_options other = {.base = UINT64_C(0x5b0000000000)};
@@ -251,7 +255,8 @@ START_TEST(universes_share_the_handlers)
 }
 END_TEST
 
-/* Outside of any world a signal takes its usual course; with a sanitizer, that is the sanitizer's report. */
+/* Outside of any world a signal takes its usual course; with a sanitizer, that is the sanitizer's
+ * report. */
 #if defined(SB_ASAN) || defined(SB_MSAN)
 #define USUAL_COURSE 0
 #else
@@ -275,7 +280,8 @@ START_TEST(beside_a_world_a_crash_is_a_crash)
 }
 END_TEST
 
-/* ------------------------------------------------------------------------------------- memory's end */
+/* ------------------------------------------------------------------------------------- memory's
+ * end */
 
 static int eat(const sb_boot *boot)
 {
@@ -296,7 +302,8 @@ static void eat_director(sb_world *world, void *context)
     sb_sleep(SB_SECOND, NULL);
 }
 
-/* A machine that runs over its memory is found, with its name, size and the place that wanted more. */
+/* A machine that runs over its memory is found, with its name, size and the place that wanted more.
+ */
 START_TEST(memory_without_end_is_a_runaway)
 {
     size_t limit = (size_t)5 << 20;

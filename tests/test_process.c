@@ -1,6 +1,6 @@
 /*
- * Machines: they boot, stop, die, stand still and come back; a dead one leaves nothing but what it sent; clocks drift and
- * never make a timer early.
+ * Machines: they boot, stop, die, stand still and come back; a dead one leaves nothing but what it
+ * sent; clocks drift and never make a timer early.
  */
 #include <stdio.h>
 
@@ -98,7 +98,8 @@ static void die_full(sb_world *world, void *context)
 {
     notes *const book = context;
     const sb_node node = add(world, "server", serve, book);
-    for (unsigned i = 0; i < 2000; i++) { /* dead tasks and heaps are given back, or this would not fit */
+    for (unsigned i = 0; i < 2000;
+         i++) { /* dead tasks and heaps are given back, or this would not fit */
         sb_node_boot(world, node);
         sb_sleep(SB_MILLISECOND, NULL);
         sb_send(node, &i, sizeof(i));
@@ -155,7 +156,8 @@ static int hear_and_answer(const sb_boot *boot)
 static void last_words(sb_world *world, void *context)
 {
     notes *const book = context;
-    const sb_network network = {.latency_min = 10 * SB_MILLISECOND, .latency_max = 10 * SB_MILLISECOND};
+    const sb_network network = {.latency_min = 10 * SB_MILLISECOND,
+                                .latency_max = 10 * SB_MILLISECOND};
     sb_network_set(world, &network);
     const sb_node listener = add(world, "listener", hear_and_answer, book);
     book->node = listener;
@@ -171,7 +173,8 @@ static void last_words(sb_world *world, void *context)
     ck_assert_uint_eq(book->resets, 1); /* and the answer was refused */
 }
 
-/* What a dead machine has sent arrives and takes effect; what is sent to it is dropped, counted and refused. */
+/* What a dead machine has sent arrives and takes effect; what is sent to it is dropped, counted and
+ * refused. */
 START_TEST(messages_of_the_dead_arrive)
 {
     notes book = {0};
@@ -237,7 +240,8 @@ static void stand_still(sb_world *world, void *context)
     ck_assert_uint_eq(book->ticks, 20);
 }
 
-/* A machine that stands still does nothing, misses nothing, and goes on; dying meanwhile it loses what came, which is counted. */
+/* A machine that stands still does nothing, misses nothing, and goes on; dying meanwhile it loses
+ * what came, which is counted. */
 START_TEST(a_paused_machine_goes_on)
 {
     notes book = {0};
@@ -332,11 +336,12 @@ static void leak_director(sb_world *world, void *context)
     }
 }
 
-/* A program that returns must have left nothing: task, memory with its place, message, open file. */
+/* A program that returns must have left nothing: task, memory with its place, message, open file.
+ */
 START_TEST(a_leak_is_a_finding)
 {
-    static const char *const words[] = {"left-behind", "1 blocks of 321 bytes", "message of 2 bytes",
-                                        "1 open files"};
+    static const char *const words[] = {"left-behind", "1 blocks of 321 bytes",
+                                        "message of 2 bytes", "1 open files"};
     static const char *const oracles[] = {"task", "memory", "message", "file"};
     int what = _i;
     const ending end = run_once(leak_director, &what);
@@ -440,15 +445,19 @@ static void clock_director(sb_world *world, void *context)
     sb_sleep(5 * SB_SECOND, NULL);
 }
 
-/* A clock that runs fast shortens true time, a slow one lengthens it, by just its drift; by its own clock no timer is ever
- * early. The wall clock is off by the skew. */
+/* A clock that runs fast shortens true time, a slow one lengthens it, by just its drift; by its own
+ * clock no timer is ever early. The wall clock is off by the skew. */
 START_TEST(clocks_drift)
 {
     const sb_time epoch = UINT64_C(1704067200) * SB_SECOND;
     clock_case cases[] = {
         {.slept_least = SB_SECOND, .slept_most = SB_SECOND},
-        {.drift = 1000, .slept_least = 999000 * SB_MICROSECOND, .slept_most = 999002 * SB_MICROSECOND},
-        {.drift = -1000, .slept_least = 1001001 * SB_MICROSECOND, .slept_most = 1001002 * SB_MICROSECOND},
+        {.drift = 1000,
+         .slept_least = 999000 * SB_MICROSECOND,
+         .slept_most = 999002 * SB_MICROSECOND},
+        {.drift = -1000,
+         .slept_least = 1001001 * SB_MICROSECOND,
+         .slept_most = 1001002 * SB_MICROSECOND},
         {.drift = 1, .slept_least = SB_SECOND - 1001, .slept_most = SB_SECOND - 900},
         {.skew = -(int64_t)SB_SECOND, .slept_least = SB_SECOND, .slept_most = SB_SECOND},
         {.skew = 5, .drift = 100000, .slept_least = 909090909, .slept_most = 909090930},
@@ -490,7 +499,8 @@ static void change_rates(sb_world *world, void *context)
     sb_node_wait_down(world, node, SB_SECOND);
 }
 
-/* Changing the rate again and again makes the monotonic clock neither jump nor go back, and no timer early. */
+/* Changing the rate again and again makes the monotonic clock neither jump nor go back, and no
+ * timer early. */
 START_TEST(rates_change_without_a_jump)
 {
     clock_case one = {0};
@@ -501,7 +511,8 @@ START_TEST(rates_change_without_a_jump)
 }
 END_TEST
 
-/* --------------------------------------------------------------------------------- state machines */
+/* --------------------------------------------------------------------------------- state machines
+ */
 
 enum { EGG, BIRD, GHOST };
 static const char *const bird_states[] = {"egg", "bird", "ghost"};
@@ -515,7 +526,8 @@ static void walk(sb_world *world, void *context)
     sb_machine_move(&bird_machine, 7, BIRD, *(const unsigned *)context);
 }
 
-/* A move that is in the table is walked and noted; any other is a finding that names thing and states. */
+/* A move that is in the table is walked and noted; any other is a finding that names thing and
+ * states. */
 START_TEST(machines_check_their_moves)
 {
     unsigned target = GHOST;

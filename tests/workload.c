@@ -1,9 +1,9 @@
 /*
- * The busy cluster: odd nodes gossip in bare messages, even ones are clerks that call each other and keep a
- * ledger on disk.
+ * The busy cluster: odd nodes gossip in bare messages, even ones are clerks that call each other
+ * and keep a ledger on disk.
  *
- *   gossip   ticker -> messages -> main -> channel of 2 -> three workers, a mutex around what they add up
- *   clerk    client -> sb_call -> handler -> ledger file, sync -> answer
+ *   gossip   ticker -> messages -> main -> channel of 2 -> three workers, a mutex around what they
+ * add up clerk    client -> sb_call -> handler -> ledger file, sync -> answer
  */
 #include "tests/workload.h"
 
@@ -31,7 +31,8 @@ static sb_address pick_peer(const configuration *configured)
     return (sb_address)(peer < self ? peer : peer + 2);
 }
 
-/* ---------------------------------------------------------------------------------------- gossip */
+/* ---------------------------------------------------------------------------------------- gossip
+ */
 
 typedef struct note {
     uint32_t size;
@@ -142,7 +143,8 @@ static int gossip(const sb_boot *boot)
     return 0;
 }
 
-/* ----------------------------------------------------------------------------------------- clerks */
+/* ----------------------------------------------------------------------------------------- clerks
+ */
 
 static const char *const methods[] = {"add"};
 enum { METHOD_ADD };
@@ -178,8 +180,8 @@ static void call_around(void *argument)
         sb_scope patience;
         sb_scope_init_timeout(&patience, sb_shutdown_scope(), "call", 25 * tick);
         sb_reply reply;
-        if (peer != NOBODY && sb_call(self->exchange, peer, METHOD_ADD, entry, size, &reply,
-                                      &patience) == SB_OK) {
+        if (peer != NOBODY &&
+            sb_call(self->exchange, peer, METHOD_ADD, entry, size, &reply, &patience) == SB_OK) {
             sb_count(WORKLOAD_CALLS, 1);
             sb_reply_release(&reply);
         }
@@ -225,7 +227,8 @@ static int keep_books(const sb_boot *boot)
     return 0;
 }
 
-/* --------------------------------------------------------------------------------------- director */
+/* --------------------------------------------------------------------------------------- director
+ */
 
 static void rest(sb_world *world, sb_duration longest)
 {
@@ -269,11 +272,13 @@ static void build(sb_world *world, const workload *plan)
 {
     const configuration configured = {plan->nodes};
     for (unsigned i = 1; i <= plan->nodes; i++) {
-        static const char *const names[] = {"ada",  "bert", "cleo", "dora", "emil", "fay",  "gus",  "hal",
-                                            "ines", "jo",   "kim",  "leo",  "mia",  "nils", "olga", "pia"};
+        static const char *const names[] = {"ada", "bert", "cleo", "dora", "emil", "fay",
+                                            "gus", "hal",  "ines", "jo",   "kim",  "leo",
+                                            "mia", "nils", "olga", "pia"};
         const bool gossips = (i & 1) != 0;
-        const sb_node node = sb_node_add(world, names[i - 1], gossips ? "gossip" : "clerk",
-                                         gossips ? gossip : keep_books, &configured, sizeof(configured));
+        const sb_node node =
+            sb_node_add(world, names[i - 1], gossips ? "gossip" : "clerk",
+                        gossips ? gossip : keep_books, &configured, sizeof(configured));
         if (plan->trouble) {
             const int64_t skew = (int64_t)sb_choose(world, SB_STREAM_CLOCK, SB_SECOND);
             const int32_t drift = (int32_t)sb_choose(world, SB_STREAM_CLOCK, 400);

@@ -1,9 +1,9 @@
 /*
  * A small busy cluster that touches every room of the simulator: for tests of determinism.
  *
- * Its nodes gossip, work through a bounded channel under a mutex, time out, allocate and free out of order, call
- * each other, write and sync files, draw numbers and read their clocks; its director kills, boots, pauses and
- * cuts them off, then heals and stops them. A run passes in every seed.
+ * Its nodes gossip, work through a bounded channel under a mutex, time out, allocate and free out
+ * of order, call each other, write and sync files, draw numbers and read their clocks; its director
+ * kills, boots, pauses and cuts them off, then heals and stops them. A run passes in every seed.
  */
 #ifndef TESTS_WORKLOAD_H
 #define TESTS_WORKLOAD_H

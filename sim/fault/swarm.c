@@ -16,8 +16,7 @@ _Static_assert(SB_FAULT_COUNT <= 32, "a plan's kinds are 32 bits");
 #define CLOCK_KINDS (KIND(SKEW) | KIND(DRIFT))
 #define CODE_KINDS KIND(FAILPOINT)
 
-/* ------------------------------------------------------------------------------------------- draws
- */
+/* -------------------------------------------------------------------------------------- draws */
 
 static unsigned log_of(uint64_t value)
 {
@@ -169,8 +168,7 @@ static void draw_code(sb_swarm *swarm)
     }
 }
 
-/* --------------------------------------------------------------------------------- start and heal
- */
+/* ----------------------------------------------------------------------------- start and heal */
 
 static void say(const sb_swarm *swarm)
 {

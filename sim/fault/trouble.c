@@ -69,8 +69,7 @@ static void code_main(void *argument)
     }
 }
 
-/* -------------------------------------------------------------------------------------- partitions
- */
+/* --------------------------------------------------------------------------------- partitions */
 
 /* Nothing gets from one side to the other; two_way: nor back. */
 typedef struct partition {
@@ -128,34 +127,6 @@ static bool draw_partition(sb_swarm *swarm, partition *cut)
     return cut->one != 0 && cut->other != 0;
 }
 
-/* The network counts each link that it blocks as one-way and each message that it eats as a
- * partition's; here one partition is one fault, of its own kind.  Only one of the swarm's is there
- * at a time. */
-typedef struct partition_counts {
-    uint64_t one_way_applied, effective;
-} partition_counts;
-
-static partition_counts counts_before(const sb_world *world)
-{
-    return (partition_counts){world->faults[SB_FAULT_PARTITION_ONE_WAY].applied,
-                              world->faults[SB_FAULT_PARTITION].effective};
-}
-
-static void count_partition(sb_world *world, const partition *cut, partition_counts before)
-{
-    world->faults[SB_FAULT_PARTITION_ONE_WAY].applied = before.one_way_applied;
-    sb_fault_applied(world, cut->two_way ? SB_FAULT_PARTITION : SB_FAULT_PARTITION_ONE_WAY);
-}
-
-static void count_effects(sb_world *world, const partition *cut, partition_counts before)
-{
-    if (!cut->two_way) {
-        sb_fault_counts *const eaten = &world->faults[SB_FAULT_PARTITION];
-        world->faults[SB_FAULT_PARTITION_ONE_WAY].effective += eaten->effective - before.effective;
-        eaten->effective = before.effective;
-    }
-}
-
 static void partition_main(void *argument)
 {
     sb_swarm *const swarm = argument;
@@ -165,20 +136,15 @@ static void partition_main(void *argument)
         if (!draw_partition(swarm, &cut)) {
             continue;
         }
-        const partition_counts before = counts_before(world);
         for_each_link(world, &cut, sb_network_block);
-        count_partition(world, &cut, before);
-        const bool goes_on = pass(swarm, draw_trouble(swarm));
-        count_effects(world, &cut, before);
-        if (!goes_on) {
+        if (!pass(swarm, draw_trouble(swarm))) {
             return;
         }
         for_each_link(world, &cut, sb_network_unblock);
     }
 }
 
-/* --------------------------------------------------------------------------------------- machines
- */
+/* ----------------------------------------------------------------------------------- machines */
 
 /* A machine that is struck, until it is back. */
 typedef struct strike {

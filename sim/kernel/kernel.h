@@ -117,8 +117,6 @@ typedef struct sb_task {
     sb_task_main *main;
     void *argument;
     sb_wait_group *group; /* counted down when it ends; NULL: none */
-    sb_task_main *user_main;
-    void *user_argument;
     void (*ended)(struct sb_task *task); /* called on its own stack, last of all; NULL: nothing */
     struct sb_task *next, **link;        /* live tasks of the node, oldest first is the tail */
     char name[SB_TASK_NAME_MAX];

@@ -81,8 +81,7 @@ struct sb_exchange {
     sb_wait_group receiver;
 };
 
-/* ---------------------------------------------------------------------------------------- encoding
- */
+/* ----------------------------------------------------------------------------------- encoding */
 
 static void put_number(unsigned char *to, uint64_t value, unsigned size)
 {
@@ -121,8 +120,7 @@ static bool header_decode(const sb_message *message, header *into)
     return (into->kind == REQUEST || into->kind == REPLY) && into->number != 0;
 }
 
-/* --------------------------------------------------------------------------------- calls in flight
- */
+/* ---------------------------------------------------------------------------- calls in flight */
 
 static call **bucket_of(sb_exchange *exchange, uint64_t number)
 {
@@ -249,8 +247,7 @@ void sb_reply_release(sb_reply *reply)
     *reply = (sb_reply){NULL, NULL, 0};
 }
 
-/* ----------------------------------------------------------------------------------------- serving
- */
+/* ------------------------------------------------------------------------------------ serving */
 
 static service *service_new(sb_exchange *exchange, sb_message *message, header head, sb_step cause)
 {
@@ -358,8 +355,7 @@ void sb_answer(const sb_request *request, const void *data, size_t size)
     }
 }
 
-/* --------------------------------------------------------------------------------------- receiving
- */
+/* ---------------------------------------------------------------------------------- receiving */
 
 static void drop(sb_world *world, sb_message *message, sb_fault why)
 {
@@ -430,8 +426,7 @@ static void receiver_main(void *argument)
     }
 }
 
-/* -------------------------------------------------------------------------------- opening, closing
- */
+/* --------------------------------------------------------------------------- opening, closing */
 
 static void name_methods(sb_world *world, sb_exchange *exchange, const char *const *names,
                          uint16_t count)

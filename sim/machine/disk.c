@@ -179,8 +179,7 @@ void sb_file_close(sb_file *handle)
     handle_close(world, handle);
 }
 
-/* ------------------------------------------------------------------------------------------- bytes
- */
+/* -------------------------------------------------------------------------------------- bytes */
 
 uint64_t sb_file_size(sb_file *handle)
 {
@@ -235,8 +234,7 @@ sb_status sb_file_truncate(sb_file *handle, uint64_t size)
     return result(world, SB_OK);
 }
 
-/* ------------------------------------------------------------------------------------------- syncs
- */
+/* -------------------------------------------------------------------------------------- syncs */
 
 static void wait_for_disk(sb_world *world, const char *path)
 {
@@ -286,8 +284,7 @@ sb_status sb_directory_sync(const char *path)
     return result(world, SB_OK);
 }
 
-/* ------------------------------------------------------------------------------------------- names
- */
+/* -------------------------------------------------------------------------------------- names */
 
 sb_status sb_rename(const char *from, const char *to)
 {
@@ -354,8 +351,7 @@ sb_status sb_directory_list(const char *path, sb_directory_visit *visit, void *c
     return result(world, SB_OK);
 }
 
-/* --------------------------------------------------------------------------------------- the crash
- */
+/* ---------------------------------------------------------------------------------- the crash */
 
 /* In a world that has a swarm, it is the swarm that arms. */
 static void arm(sb_world *world, sb_fault fault)
@@ -426,8 +422,7 @@ void sb_disk_close_all(sb_world *world, sb_node_state *node)
     }
 }
 
-/* ------------------------------------------------------------------------------------ the scenario
- */
+/* ------------------------------------------------------------------------------- the scenario */
 
 void sb_disk_set(sb_world *world, const sb_disk *disk)
 {

@@ -14,8 +14,7 @@
 
 #include "sim/machine/disk.h"
 
-/* ------------------------------------------------------------------------------------------ memory
- */
+/* ------------------------------------------------------------------------------------- memory */
 
 void *sb_disk_alloc(sb_world *world, size_t size)
 {
@@ -86,8 +85,7 @@ static void reserve(sb_world *world, sb_disk_file *file, uint64_t size)
     file->capacity = capacity;
 }
 
-/* ----------------------------------------------------------------------------------------- changes
- */
+/* ------------------------------------------------------------------------------------ changes */
 
 /* The file gets this size; what is new is zero. */
 static void resize(sb_world *world, sb_disk_file *file, uint64_t size)
@@ -181,8 +179,7 @@ void sb_disk_file_settle(sb_world *world, sb_disk_file *file, uint64_t number)
     file->settled = number;
 }
 
-/* ----------------------------------------------------------------------------------------- a crash
- */
+/* ------------------------------------------------------------------------------------ a crash */
 
 /* What a crash keeps of a change. */
 typedef struct remnant {

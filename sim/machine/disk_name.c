@@ -32,8 +32,7 @@ bool sb_disk_is_below(const char *path, const char *directory)
     return size == 0 || (strncmp(path, directory, size) == 0 && path[size] == '/');
 }
 
-/* ----------------------------------------------------------------------------------- present names
- */
+/* ------------------------------------------------------------------------------ present names */
 
 uint32_t sb_disk_lower_bound(const sb_disk_state *disk, const char *path)
 {
@@ -93,8 +92,7 @@ static void set_name(sb_world *world, sb_disk_state *disk, const char *path, sb_
     }
 }
 
-/* ----------------------------------------------------------------------------------------- changes
- */
+/* ------------------------------------------------------------------------------------ changes */
 
 static sb_name_change *note_change(sb_world *world, sb_disk_state *disk, sb_name_change_kind kind,
                                    const char *path, uint64_t path_hash, sb_disk_file *file)
@@ -192,8 +190,7 @@ void sb_disk_rename(sb_world *world, sb_disk_state *disk, const char *from, uint
     change_do(world, disk, change);
 }
 
-/* ------------------------------------------------------------------------------------------- syncs
- */
+/* -------------------------------------------------------------------------------------- syncs */
 
 static bool touches_directory(const sb_name_change *change, const char *directory)
 {
@@ -239,8 +236,7 @@ void sb_disk_names_settle(sb_world *world, sb_disk_state *disk, const char *dire
     disk->change_count = kept;
 }
 
-/* ----------------------------------------------------------------------------------------- a crash
- */
+/* ------------------------------------------------------------------------------------ a crash */
 
 static bool stands_on_lost(const sb_disk_state *disk, uint32_t index)
 {
@@ -294,8 +290,7 @@ void sb_disk_names_crash(sb_world *world, sb_disk_state *disk, const sb_disk_fat
     disk->change_count = 0;
 }
 
-/* ----------------------------------------------------------------------------------- durable names
- */
+/* ------------------------------------------------------------------------------ durable names */
 
 sb_disk_file *sb_disk_find_durable(const sb_disk_state *disk, const char *path)
 {

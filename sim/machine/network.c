@@ -84,6 +84,12 @@ static bool is_blocked(const sb_world *world, sb_address from, sb_address to)
     return world->links != NULL && world->links[from * SB_NODE_COUNT_MAX + to].blocked != 0;
 }
 
+/* What has eaten a message: a link blocked both ways belongs to a partition of two sides. */
+static sb_fault partition_kind(const sb_world *world, sb_address from, sb_address to)
+{
+    return is_blocked(world, to, from) ? SB_FAULT_PARTITION : SB_FAULT_PARTITION_ONE_WAY;
+}
+
 static unsigned link_scale(sb_world *world, sb_address from, sb_address to)
 {
     sb_link_state *const link = link_of(world, from, to);
@@ -195,7 +201,7 @@ sb_status sb_network_send(sb_world *world, sb_address to, const void *header, si
         header_size == 0 ? XXH3_64bits(data, size) : XXH3_64bits(bytes, header_size + size);
     packet->cause = sb_event_here(world, SB_EVENT_SEND, to, packet->hash, packet->message.size);
     if (SB_UNLIKELY(is_blocked(world, from->number, to))) {
-        drop(world, packet, from->number, to, SB_FAULT_PARTITION);
+        drop(world, packet, from->number, to, partition_kind(world, from->number, to));
     } else if (SB_UNLIKELY(is_lost(world, from, is_reply))) {
         drop(world, packet, from->number, to, is_reply ? SB_FAULT_REPLY_LOSS : SB_FAULT_LOSS);
     } else {
@@ -228,7 +234,7 @@ static void send_reset(sb_world *world, sb_node_state *to, sb_node_state *peer, 
 void sb_network_hang_up(sb_world *world, sb_node_state *node)
 {
     const sb_step cause = world->running != NULL ? world->running->cause : 0;
-    for (unsigned i = 1; i < world->node_count; i++) {
+    for (unsigned i = 0; i < world->node_count; i++) {
         if ((node->peers >> i & 1) != 0) {
             world->nodes[i]->peers &= ~(UINT64_C(1) << node->number);
             send_reset(world, world->nodes[i], node, cause);
@@ -256,11 +262,11 @@ void sb_packet_arrives(sb_world *world, sb_packet *packet)
     sb_node_state *const node = packet->due.node;
     const sb_address from = packet->message.from;
     if (SB_UNLIKELY(is_blocked(world, from, node->number))) {
-        drop(world, packet, node->number, from, SB_FAULT_PARTITION);
+        drop(world, packet, node->number, from, partition_kind(world, from, node->number));
         return;
     }
     if (SB_UNLIKELY(node->power == SB_NODE_DOWN)) {
-        if (packet->message.kind == SB_MESSAGE_DATA && from != 0) {
+        if (packet->message.kind == SB_MESSAGE_DATA) {
             send_reset(world, world->nodes[from], node, packet->cause);
         }
         drop(world, packet, node->number, from, SB_FAULT_NODE_DOWN);
@@ -324,6 +330,7 @@ sb_status sb_receive(sb_message **message, sb_scope *scope)
         packet = world->running->wait_item;
     }
     world->running->cause = packet->cause;
+    sb_observe(world, packet->hash);
     *message = &packet->message;
     return SB_OK;
 }
@@ -382,11 +389,16 @@ void sb_network_set(sb_world *world, const sb_network *network)
     }
 }
 
+/* Counted by link: the second direction makes two sides of what was one-way. */
 void sb_network_block(sb_world *world, sb_node from, sb_node to)
 {
-    link_of(world, from, to)->blocked++;
-    sb_fault_applied(world, SB_FAULT_PARTITION_ONE_WAY);
-    sb_event_here(world, SB_EVENT_FAULT, SB_FAULT_PARTITION_ONE_WAY, to, from);
+    sb_link_state *const link = link_of(world, from, to);
+    const sb_fault kind = partition_kind(world, from, to);
+    if (link->blocked++ == 0) {
+        sb_fault_applied(world, kind);
+        world->faults[SB_FAULT_PARTITION_ONE_WAY].applied -= kind == SB_FAULT_PARTITION;
+    }
+    sb_event_here(world, SB_EVENT_FAULT, kind, to, from);
 }
 
 void sb_network_unblock(sb_world *world, sb_node from, sb_node to)
@@ -394,7 +406,7 @@ void sb_network_unblock(sb_world *world, sb_node from, sb_node to)
     sb_link_state *const link = link_of(world, from, to);
     if (link->blocked != 0) {
         link->blocked--;
-        sb_event_here(world, SB_EVENT_HEAL, SB_FAULT_PARTITION_ONE_WAY, to, from);
+        sb_event_here(world, SB_EVENT_HEAL, partition_kind(world, from, to), to, from);
     }
 }
 

@@ -264,8 +264,7 @@ bool sb_node_is_paused(const sb_world *world, sb_node node)
     return world->nodes[node]->paused;
 }
 
-/* ---------------------------------------------------------------------------------------- door 1
- */
+/* ------------------------------------------------------------------------------------- door 1 */
 
 sb_scope *sb_shutdown_scope(void)
 {

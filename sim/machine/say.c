@@ -198,8 +198,7 @@ bool sb_bug(uint32_t bug)
     return (sb_current->bugs >> bug & 1) != 0;
 }
 
-/* ------------------------------------------------------------------------------------------- moves
- */
+/* -------------------------------------------------------------------------------------- moves */
 
 static size_t machine_index(const sb_machine *machine, size_t *first_edge)
 {

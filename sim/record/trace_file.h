@@ -3,13 +3,13 @@
  *
  * The first line is the header, every other line one event, in the order of steps:
  *
- *   {"trace":"seedbed","schema":1,"scenario":"rolling-restart","seed":"4711","strategy":"pct2","build":"4f2c1ab",
- *    "options":"--bug tidb-47902","config":"9f2b...","nodes":["director","placement1"],"machines":[
- *    {"name":"job","states":["queueing","running"]}]}
- *   {"step":"7","time":"36490126000","node":"server2","incarnation":3,"task":"poller","kind":"send","message":
- *    "5c0e1f...","causes":["5"],"text":"send to storage1 96
- * bytes","fields":{"to":"storage1","hash":"5c0e1f...",
- *    "size":"96"},"at":[2,14,513],"values":["4","6633...","96"]}
+ *   {"trace":"seedbed","schema":1,"scenario":"rolling-restart","seed":"4711","strategy":"pct-2",
+ *    "build":"4f2c1ab","options":"","config":"9f2b...","nodes":["director","store1"],
+ *    "machines":[{"name":"job","states":["queueing","running"]}]}
+ *   {"step":"7","time":"36490126000","node":"server2","incarnation":3,"task":"poller","kind":"send",
+ *    "message":"5c0e1f...","causes":["5"],"text":"send to store1 96 bytes",
+ *    "fields":{"to":"store1","hash":"5c0e1f...","size":"96"},"at":[2,14,513],
+ *    "values":["4","6633...","96"]}
  *
  * 64-bit numbers are strings.  `text` and `fields` are for people and scripts; `at` (node number,
  * lane, observed bits) and `values` (the three raw values) are what the reader restores an event

@@ -35,8 +35,7 @@ void sb_channel_release(sb_channel *channel)
     channel->count = 0;
 }
 
-/* ---------------------------------------------------------------------------------------- the ring
- */
+/* ----------------------------------------------------------------------------------- the ring */
 
 static void ring_put(sb_channel *channel, const void *item)
 {
@@ -65,8 +64,7 @@ static void hand_over(const sb_channel *channel, void *to, const void *from)
     }
 }
 
-/* ---------------------------------------------------------------------------------------- sending
- */
+/* ------------------------------------------------------------------------------------ sending */
 
 static void sent_after_close(sb_world *world, const sb_channel *channel)
     __attribute__((noreturn, cold));
@@ -111,8 +109,7 @@ sb_status sb_channel_send(sb_channel *channel, const void *item, sb_scope *scope
     return sb_sync_leave(world, status);
 }
 
-/* -------------------------------------------------------------------------------------- receiving
- */
+/* ---------------------------------------------------------------------------------- receiving */
 
 /* Take what is there; false: nothing is.  A place in the ring goes to the sender that waits
  * longest. */

@@ -203,6 +203,43 @@ static void print_probes(FILE *out, const sb_tally *tally)
     }
 }
 
+/* Moves of all state machines, numbered through in the order of the list. */
+static void print_moves(FILE *out, const sb_tally *tally)
+{
+    const sb_machine *const *machines;
+    const size_t machine_count = sb_machine_list(&machines);
+    size_t edge = 0, walked = 0, shown = 0;
+    for (size_t i = 0; i < machine_count; i++) {
+        for (uint32_t move = 0; move < machines[i]->move_count; move++) {
+            walked += sb_bit(tally->edge_bits, edge++);
+        }
+    }
+    if (edge == 0) {
+        return;
+    }
+    fprintf(out, "moves      %zu of %zu walked\n", walked, edge);
+    edge = 0;
+    for (size_t i = 0; i < machine_count; i++) {
+        for (uint32_t at = 0; at < machines[i]->move_count; at++, edge++) {
+            const sb_move *const move = &machines[i]->moves[at];
+            if (!sb_bit(tally->edge_bits, edge) && shown++ < NAMES_SHOWN_MAX) {
+                fprintf(out, "  never: %s %s -> %s\n", machines[i]->name,
+                        machines[i]->states[move->from], machines[i]->states[move->to]);
+            }
+        }
+    }
+}
+
+static void print_failpoints(FILE *out, const sb_tally *tally)
+{
+    const sb_place_name **failpoints;
+    const size_t count = sb_failpoint_list(&failpoints);
+    const size_t fired = count - sb_bits_missing(tally->failpoint_bits, count);
+    if (fired != 0) {
+        fprintf(out, "failpoints %zu of %zu fired\n", fired, count);
+    }
+}
+
 static void print_twice(FILE *out, const sb_sweep *sweep)
 {
     if (sweep->arguments->twice_share != 0) {
@@ -221,5 +258,7 @@ void sb_sweep_print_totals(FILE *out, const sb_sweep *sweep)
     print_floors(out, tally);
     print_faults(out, tally);
     print_probes(out, tally);
+    print_moves(out, tally);
+    print_failpoints(out, tally);
     print_twice(out, sweep);
 }

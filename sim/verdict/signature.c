@@ -69,11 +69,12 @@ void sb_finding_place(const sb_finding_report *finding, const sb_stack *stack, s
 
 int sb_place_text(const sb_place *place, char *text, size_t size)
 {
+    char line[16] = "";
     if (place->line != 0) {
-        return snprintf(text, size, "%s:%d%s%s", place->file, place->line,
-                        place->function[0] != '\0' ? " " : "", place->function);
+        snprintf(line, sizeof line, ":%d", place->line);
     }
-    return snprintf(text, size, "%s%s%s", place->file, place->file[0] != '\0' ? " " : "",
+    const bool has_both = place->file[0] != '\0' && place->function[0] != '\0';
+    return snprintf(text, size, "%s%s%s%s", place->file, line, has_both ? " " : "",
                     place->function);
 }
 
