@@ -57,7 +57,7 @@ static bool stopping(void)
     return sb_scope_status(sb_shutdown_scope()) != SB_OK;
 }
 
-/* -------------------------------------------------------------------------------------- workers */
+/* ------------------------------------------------------------------------------------ workers */
 
 static worker *worker_open(client *of, uint32_t index, uint32_t statement_room)
 {
@@ -97,7 +97,7 @@ static uint64_t draw_number(worker *of)
     return of->number++;
 }
 
-/* ------------------------------------------------------------------------------------- drafting */
+/* ----------------------------------------------------------------------------------- drafting */
 
 static int64_t draw_k(const worker *of)
 {
@@ -198,43 +198,48 @@ static void draft_think_times(worker *of)
 
 static bool draft_operation(worker *of)
 {
+    /* One draw a statement: C leaves open in which order arguments are evaluated. */
     const operation_kind kind = draw_operation();
     const int64_t id = draw_id(of);
+    const int64_t other = draw_id(of);
+    const int64_t k = draw_k(of);
+    const int64_t other_k = draw_k(of);
+    const int64_t fresh = kind == OPERATION_INSERT ? draw_new_id(of) : id;
     bool drafted = false;
     of->statement_count = 0;
     switch (kind) {
     case OPERATION_READ:
-        drafted = draft(of, STATEMENT_READ, id, 0) && draft(of, STATEMENT_READ, draw_id(of), 0);
+        drafted = draft(of, STATEMENT_READ, id, 0) && draft(of, STATEMENT_READ, other, 0);
         break;
     case OPERATION_READ_INDEX:
-        drafted = draft(of, STATEMENT_READ_INDEX, 0, draw_k(of));
+        drafted = draft(of, STATEMENT_READ_INDEX, 0, k);
         break;
     case OPERATION_INSERT:
-        drafted = draft(of, STATEMENT_INSERT, draw_new_id(of), draw_k(of));
+        drafted = draft(of, STATEMENT_INSERT, fresh, k);
         break;
     case OPERATION_UPDATE:
-        drafted = draft(of, STATEMENT_UPDATE, id, draw_k(of));
+        drafted = draft(of, STATEMENT_UPDATE, id, k);
         break;
     case OPERATION_UPDATE_TWO:
-        drafted = draft(of, STATEMENT_UPDATE, id, draw_k(of)) &&
-                  draft(of, STATEMENT_UPDATE, draw_id(of), draw_k(of));
+        drafted =
+            draft(of, STATEMENT_UPDATE, id, k) && draft(of, STATEMENT_UPDATE, other, other_k);
         break;
     case OPERATION_UPDATE_TWICE:
-        drafted = draft(of, STATEMENT_UPDATE, id, draw_k(of)) &&
-                  draft(of, STATEMENT_UPDATE, id, draw_k(of)) && draft(of, STATEMENT_READ, id, 0);
+        drafted = draft(of, STATEMENT_UPDATE, id, k) && draft(of, STATEMENT_UPDATE, id, other_k) &&
+                  draft(of, STATEMENT_READ, id, 0);
         break;
     case OPERATION_DELETE:
         drafted = draft_delete(of, id);
         break;
     default:
-        drafted = draft(of, STATEMENT_DELETE, id, 0) && draft(of, STATEMENT_INSERT, id, draw_k(of));
+        drafted = draft(of, STATEMENT_DELETE, id, 0) && draft(of, STATEMENT_INSERT, id, k);
         break;
     }
     draft_think_times(of);
     return drafted;
 }
 
-/* -------------------------------------------------------------------------------------- calling */
+/* ------------------------------------------------------------------------------------ calling */
 
 /* Any server, but not the one that failed last, if there is another. */
 static uint32_t pick_server(const worker *of)
@@ -353,7 +358,7 @@ static bool run_operation(worker *of, execute_outcome *outcome, refusal *reason)
     return true;
 }
 
-/* -------------------------------------------------------------------------------------- loading */
+/* ------------------------------------------------------------------------------------ loading */
 
 static bool draft_load(worker *of, uint64_t first, uint64_t count)
 {
@@ -410,7 +415,7 @@ static void load_rows(client *of)
     worker_close(loader);
 }
 
-/* ---------------------------------------------------------------------------------- the program */
+/* -------------------------------------------------------------------------------- the program */
 
 static void worker_main(void *argument)
 {

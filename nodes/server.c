@@ -375,7 +375,8 @@ static void boot_up(server *of)
                                            .batch_pause = use->batch_pause,
                                            .writer_count = use->writers,
                                            .writer_quota = use->writer_quota,
-                                           .channel_capacity = use->run_channel_capacity};
+                                           .channel_capacity = use->run_channel_capacity,
+                                           .upload_part = use->upload_part};
     of->backfill = backfill_open(of->cluster, &backfilling);
     of->open = true;
     sb_spawn(&of->schema_task, schema_main, of, "schema-poller");

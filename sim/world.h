@@ -148,7 +148,7 @@ const uint64_t *sb_world_probe_bits(const sb_world *world); /* a bit for each of
 const uint64_t *sb_world_failpoint_bits(const sb_world *world); /* fired */
 const uint64_t *sb_world_edge_bits(const sb_world *world);      /* moves walked, in listing order */
 
-/* Lists gathered from the linked program, in link order, without repetition of names. */
+/* Lists gathered from the linked program, by name, without repetition. */
 size_t sb_probe_list(const sb_place_name ***probes);
 size_t sb_failpoint_list(const sb_place_name ***failpoints);
 size_t sb_machine_list(const sb_machine *const **machines);
@@ -275,6 +275,7 @@ typedef struct sb_witness {
     uint64_t (*progress)(sb_world *world);
     void (*describe)(sb_world *world, char *text, size_t size);
     const char *(*phase)(sb_world *world);
+    sb_duration lease_max; /* the longest lease that is looked at only when somebody asks: no timer tells */
 } sb_witness;
 void sb_world_set_witness(sb_world *world, const sb_witness *witness);
 

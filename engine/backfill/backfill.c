@@ -14,6 +14,7 @@
 
 #include "engine/backfill/pipeline.h"
 #include "engine/museum.h"
+#include "engine/wire/messages.h"
 
 #define WRITERS 2u
 #define WRITER_QUOTA 2048u
@@ -86,6 +87,9 @@ backfill *backfill_open(cluster *of, const backfill_settings *settings)
     }
     use->writer_quota = use->writer_quota > 0 ? use->writer_quota : WRITER_QUOTA;
     use->channel_capacity = use->channel_capacity > 0 ? use->channel_capacity : CHANNEL_CAPACITY;
+    if (use->upload_part == 0 || use->upload_part > UPLOAD_PIECE_MAX) {
+        use->upload_part = UPLOAD_PIECE_MAX;
+    }
     return made;
 }
 
@@ -288,7 +292,8 @@ static engine_status finish(backfill *in, backend *of, failure *cause, sb_scope 
     move(of, BACKEND_IMPORTING);
     char path[PATH_SIZE];
     local_engine_sorted_path(&of->engine, path);
-    status = import_sorted_file(in->cluster, of->work, path, cause, scope);
+    status =
+        import_sorted_file(in->cluster, of->work, path, in->settings.upload_part, cause, scope);
     if (status == ENGINE_OK) {
         move(of, BACKEND_IMPORTED);
     }

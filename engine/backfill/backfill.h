@@ -28,6 +28,7 @@ typedef struct backfill_settings {
     uint32_t writer_count;     /* of one backend, at most 8; 0: 2 */
     uint32_t writer_quota;     /* bytes a writer buffers before it flushes; 0: 2 KiB */
     uint32_t channel_capacity; /* runs between writers and engine; 0: 2 */
+    uint32_t upload_part;      /* bytes in one message to a store; 0: 64 KiB, the most */
 } backfill_settings;
 
 typedef struct backfill_work {

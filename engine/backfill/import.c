@@ -17,10 +17,12 @@
 #include "engine/transaction/route.h"
 
 #define PIECE_SIZE_MAX ((uint32_t)256 << 10)
+#define UPLOAD_TRIES_MAX 4096u /* parts of one piece, before the region is found anew */
 
 /* An import under way. */
 typedef struct import_state {
     const backfill_work *work;
+    uint32_t part; /* bytes in one message */
     route way;
     sorted_reader reader;
     buffer position; /* the first key not yet ingested; empty before the first */
@@ -96,7 +98,7 @@ static import_result upload_part(import_state *of, uint64_t *offset, bool *whole
 {
     const slice file = buffer_slice(&of->piece.out);
     const uint64_t left = file.size - *offset;
-    const uint32_t size = left < UPLOAD_PIECE_MAX ? (uint32_t)left : UPLOAD_PIECE_MAX;
+    const uint32_t size = left < of->part ? (uint32_t)left : of->part;
     const upload_request ask = {.name = slice_of_string(of->name),
                                 .offset = *offset,
                                 .last = size == left,
@@ -119,8 +121,8 @@ static import_result upload_part(import_state *of, uint64_t *offset, bool *whole
         *whole = ask.last && got.size == file.size;
         SOMETIMES(got.size != *offset + size, "upload-resumed-elsewhere");
         /* The last part is always sent by us: its answer says that the file is synced. */
-        const uint64_t last_part = file.size > UPLOAD_PIECE_MAX ? file.size - UPLOAD_PIECE_MAX : 0;
-        *offset = got.size < last_part ? got.size : last_part;
+        *offset = got.size < file.size ? got.size
+                                       : file.size - (file.size < of->part ? file.size : of->part);
         result = IMPORT_DONE;
     }
     sb_reply_release(&reply);
@@ -134,7 +136,8 @@ static import_result upload_piece(import_state *of)
     import_result result = IMPORT_DONE;
     for (uint32_t tries = 0; !whole && result == IMPORT_DONE; tries++) {
         result = upload_part(of, &offset, &whole);
-        if (tries == 64) { /* the store loses what we send: let the region be found anew */
+        if (tries ==
+            UPLOAD_TRIES_MAX) { /* the store loses what we send: let the region be found anew */
             route_trouble(&of->way, REPLY_BUSY);
             return IMPORT_AGAIN;
         }
@@ -222,9 +225,9 @@ static engine_status import_next(import_state *of, failure *cause)
 }
 
 engine_status import_sorted_file(cluster *of, const backfill_work *work, const char *path,
-                                 failure *cause, sb_scope *scope)
+                                 uint32_t part, failure *cause, sb_scope *scope)
 {
-    import_state state = {.work = work};
+    import_state state = {.work = work, .part = part};
     route_init(&state.way, of, scope);
     buffer_init(&state.position);
     buffer_init(&state.last);

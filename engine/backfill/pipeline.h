@@ -119,9 +119,9 @@ void entry_writer_close(entry_writer *of);
 /* ------------------------------------------------------------------------------------------ import
  */
 
-/* Bring the pairs of a sorted file into storage as versions of the work's snapshot.  As
- * backfill_run. */
+/* Bring the pairs of a sorted file into storage as versions of the work's snapshot, `part` bytes in
+ * one message.  As backfill_run. */
 engine_status import_sorted_file(cluster *of, const backfill_work *work, const char *path,
-                                 failure *cause, sb_scope *scope);
+                                 uint32_t part, failure *cause, sb_scope *scope);
 
 #endif

@@ -27,11 +27,11 @@ static engine_status scan_batch(row_scan *of, pair_list *batch, sb_scope *scope)
     if (of->finished) {
         return ENGINE_NOT_FOUND;
     }
-    if (failpoint("backfill-scan-fails")) {
-        return ENGINE_CONFLICT;
-    }
-    const engine_status status = cluster_scan(of->cluster, of->snapshot, buffer_slice(&of->next),
-                                              of->end, of->batch_rows, batch, scope);
+    const engine_status status =
+        failpoint("backfill-scan-fails")
+            ? ENGINE_CONFLICT
+            : cluster_scan(of->cluster, of->snapshot, buffer_slice(&of->next), of->end,
+                           of->batch_rows, batch, scope);
     if (status != ENGINE_OK) {
         return status; /* before anything is taken for "no rows": TiDB issue 71518 */
     }

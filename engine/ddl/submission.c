@@ -55,25 +55,25 @@ static engine_status find_nonce(transaction *in, const char *word, uint64_t nonc
     return status;
 }
 
-/* Take `count` numbers that nobody else gets. */
-static engine_status take_ids(transaction *in, uint64_t count, uint64_t *first, sb_scope *scope)
+/* Take a number that nobody else gets. */
+static engine_status take_id(transaction *in, uint64_t *id, sb_scope *scope)
 {
     buffer key, value;
     buffer_init(&key);
     buffer_init(&value);
     key_next_id(&key);
     engine_status status = transaction_read(in, buffer_slice(&key), &value, scope);
-    *first = FIRST_ID;
+    *id = FIRST_ID;
     if (status == ENGINE_OK) {
         cursor at = cursor_of(buffer_slice(&value));
-        *first = cursor_u64(&at);
-        if (!cursor_finished(&at) || *first == 0) {
+        *id = cursor_u64(&at);
+        if (!cursor_finished(&at) || *id == 0) {
             sb_fail("the row of the next number is damaged");
         }
     }
     if (status == ENGINE_OK || status == ENGINE_NOT_FOUND) {
         buffer_clear(&value);
-        buffer_add_u64(&value, *first + count);
+        buffer_add_u64(&value, *id + 1);
         transaction_put(in, buffer_slice(&key), buffer_slice(&value));
         status = ENGINE_OK;
     }
@@ -82,15 +82,15 @@ static engine_status take_ids(transaction *in, uint64_t count, uint64_t *first, 
     return status;
 }
 
-static job_row new_job(const submit_job_request *asked, uint64_t first_id)
+static job_row new_job(const submit_job_request *asked, job_id id)
 {
     job_row row;
     memset(&row, 0, sizeof(row));
-    row.id = first_id;
+    row.id = id;
     row.nonce = asked->nonce;
     row.table = asked->table;
     row.state = JOB_QUEUEING;
-    row.index.id = first_id + 1;
+    row.index.id = id; /* a job makes one index, and their numbers are never used again */
     row.index.state = SCHEMA_NONE;
     row.index.unique = asked->unique;
     row.index.column_count = asked->column_count;
@@ -112,17 +112,14 @@ static engine_status try_submit(cluster *of, const submit_job_request *asked, jo
     if (status == ENGINE_OK && *job == 0) {
         status = find_nonce(in, "history", asked->nonce, job, scope);
     }
-    if (status == ENGINE_OK && *job == 0) {
-        uint64_t first;
-        status = take_ids(in, 2, &first, scope); /* of the job and of its index */
-        if (status == ENGINE_OK) {
-            const job_row row = new_job(asked, first);
-            job_put(in, &row);
-            status = transaction_commit(in, NULL, scope);
-            *job = first;
-        } else {
-            transaction_rollback(in);
-        }
+    const bool is_new = status == ENGINE_OK && *job == 0;
+    if (is_new) {
+        status = take_id(in, job, scope);
+    }
+    if (is_new && status == ENGINE_OK) {
+        const job_row row = new_job(asked, *job);
+        job_put(in, &row);
+        status = transaction_commit(in, NULL, scope);
     } else {
         transaction_rollback(in);
     }

@@ -71,11 +71,10 @@ static void restart_all(trial *of)
         if (trial_wait_for_job(of, pause)) {
             return;
         }
-        const restart_plan plan = {
-            .down_for = trial_draw_duration(of, 0, trial_setting(of, SETTING_DOWN_MAX)),
-            .kill = sb_chance(world, SB_STREAM_SCENARIO,
-                              (uint32_t)trial_setting(of, SETTING_KILL_RATE)),
-        };
+        restart_plan plan;
+        plan.down_for = trial_draw_duration(of, 0, trial_setting(of, SETTING_DOWN_MAX));
+        plan.kill = sb_chance(world, SB_STREAM_SCENARIO,
+                              (uint32_t)trial_setting(of, SETTING_KILL_RATE));
         trial_restart_server(of, of->machines.servers[(first + i) % count], &plan);
     }
 }

@@ -54,7 +54,6 @@ static const char *witness_phase(sb_world *world)
 
 static void trial_init(trial *into, sb_world *world, const sb_settings *settings)
 {
-    static const sb_witness witness = {witness_progress, witness_describe, witness_phase};
     memset(into, 0, sizeof(*into));
     into->world = world;
     into->settings = settings;
@@ -63,6 +62,8 @@ static void trial_init(trial *into, sb_world *world, const sb_settings *settings
     sb_wait_group_init(&into->helpers, "helpers of the director");
     sb_scope_init(&into->trouble_scope, NULL, "trouble");
     sb_world_set_data(world, into);
+    const sb_witness witness = {witness_progress, witness_describe, witness_phase,
+                                into->machines.plan.settings.server_session_ttl};
     sb_world_set_witness(world, &witness);
     sb_observe_reports(world, observe_report);
     sb_observe_moves(world, observe_move);
@@ -308,7 +309,7 @@ static void judge(trial *of)
                      .server_count = of->machines.server_count,
                      .cancel_asked = of->desk.cancel_asked,
                      .permanent_error = permanent_error_was_injected(of->world),
-                     .job = of->desk.job };
+                     .job = of->desk.job};
     oracle_judge(&seen);
     durable_cluster_release(&durable);
 }
@@ -320,7 +321,7 @@ void trial_run(sb_world *world, const sb_settings *settings, const sb_network *n
     trial_init(of, world, settings);
     sb_network_set(world, network);
     const bool at_once = sb_choose(world, SB_STREAM_SCENARIO, 4) == 3;
-    operator_open(&of->desk, & of->machines, &of->watch);
+    operator_open(&of->desk, &of->machines, &of->watch);
     load_rows(of);
     sb_phase(world, "build");
     submit(of, SUBMIT_PATIENCE);

@@ -74,8 +74,7 @@ static uint32_t draw_rate(sb_swarm *swarm, sb_fault fault, uint32_t mild_max, ui
     return (uint32_t)sb_draw_log(swarm->world, SB_STREAM_SWARM, high / 100, high);
 }
 
-/* -----------------------------------------------------------------------------------------
- * families */
+/* ----------------------------------------------------------------------------------- families */
 
 /* Delay is always there once it is drawn: it is no epoch but the shape of this world's network. */
 static void draw_network(sb_swarm *swarm)

@@ -28,8 +28,7 @@ static bool pass(sb_swarm *swarm, sb_duration duration)
     return sb_sleep(duration, &swarm->scope) == SB_OK && !swarm->healed;
 }
 
-/* --------------------------------------------------------------------------------- noise and
- * errors */
+/* --------------------------------------------------------------------------- noise and errors */
 
 static void noise_main(void *argument)
 {
@@ -291,8 +290,7 @@ static void process_main(void *argument)
     }
 }
 
-/* --------------------------------------------------------------------------------------------
- * start */
+/* -------------------------------------------------------------------------------------- start */
 
 void sb_trouble_start(sb_swarm *swarm)
 {

@@ -29,8 +29,7 @@ static unsigned installed;
 static void *signal_stack;
 static struct sigaction before[CAUGHT_COUNT];
 
-/* -----------------------------------------------------------------------------------------
- * findings */
+/* ----------------------------------------------------------------------------------- findings */
 
 /* The place of a fiber that stands still, as its switch has pushed it. */
 void sb_fiber_registers(const void *stack_pointer, sb_registers *registers)
@@ -145,8 +144,7 @@ void sb_finding_at(sb_world *world, sb_finding_kind kind, sb_node node, const ch
     sb_end_with(world, kind, world->nodes[node], oracle, NULL, 0, NULL, format, arguments);
 }
 
-/* ------------------------------------------------------------------------------------------
- * signals */
+/* ------------------------------------------------------------------------------------ signals */
 
 static void context_registers(const ucontext_t *context, sb_registers *registers)
 {

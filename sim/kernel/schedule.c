@@ -14,8 +14,7 @@ const char *const sb_wait_names[SB_WAIT_KIND_COUNT] = {
     "nothing", "sleep",   "mutex", "condition", "channel-send", "channel-receive",
     "group",   "message", "reply", "disk",      "node"};
 
-/* ------------------------------------------------------------------------------- stack switching
- */
+/* ---------------------------------------------------------------------------- stack switching */
 
 static void switch_stacks(sb_world *world, void **save, void *to, sb_task *next, bool ends)
 {
@@ -43,8 +42,7 @@ static void go_to(sb_world *world, sb_task *from, sb_task *task, bool ends)
                   ends);
 }
 
-/* --------------------------------------------------------------------------------- the ready list
- */
+/* ----------------------------------------------------------------------------- the ready list */
 
 void sb_ready_push_slow(sb_world *world, sb_due *due)
 {
@@ -104,8 +102,7 @@ void sb_unpark(sb_world *world, sb_node_state *node)
     node->parked_count = 0;
 }
 
-/* ---------------------------------------------------------------------------------------- waiting
- */
+/* ------------------------------------------------------------------------------------ waiting */
 
 static void queue_join(sb_task **queue, sb_task *task)
 {
@@ -202,8 +199,7 @@ void sb_wake(sb_world *world, sb_task *task, sb_status status)
     sb_wake_by(world, task, status, step);
 }
 
-/* --------------------------------------------------------------------------------- what comes next
- */
+/* ---------------------------------------------------------------------------- what comes next */
 
 static sb_due *due_of_key(sb_world *world, sb_key key)
 {
@@ -410,8 +406,7 @@ void sb_switch_point_slow(sb_world *world)
     }
 }
 
-/* ------------------------------------------------------------------------------------------ tasks
- */
+/* -------------------------------------------------------------------------------------- tasks */
 
 static void task_free_lane(sb_world *world, sb_task *task)
 {
@@ -511,8 +506,7 @@ void sb_task_drop(sb_world *world, sb_task *task)
     task_free_lane(world, task);
 }
 
-/* ------------------------------------------------------------------------------------------- host
- */
+/* --------------------------------------------------------------------------------------- host */
 
 void sb_stop_here(sb_world *world)
 {

@@ -39,8 +39,7 @@ _Static_assert(SB_STREAM_COUNT <= 16, "at most sixteen purposes");
 
 sb_world *sb_current;
 
-/* ------------------------------------------------------------------------------------- the mapping
- */
+/* -------------------------------------------------------------------------------- the mapping */
 
 static bool guard(unsigned char *at, size_t size)
 {
@@ -105,8 +104,7 @@ void *sb_node_range(const sb_universe *universe, sb_node node)
     return universe->base + NODES_AT + node * NODE_STRIDE + ((size_t)node % 32) * 4160;
 }
 
-/* ----------------------------------------------------------------------------------------- stacks
- */
+/* ------------------------------------------------------------------------------------- stacks */
 
 static unsigned char *stack_low(const sb_universe *universe, uint32_t lane)
 {
@@ -166,8 +164,7 @@ static void wipe_stacks(sb_universe *universe)
     universe->stacks_dirty = 0;
 }
 
-/* ------------------------------------------------------------------------------------------ memory
- */
+/* ------------------------------------------------------------------------------------- memory */
 
 static void kernel_is_full(sb_world *world) __attribute__((noreturn, cold));
 static void kernel_is_full(sb_world *world)
@@ -210,8 +207,7 @@ void sb_queue_full(sb_world *world)
               SB_QUEUE_MAX);
 }
 
-/* ------------------------------------------------------------------------------------------- reset
- */
+/* -------------------------------------------------------------------------------------- reset */
 
 static void *table(unsigned char **at, size_t size)
 {
@@ -295,8 +291,7 @@ sb_world *sb_world_reset(sb_universe *universe, const sb_world_options *options,
     return world;
 }
 
-/* -------------------------------------------------------------------------------- what a world
- * knows */
+/* ------------------------------------------------------------------------- what a world knows */
 
 sb_time sb_world_time(const sb_world *world)
 {

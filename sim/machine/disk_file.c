@@ -284,8 +284,7 @@ void sb_disk_file_crash(sb_world *world, sb_disk_state *disk, sb_disk_file *file
     sb_disk_file_settle(world, file, file->settled + file->change_count);
 }
 
-/* ------------------------------------------------------------------------------------ durable
- * bytes */
+/* ------------------------------------------------------------------------------ durable bytes */
 
 static unsigned char *scratch(sb_world *world, sb_disk_state *disk, uint64_t size)
 {

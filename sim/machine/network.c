@@ -66,8 +66,7 @@ static sb_packet *packet_new(sb_world *world, sb_address from, sb_address to, sb
     return packet;
 }
 
-/* ---------------------------------------------------------------------------------------- the
- * links */
+/* ---------------------------------------------------------------------------------- the links */
 
 static sb_link_state *link_of(sb_world *world, sb_address from, sb_address to)
 {
@@ -138,8 +137,7 @@ static sb_duration draw_latency(sb_world *world, sb_node_state *from, sb_address
     return latency;
 }
 
-/* ------------------------------------------------------------------------------------------
- * sending */
+/* ------------------------------------------------------------------------------------ sending */
 
 static void drop(sb_world *world, sb_packet *packet, unsigned at, unsigned peer, sb_fault why)
 {
@@ -243,8 +241,7 @@ void sb_network_hang_up(sb_world *world, sb_node_state *node)
     node->peers = 0;
 }
 
-/* ----------------------------------------------------------------------------------------
- * receiving */
+/* ---------------------------------------------------------------------------------- receiving */
 
 /* From now on it is the program's, until it is freed or the machine dies. */
 static void hold(sb_node_state *node, sb_packet *packet)
@@ -366,8 +363,7 @@ void sb_network_drop_mail(sb_world *world, sb_node_state *node)
     node->held = NULL;
 }
 
-/* --------------------------------------------------------------------------------------- the
- * director */
+/* ------------------------------------------------------------------------------- the director */
 
 void sb_network_set(sb_world *world, const sb_network *network)
 {

@@ -57,8 +57,7 @@ sb_node sb_node_add(sb_world *world, const char *name, const char *role, sb_prog
     return number;
 }
 
-/* ---------------------------------------------------------------------------------------------
- * exit */
+/* --------------------------------------------------------------------------------------- exit */
 
 static void leak(sb_world *world, sb_node_state *node, const char *what, const char *place,
                  const char *format, ...) __attribute__((noreturn, format(printf, 5, 6)));
@@ -140,8 +139,7 @@ static void main_of_node(void *argument)
     node->result = node->program(&boot);
 }
 
-/* -------------------------------------------------------------------------------------- the
- * director */
+/* ------------------------------------------------------------------------------- the director */
 
 void sb_node_boot(sb_world *world, sb_node number)
 {

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "sim/kernel/universe.h"
+#include "sim/machine/lists.h"
 
 #define LOG_LINE_MAX 512
 
@@ -55,8 +56,7 @@ void sb_count(uint32_t counter, uint64_t amount)
     sb_current->counters[counter] += amount;
 }
 
-/* ----------------------------------------------------------------------------------------
- * assertions */
+/* --------------------------------------------------------------------------------- assertions */
 
 static void fail_at(const char *file, int line, const char *function, const char *oracle,
                     const char *format, ...) __attribute__((noreturn, format(printf, 5, 6)));
@@ -89,83 +89,12 @@ void sb_fail(const char *format, ...)
                 arguments);
 }
 
-/* ------------------------------------------------------------------------------ lists from
- * sections */
-
-extern const sb_place_name __start_sb_probes[] __attribute__((weak));
-extern const sb_place_name __stop_sb_probes[] __attribute__((weak));
-extern const sb_place_name __start_sb_failpoints[] __attribute__((weak));
-extern const sb_place_name __stop_sb_failpoints[] __attribute__((weak));
-extern const sb_machine *const __start_sb_machines[] __attribute__((weak));
-extern const sb_machine *const __stop_sb_machines[] __attribute__((weak));
-
-/* The same name may stand at several places (and an inlined one is there twice): its number is that
- * of the first. */
-typedef struct name_list {
-    const sb_place_name *names[SB_PROBE_MAX];
-    uint16_t number[4 * SB_PROBE_MAX]; /* of each place */
-    size_t count;
-} name_list;
-
-static void gather(name_list *list, const sb_place_name *start, const sb_place_name *stop,
-                   size_t most)
-{
-    for (const sb_place_name *at = start; at < stop; at++) {
-        size_t number = 0;
-        while (number < list->count && strcmp(list->names[number]->name, at->name) != 0) {
-            number++;
-        }
-        if (number == list->count && number < most) {
-            list->names[list->count++] = at;
-        }
-        list->number[at - start] = (uint16_t)(number < most ? number : most - 1);
-    }
-}
-
-/* Constant once made: what the linker has put together. */
-static name_list *probes(void)
-{
-    static name_list list;
-    if (list.count == 0) {
-        gather(&list, __start_sb_probes, __stop_sb_probes, SB_PROBE_MAX);
-    }
-    return &list;
-}
-
-static name_list *failpoints(void)
-{
-    static name_list list;
-    if (list.count == 0) {
-        gather(&list, __start_sb_failpoints, __stop_sb_failpoints, SB_FAILPOINT_MAX);
-    }
-    return &list;
-}
-
-size_t sb_probe_list(const sb_place_name ***list)
-{
-    *list = probes()->names;
-    return probes()->count;
-}
-
-size_t sb_failpoint_list(const sb_place_name ***list)
-{
-    *list = failpoints()->names;
-    return failpoints()->count;
-}
-
-size_t sb_machine_list(const sb_machine *const **machines)
-{
-    *machines = __start_sb_machines;
-    return (size_t)(__stop_sb_machines - __start_sb_machines);
-}
-
-/* --------------------------------------------------------------------- probes, failpoints,
- * switches */
+/* --------------------------------------------------------------- probes, failpoints, switches */
 
 void sb_probe_hit(const sb_place_name *probe)
 {
     sb_world *const world = sb_current;
-    const unsigned number = probes()->number[probe - __start_sb_probes];
+    const unsigned number = sb_probe_number(probe);
     const uint64_t bit = UINT64_C(1) << (number % 64);
     if ((world->probe_bits[number / 64] & bit) == 0) {
         world->probe_bits[number / 64] |= bit;
@@ -180,7 +109,7 @@ bool sb_failpoint_fires(const sb_place_name *failpoint)
     if (SB_LIKELY(!world->failpoints_on)) {
         return false;
     }
-    const unsigned number = failpoints()->number[failpoint - __start_sb_failpoints];
+    const unsigned number = sb_failpoint_number(failpoint);
     if (!sb_chance_at(world, world->running->node, SB_STREAM_FAILPOINT,
                       world->failpoint_rates[number])) {
         return false;
@@ -200,25 +129,13 @@ bool sb_bug(uint32_t bug)
 
 /* -------------------------------------------------------------------------------------- moves */
 
-static size_t machine_index(const sb_machine *machine, size_t *first_edge)
-{
-    size_t index = 0;
-    *first_edge = 0;
-    for (const sb_machine *const *at = __start_sb_machines;
-         at < __stop_sb_machines && *at != machine; at++) {
-        *first_edge += (*at)->move_count;
-        index++;
-    }
-    return index;
-}
-
 void sb_machine_move(const sb_machine *machine, uint64_t id, uint32_t from, uint32_t to)
 {
     sb_world *const world = sb_current;
     sb_assert_op(from, <, machine->state_count);
     sb_assert_op(to, <, machine->state_count);
     size_t edge;
-    const size_t index = machine_index(machine, &edge);
+    const size_t index = sb_machine_number(machine, &edge);
     uint32_t move = 0;
     while (move < machine->move_count &&
            (machine->moves[move].from != from || machine->moves[move].to != to)) {

@@ -370,6 +370,10 @@ void sb_record_set_machine(sb_record *record, unsigned index, const char *name,
         record->machine_count = index + 1;
     }
     machine_names *const machine = &record->machines[index];
+    if (machine->name != NULL && machine->state_count == count &&
+        strcmp(machine->name, name) == 0) {
+        return; /* it is said at every move */
+    }
     free(machine->states);
     machine->name = text_keep(record, name, strlen(name));
     machine->states = sb_host_alloc(count == 0 ? 1 : count, sizeof *machine->states);

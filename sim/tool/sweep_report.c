@@ -2,6 +2,7 @@
  * What a sweep says at its end; see sweep.h.  Everything here is the same for the same seeds,
  * however they were run.
  */
+#include <assert.h>
 #include <inttypes.h>
 #include <string.h>
 
@@ -217,6 +218,7 @@ static void print_moves(FILE *out, const sb_tally *tally)
     if (edge == 0) {
         return;
     }
+    assert(edge <= SB_EDGE_MAX);
     fprintf(out, "moves      %zu of %zu walked\n", walked, edge);
     edge = 0;
     for (size_t i = 0; i < machine_count; i++) {

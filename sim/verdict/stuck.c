@@ -2,10 +2,15 @@
  * The stuck proof.
  *
  * A healed world is deterministic: every choice is 0. So if its progress state - what the
- * scenario's witness hashes, and the tasks that have been waiting without a deadline - stays the
- * same over one full period of the longest timer that is alive, nothing that could change it is
- * left to happen: every timer has fired at least once and changed nothing. If nothing at all is due
- * but the director's own look, that is seen at once.
+ * scenario's witness hashes, and the tasks that are blocked - stays the same over one full period
+ * of the longest timer, nothing that could change it is left to happen: every timer has fired at
+ * least once and changed nothing. If nothing at all is due but the director's own look, that is
+ * seen at once.
+ *
+ * Blocked is a task that has waited without a deadline for more than two such periods: one that a
+ * poll wakes now and then (the receiver of an exchange) is not, whenever one looks at it. A lease
+ * that is compared with a clock only when somebody asks has no timer: the witness says how long
+ * the longest of these is (lease_max), and no period is shorter.
  */
 #include <string.h>
 
@@ -16,8 +21,7 @@
 typedef struct watch {
     uint64_t state;
     sb_time since;       /* when the state was first seen */
-    sb_time looked;      /* the last look */
-    sb_duration longest; /* the longest timer alive at any look since */
+    sb_duration longest; /* the longest timer alive at any look */
 } watch;
 
 static bool is_due_later(const sb_world *world, sb_key key)
@@ -49,15 +53,14 @@ static bool nothing_is_due(const sb_world *world)
     return true;
 }
 
-/* Tasks that have waited without a deadline since before the last look; a sum, so that no order
- * counts. */
-static uint64_t waiting_state(const sb_world *world, sb_time looked)
+/* Tasks that have waited without a deadline since then; a sum, so that no order counts. */
+static uint64_t blocked_state(const sb_world *world, sb_time since)
 {
     uint64_t sum = 0;
     for (uint32_t i = 0; i < world->task_high; i++) {
         const sb_task *const task = &world->tasks[i];
         if (task->live && task->wait_kind != SB_WAIT_NONE && task->deadline == SB_FOREVER &&
-            task->wait_since <= looked) {
+            task->wait_since <= since) {
             const uint64_t what[4] = {task->node->number, task->name_hash, task->wait_kind,
                                       task->wait_peer};
             sum += XXH3_64bits(what, sizeof(what));
@@ -82,22 +85,22 @@ static sb_duration longest_timer(const sb_world *world)
 static uint64_t progress_state(sb_world *world, const watch *watching)
 {
     const uint64_t witness = world->witness.progress != NULL ? world->witness.progress(world) : 0;
-    const uint64_t parts[2] = {witness, waiting_state(world, watching->looked)};
+    const sb_duration long_ago = 2 * watching->longest;
+    const uint64_t blocked = world->now < long_ago ? 0 : blocked_state(world, world->now - long_ago);
+    const uint64_t parts[2] = {witness, blocked};
     return XXH3_64bits(parts, sizeof(parts));
 }
 
 static void look(sb_world *world, watch *watching, const char *what)
 {
-    const uint64_t state = progress_state(world, watching);
     const sb_duration longest = longest_timer(world);
-    watching->looked = world->now;
+    watching->longest = longest > watching->longest ? longest : watching->longest;
+    const uint64_t state = progress_state(world, watching);
     if (state != watching->state) {
         watching->state = state;
         watching->since = world->now;
-        watching->longest = longest;
         return;
     }
-    watching->longest = longest > watching->longest ? longest : watching->longest;
     if (world->now - watching->since > watching->longest + LOOK_INTERVAL) {
         sb_finding(
             world, SB_FINDING_STUCK_JOB, what,
@@ -111,7 +114,8 @@ void sb_await(sb_world *world, bool (*done)(sb_world *world, void *context), voi
               const char *what)
 {
     sb_assert(world->calm);
-    watch watching = {0, world->now, world->now, LOOK_INTERVAL};
+    const sb_duration lease_max = world->witness.lease_max;
+    watch watching = {0, world->now, lease_max > LOOK_INTERVAL ? lease_max : LOOK_INTERVAL};
     while (!done(world, context)) {
         if (nothing_is_due(world)) {
             sb_finding(world, SB_FINDING_DEADLOCK, what,

@@ -1,0 +1,148 @@
+#!/bin/sh
+# The determinism matrix: the same seeds give equal digests
+#
+#   from gcc and clang, unoptimised and at -O3, under the address and the memory sanitizer;
+#   with the world at another address, over another fill, with blocks in another order;
+#   in another locale, time zone, directory, environment, stack limit, without address randomisation;
+#
+# of the kernel's own busy cluster (tests/digests.c) and of the engine's scenarios; and two seeds never give the same.
+#
+#   tests/matrix.sh [KERNEL_SEEDS [ENGINE_SEEDS]]     defaults: 200 and 12
+set -u
+cd "$(dirname "$0")/.." || exit 1
+HERE=$(pwd)
+
+KERNEL_SEEDS=${1:-200}
+ENGINE_SEEDS=${2:-12}
+SCENARIOS="rolling-restart chaos"
+WORK=build/matrix
+checks=0
+failures=0
+mkdir -p $WORK
+
+same() { # WHAT EXPECTED ACTUAL
+    checks=$((checks + 1))
+    if [ ! -s "$3" ]; then
+        failures=$((failures + 1))
+        echo "FAILED  $1: no digest at all"
+    elif cmp -s "$2" "$3"; then
+        echo "ok      $1"
+    else
+        failures=$((failures + 1))
+        echo "FAILED  $1: the first difference (expected, seen):"
+        diff "$2" "$3" | sed -n '2,8s/^/    /p'
+    fi
+}
+
+# ------------------------------------------------------------------------------------- the builds
+
+# VARIANT-COMPILER; the first is what the others are compared with. Neither sanitizer runs with the other.
+BUILDS="release-gcc debug-gcc release-clang debug-clang asan-gcc asan-clang msan-clang"
+
+folder_of() {
+    case "$1" in
+    msan-clang) echo build/msan ;;
+    *-gcc) echo "build/${1%-gcc}" ;;
+    *) echo "build/$1" ;;
+    esac
+}
+
+build() {
+    folder=$(folder_of "$1")
+    make --no-print-directory -s -j"$(nproc)" VARIANT="${1%-*}" CC="${1##*-}" OUT="$folder" \
+        "$folder/seedbed" "$folder/tests/digests" </dev/null
+}
+
+kernel_digests() { # FOLDER [base fill permute]
+    folder=$1
+    shift
+    "$HERE/$folder/tests/digests" 1 "$KERNEL_SEEDS" "$@"
+}
+
+# Of a sweep's output what names no build and no place: its digest.
+engine_digest() { # FOLDER SCENARIO [OPTION...]
+    folder=$1
+    scenario=$2
+    shift 2
+    "$HERE/$folder/seedbed" sweep "$scenario" --seeds 1.."$ENGINE_SEEDS" "$@" 2>&1 |
+        grep -o 'digest [0-9a-f]\{16\}' | tail -n 1
+}
+
+export ASAN_OPTIONS=detect_leaks=0
+for one in $BUILDS; do
+    folder=$(folder_of "$one")
+    if ! build "$one"; then
+        failures=$((failures + 1))
+        echo "FAILED  $one does not build"
+        continue
+    fi
+    kernel_digests "$folder" >"$WORK/kernel.$one"
+    same "kernel $one" $WORK/kernel.release-gcc "$WORK/kernel.$one"
+    for scenario in $SCENARIOS; do
+        engine_digest "$folder" "$scenario" >"$WORK/$scenario.$one"
+        same "$scenario $one" "$WORK/$scenario.release-gcc" "$WORK/$scenario.$one"
+    done
+done
+
+# ---------------------------------------------------------------------------------- the circumstances
+
+with() { # WHAT COMMAND...: both digests of the release build under that command
+    what=$1
+    shift
+    "$@" "$HERE/build/release/tests/digests" 1 "$KERNEL_SEEDS" >$WORK/kernel.now
+    same "kernel $what" $WORK/kernel.release-gcc $WORK/kernel.now
+    "$@" "$HERE/build/release/seedbed" sweep rolling-restart --seeds 1.."$ENGINE_SEEDS" 2>&1 |
+        grep -o 'digest [0-9a-f]\{16\}' | tail -n 1 >$WORK/engine.now
+    same "rolling-restart $what" $WORK/rolling-restart.release-gcc $WORK/engine.now
+}
+
+elsewhere() {
+    (cd / && "$@")
+}
+
+small_stack() {
+    # shellcheck disable=SC3045
+    (ulimit -s 1024 && "$@")
+}
+
+kernel_digests build/release 540000000000 5a permute >$WORK/kernel.now
+same "kernel at another base, over another fill, in another order" $WORK/kernel.release-gcc $WORK/kernel.now
+kernel_digests build/release 5b0000000000 ff >$WORK/kernel.now
+same "kernel at a third base" $WORK/kernel.release-gcc $WORK/kernel.now
+for scenario in $SCENARIOS; do
+    checks=$((checks + 1))
+    if build/release/seedbed sweep "$scenario" --seeds 1.."$ENGINE_SEEDS" --twice all >$WORK/twice 2>&1; then
+        echo "ok      $scenario twice, in another process at another base"
+    elif [ $? = 3 ]; then
+        failures=$((failures + 1))
+        echo "FAILED  $scenario twice:"
+        sed 's/^/    /' $WORK/twice
+    else
+        echo "ok      $scenario twice (with findings or missing work of its own)"
+    fi
+done
+with "in another locale and time zone" env LC_ALL=tr_TR.UTF-8 LANG=tr_TR.UTF-8 TZ=Asia/Kathmandu
+with "with an empty environment" env -i
+with "with a large environment" env FILLING="$(head -c 60000 /dev/zero | tr '\0' x)" MALLOC_PERTURB_=85
+with "in another directory" elsewhere
+with "with a small stack" small_stack
+if command -v setarch >/dev/null 2>&1 && setarch -R true 2>/dev/null; then
+    with "without address randomisation" setarch -R
+fi
+if command -v taskset >/dev/null 2>&1; then
+    with "on one processor" taskset -c 0
+fi
+
+# ----------------------------------------------------------------------------------------- the seeds
+
+checks=$((checks + 1))
+twins=$(awk '{ print $4 }' $WORK/kernel.release-gcc | sort | uniq -d | wc -l)
+if [ "$twins" = 0 ]; then
+    echo "ok      $KERNEL_SEEDS seeds give as many digests"
+else
+    failures=$((failures + 1))
+    echo "FAILED  $twins digests come from more than one seed"
+fi
+
+echo "matrix: $checks checks, $failures failures"
+[ $failures = 0 ]
