@@ -304,7 +304,8 @@ static void owner_main(void *argument)
 static void executor_main(void *argument)
 {
     server *of = argument;
-    const executor_settings settings = {.concurrency = of->plan.settings.subtasks_at_once};
+    const executor_settings settings = {.concurrency = of->plan.settings.subtasks_at_once,
+                                        .poll_active = of->plan.settings.executor_poll};
     executor_run(of->cluster, of->schema, of->backfill, of->session, &settings,
                  &of->executor_scope);
 }

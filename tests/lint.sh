@@ -124,7 +124,7 @@ STREAMS="stdout stderr fopen fdopen fclose fflush ferror fileno fprintf fputc fp
 libc_of() {
     case "$1" in
     engine | engine/* | nodes | nodes/*) echo "$STRINGS $LINKER" ;;
-    sim/chance | sim/machine | sim/sync | sim/fault) echo "$STRINGS $LINKER $MEMORY atoi" ;;
+    sim/chance | sim/machine | sim/sync | sim/fault) echo "$STRINGS $LINKER $MEMORY atoi fprintf stderr" ;;
     sim/kernel)
         echo "$STRINGS $LINKER $MEMORY mmap munmap mprotect strerror __errno_location fprintf stderr raise
             sigaction sigaltstack sigemptyset signal pthread_attr_* pthread_getattr_np pthread_self"

@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "engine/backfill/pipeline.h"
+#include "engine/counters.h"
 #include "engine/museum.h"
 #include "engine/wire/messages.h"
 
@@ -228,6 +229,7 @@ static engine_status fill_step(filling *of, entry_writer *into, failure *cause)
     if (status != ENGINE_OK) {
         return status;
     }
+    sb_count(COUNTER_rows_scanned, batch.count);
     status = write_batch(of, into, &batch, cause);
     pair_list_release(&batch);
     if (status == ENGINE_OK && failpoint("backfill-permanent-error")) {

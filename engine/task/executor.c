@@ -296,35 +296,39 @@ static void cancel_lost(executor *of, const subtask_row *rows, uint32_t count)
     }
 }
 
-/* One look; *active tells whether there is anything of ours. */
-static void look(executor *of, bool *active, sb_scope *scope)
+/* Start what is ours and is not run yet, as far as may be.  The end of a run calls for another
+ * look, so what is left now is not forgotten. */
+static void start_ours(executor *of, const subtask_row *rows, uint32_t count, sb_scope *scope)
+{
+    for (uint32_t i = 0; i < count && of->run_count < of->settings.concurrency; i++) {
+        const subtask_row *row = &rows[i];
+        if (row->server == sb_self() && !subtask_state_is_final(row->state) &&
+            run_of(of, row->job, row->number) == NULL) {
+            start(of, row, scope);
+        }
+    }
+}
+
+/* One look; returns how long to rest after it. */
+static sb_duration look(executor *of, sb_scope *scope)
 {
     subtask_row *rows;
     uint32_t count;
     if (failpoint("executor-look-fails") ||
         subtasks_read_all(of->cluster, &rows, &count, scope) != ENGINE_OK) {
-        return;
+        return of->settings.poll_active;
     }
     cancel_lost(of, rows, count);
-    *active = of->runs != NULL;
-    for (uint32_t i = 0; i < count; i++) {
-        const subtask_row *row = &rows[i];
-        if (row->server != sb_self() || subtask_state_is_final(row->state)) {
-            continue;
-        }
-        *active = true;
-        if (of->run_count < of->settings.concurrency && run_of(of, row->job, row->number) == NULL) {
-            start(of, row, scope);
-        }
-    }
+    start_ours(of, rows, count, scope);
     sb_free(rows);
+    return of->runs != NULL ? of->settings.poll_active : of->settings.poll_idle;
 }
 
-static void rest(executor *of, bool active, sb_scope *scope)
+/* Until it is time to look again, or a run has ended. */
+static void rest(executor *of, sb_duration duration, sb_scope *scope)
 {
     sb_scope until;
-    sb_scope_init_timeout(&until, scope, "executor poll",
-                          active ? of->settings.poll_active : of->settings.poll_idle);
+    sb_scope_init_timeout(&until, scope, "executor poll", duration);
     while (!of->woken && sb_scope_status(&until) == SB_OK) {
         sb_condition_wait(&of->look_now, NULL, &until);
     }
@@ -358,9 +362,7 @@ void executor_run(cluster *of, schema_cache *schema, backfill *with, session_id 
             registered = now;
             stay_registered(&self, &work);
         }
-        bool active = self.runs != NULL;
-        look(&self, &active, &work);
-        rest(&self, active, &work);
+        rest(&self, look(&self, &work), &work);
     }
     sb_scope_cancel(&work);
     (void)sb_wait_group_wait(&self.tasks, NULL);

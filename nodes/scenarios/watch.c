@@ -138,7 +138,7 @@ static uint32_t count_succeeded(const watched_job *of)
 uint64_t watch_progress(const watch *of, const sb_world *world)
 {
     const uint64_t most = SCANS_MAX * of->machines->plan.settings.rows;
-    const uint64_t rows = sb_world_counter(world, COUNTER_rows_indexed);
+    const uint64_t rows = sb_world_counter(world, COUNTER_rows_scanned);
     buffer bytes;
     buffer_init(&bytes);
     buffer_add_u64(&bytes, rows < most ? rows : most);

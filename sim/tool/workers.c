@@ -197,8 +197,10 @@ static void give_work(seed_pool *pool, worker *to)
         if (to->watcher.process == 0) {
             start_worker(pool, to);
         }
-        const sb_worker_command command = {work->first + work->received,
-                                           work->count - work->received};
+        sb_worker_command command;
+        memset(&command, 0, sizeof command); /* its padding too: it goes through a pipe */
+        command.first = work->first + work->received;
+        command.count = work->count - work->received;
         work->in_hand = true;
         to->hand[to->hand_count++] = work;
         if (write(to->command_pipe, &command, sizeof command) != (ssize_t)sizeof command) {
