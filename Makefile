@@ -108,7 +108,7 @@ TEST_PROGRAMS := $(patsubst %.c,$(OUT)/%,$(sort $(wildcard tests/test_*.c)))
 ENGINE_TESTS := $(filter $(OUT)/tests/test_engine% $(OUT)/tests/test_oracle%,$(TEST_PROGRAMS))
 SIM_TESTS := $(filter-out $(ENGINE_TESTS),$(TEST_PROGRAMS))
 TEST_SCRIPTS := $(sort $(wildcard tests/test_*.sh))
-TEST_PARTS := $(OUT)/tests/workload.o
+TEST_PARTS := $(OUT)/tests/parts.a
 SIM_ARCHIVES := $(OUT)/libsim.a $(OUT)/libtraces.a $(OUT)/libsim.a
 # Programs against the doors alone: a bench, digests and plants for the determinism checks, examples.
 DOOR_PROGRAMS := $(patsubst %.c,$(OUT)/%,$(filter-out tests/workload.c tests/test_%, \
@@ -117,6 +117,8 @@ DOOR_PROGRAMS := $(patsubst %.c,$(OUT)/%,$(filter-out tests/workload.c tests/tes
 $(OUT)/tests/%.o: tests/%.c
 	@mkdir -p $(@D)
 	$(CC) $(BASE_FLAGS) $(ENGINE_FLAGS) -c -o $@ $<
+
+$(OUT)/tests/parts.a: $(OUT)/tests/workload.o
 
 $(OUT)/tests/bench.o: ENGINE_FLAGS := # both sides of it as fast as they can be
 
@@ -215,6 +217,6 @@ help:
 		lint 'layers, symbols, statics, floats, format' \
 		install 'command, library, headers, manual under DESTDIR and PREFIX ($(PREFIX))' \
 		clean 'remove build/' \
-		'' '' \
+		' ' ' ' \
 		VARIANT= 'release (default), debug, asan, msan, coverage' \
 		CC= 'gcc (default), clang'

@@ -42,7 +42,7 @@ arrows_of() {
     sim/record) echo "sim/status.def sim/fault/faults.def sim/verdict/kinds.def" ;;
     sim/chance) echo "sim/kernel/kernel.h" ;;
     sim/kernel) echo "sim/chance/* sim/record/* sim/world.h sanitizer/*" ;;
-    sim/machine) echo "sim/kernel/* sim/status.def" ;;
+    sim/machine) echo "sim/kernel/* sim/world.h sim/status.def" ;;
     sim/sync) echo "sim/kernel/*" ;;
     sim/fault) echo "sim/machine/* sim/kernel/*" ;;
     sim/verdict) echo "sim/kernel/* sim/record/* sim/world.h sim/fault/*.def elfutils/*" ;;
@@ -206,10 +206,10 @@ check_float_words() { # FILE
 
 # ------------------------------------------------------------------------------------------ draws
 
-# Between && || ? and declared variables the order is settled; elsewhere two draws of one statement come in either order.
+# Between && || ? : and declared variables the order is settled; elsewhere two draws of one statement come in either order.
 check_draws() { # FILE
     grep -v '^ *#' "$OUT/lint-bare" | tr '\n' ' ' | tr ';{}' '\n\n\n' | awk '
-        { rest = $0; gsub(/&&|\|\||[?]|,[ *]*[a-z_]+ *=/, "\n", rest); count = split(rest, parts, "\n")
+        { rest = $0; gsub(/&&|\|\||[?]| : |,[ *]*[a-z_]+ *=/, "\n", rest); count = split(rest, parts, "\n")
           for (i = 1; i <= count; i++) {
               if (gsub(/(sb_(random|choose|chance|monotonic_time|wall_time)|(draw|pick)(_[a-z_]+)?) *\(/, "&", parts[i]) > 1) {
                   print substr($0, 1, 90) } } }' >"$OUT/lint-found"

@@ -248,7 +248,7 @@ static void partition(sb_world *world, void *context)
     shoot_all(all, target, 50, 60);
     sb_sleep(SB_SECOND, NULL);
     ck_assert_uint_eq(all->heard, 30);
-    ck_assert_uint_eq(sb_world_fault_counts(world)[SB_FAULT_PARTITION].effective, 30);
+    ck_assert_uint_eq(sb_world_fault_counts(world)[SB_FAULT_PARTITION_ONE_WAY].effective, 30);
 }
 
 /* A block works one way, for what is on its way too; blocks nest; the heal opens all. */

@@ -165,7 +165,7 @@ uint8_t cursor_u8(cursor *from)
 uint16_t cursor_u16(cursor *from)
 {
     const unsigned char *at = cursor_take(from, 2);
-    return at == NULL ? 0 : (uint16_t)(at[0] | at[1] << 8);
+    return at == NULL ? 0 : (uint16_t)((unsigned)at[0] | (unsigned)at[1] << 8);
 }
 
 uint32_t cursor_u32(cursor *from)

@@ -93,15 +93,32 @@ static void check_partition(const check *in)
 /* --------------------------------------------------------------------------------------- how it
  * came about */
 
-/* The versions of the live row, newest first: one success, by the attempt that had been running. */
-static void check_success(const check *in, uint32_t at)
+static void check_move(const check *in, uint32_t at, const subtask_row *from, const subtask_row *to)
+{
+    const bool same =
+        from->server == to->server && from->session == to->session && from->attempt == to->attempt;
+    if (to->state == SUBTASK_SUCCEED && (!same || from->state != SUBTASK_RUNNING)) {
+        sb_finding(in->of->world, SB_FINDING_WRONG_STATE, ORACLE,
+                   "subtask %u of job %llu succeeded by another attempt than the one that ran", at,
+                   number(in->task.job));
+    }
+    if (to->state == SUBTASK_PENDING && to->attempt <= from->attempt) {
+        sb_finding(in->of->world, SB_FINDING_WRONG_STATE, ORACLE,
+                   "subtask %u of job %llu was given away again as attempt %llu", at,
+                   number(in->task.job), number(to->attempt));
+    }
+}
+
+/* The versions of the live row, newest first: each time it is given to a server that is another
+ * attempt, and there is one success, by the attempt that had been running. */
+static void check_moves(const check *in, uint32_t at)
 {
     buffer key;
     buffer_init(&key);
     key_subtask(&key, in->task.job, at);
     const entry *found = durable_find(in->of->durable, buffer_slice(&key));
     buffer_release(&key);
-    subtask_row later = {.state = SUBTASK_PENDING};
+    subtask_row later = {.state = SUBTASK_PENDING, .attempt = UINT64_MAX};
     uint32_t successes = 0;
     for (const version *of = found == NULL ? NULL : found->values; of != NULL; of = of->older) {
         subtask_row row;
@@ -112,16 +129,13 @@ static void check_success(const check *in, uint32_t at)
             sb_finding(in->of->world, SB_FINDING_WRONG_STATE, ORACLE,
                        "a row of subtask %u cannot be read", at);
         }
+        check_move(in, at, &row, &later);
         successes += row.state == SUBTASK_SUCCEED;
-        const bool by_another = later.state == SUBTASK_SUCCEED &&
-                                (row.server != later.server || row.session != later.session ||
-                                 row.attempt != later.attempt || row.state != SUBTASK_RUNNING);
-        if (by_another || successes > 1) {
-            sb_finding(in->of->world, SB_FINDING_WRONG_STATE, ORACLE,
-                       "subtask %u of job %llu succeeded %s", at, number(in->task.job),
-                       by_another ? "by another attempt than the one that ran" : "twice");
-        }
         later = row;
+    }
+    if (successes > 1) {
+        sb_finding(in->of->world, SB_FINDING_WRONG_STATE, ORACLE,
+                   "subtask %u of job %llu succeeded twice", at, number(in->task.job));
     }
 }
 
@@ -165,7 +179,7 @@ static void check_task(const evidence *of, job_id job, slice value)
     check_partition(&in);
     check_row_count(&in);
     for (uint32_t i = 0; i < in.task.subtask_count; i++) {
-        check_success(&in, i);
+        check_moves(&in, i);
     }
     sb_free(in.subtasks);
 }

@@ -13,6 +13,7 @@ enum {
     SETTING_CALM_MAX,
     SETTING_DOWN_MAX,
     SETTING_CANCEL_RATE,
+    SETTING_LOST_RATE,
     SETTING_PERMANENT_RATE,
     SETTING_ALL
 };
@@ -32,6 +33,8 @@ static const sb_setting settings[SETTING_ALL] = {
      "one trouble lasts at most"},
     {"cancel-rate", SB_SETTING_NUMBER, "200000", 0, 1000000,
      "of a million seeds, so many cancel the job"},
+    {"lost-rate", SB_SETTING_NUMBER, "125000", 0, 1000000,
+     "of a million seeds, in so many a server is gone until the job has ended"},
     {"permanent-rate", SB_SETTING_NUMBER, "100000", 0, 1000000,
      "of a million seeds, so many inject errors that a job must fail for"},
 };
@@ -70,6 +73,9 @@ static void trouble(trial *of)
     if (sb_chance(of->world, SB_STREAM_SCENARIO,
                   (uint32_t)trial_setting(of, SETTING_CANCEL_RATE))) {
         trial_cancel_within(of, lasts);
+    }
+    if (sb_chance(of->world, SB_STREAM_SCENARIO, (uint32_t)trial_setting(of, SETTING_LOST_RATE))) {
+        trial_lose_server(of);
     }
     (void)trial_wait_for_job(of, lasts);
 }

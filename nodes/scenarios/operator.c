@@ -42,7 +42,7 @@ static sb_status call(operator_desk *of, sb_node to, wire_method method, const b
     sb_scope scope;
     sb_scope_init_timeout(&scope, NULL, "operator", timeout);
     const sb_status status =
-        sb_call(of->exchange, to, method, request->data, request->size, reply, &scope);
+        sb_call(of->exchange, to, (uint16_t)method, request->data, request->size, reply, &scope);
     sb_scope_release(&scope);
     return status;
 }

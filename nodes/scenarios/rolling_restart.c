@@ -18,6 +18,7 @@ enum {
     SETTING_KILL_RATE,
     SETTING_TWICE_RATE,
     SETTING_CANCEL_RATE,
+    SETTING_LOST_RATE,
     SETTING_LOSS,
     SETTING_ALL
 };
@@ -41,6 +42,8 @@ static const sb_setting settings[SETTING_ALL] = {
      "of a million seeds, so many restart all servers twice"},
     {"cancel-rate", SB_SETTING_NUMBER, "60000", 0, 1000000,
      "of a million seeds, so many cancel the job"},
+    {"lost-rate", SB_SETTING_NUMBER, "30000", 0, 1000000,
+     "of a million seeds, in so many a server is gone until the job has ended"},
     {"loss", SB_SETTING_NUMBER, "500", 0, 100000, "of a million messages, so many are lost"},
 };
 
@@ -73,8 +76,8 @@ static void restart_all(trial *of)
         }
         restart_plan plan;
         plan.down_for = trial_draw_duration(of, 0, trial_setting(of, SETTING_DOWN_MAX));
-        plan.kill = sb_chance(world, SB_STREAM_SCENARIO,
-                              (uint32_t)trial_setting(of, SETTING_KILL_RATE));
+        plan.kill =
+            sb_chance(world, SB_STREAM_SCENARIO, (uint32_t)trial_setting(of, SETTING_KILL_RATE));
         trial_restart_server(of, of->machines.servers[(first + i) % count], &plan);
     }
 }
@@ -86,6 +89,9 @@ static void restarts(trial *of)
     if (sb_chance(of->world, SB_STREAM_SCENARIO,
                   (uint32_t)trial_setting(of, SETTING_CANCEL_RATE))) {
         trial_cancel_within(of, 60 * SB_SECOND);
+    }
+    if (sb_chance(of->world, SB_STREAM_SCENARIO, (uint32_t)trial_setting(of, SETTING_LOST_RATE))) {
+        trial_lose_server(of);
     }
     restart_all(of);
     if (twice) {

@@ -193,6 +193,14 @@ static void stop_trouble(trial *of)
     sb_scope_release(&of->trouble_scope);
 }
 
+void trial_lose_server(trial *of)
+{
+    const machines *all = &of->machines;
+    if (all->server_count > 1) {
+        of->lost = all->servers[sb_choose(of->world, SB_STREAM_SCENARIO, all->server_count)];
+    }
+}
+
 static bool is_loaded(sb_world *world, void *context)
 {
     (void)world;
@@ -226,8 +234,14 @@ static void settle(trial *of)
     sb_world_heal(of->world);
     sb_await(of->world, is_loaded, of, "rows to be loaded");
     sb_await(of->world, is_submitted, of, "job to be accepted");
+    if (of->lost != 0) {
+        sb_node_kill(of->world, of->lost);
+    }
     await_down(of, machines_bits(of->machines.clients, of->machines.client_count));
     sb_await(of->world, is_quiet, of, "job to end");
+    if (of->lost != 0) {
+        sb_node_boot(of->world, of->lost);
+    }
     sb_count(COUNTER_simulated_seconds, (sb_world_time(of->world) - of->submitted) / SB_SECOND);
 }
 

@@ -27,8 +27,9 @@ typedef struct trial {
     sb_wait_group helpers;    /* tasks of the director */
     sb_scope trouble_scope;   /* of the helpers; ends with the trouble */
     sb_duration cancel_after; /* the trouble's beginning */
-    uint32_t looks;           /* at the job, while waiting for its end */
-    tenure_id tenure_before;  /* the cold restart */
+    sb_node lost;   /* a server that dies with the heal, until the job has ended; 0: none */
+    uint32_t looks; /* at the job, while waiting for its end */
+    tenure_id tenure_before; /* the cold restart */
 } trial;
 
 typedef void trial_trouble(trial *of);
@@ -48,6 +49,10 @@ bool trial_wait_for_job(trial *of, sb_duration patience);
 
 /* A helper that cancels the job at a drawn moment within the window; one per trial. */
 void trial_cancel_within(trial *of, sb_duration window);
+
+/* A drawn server dies for good when the world heals: the job must end without it, and it comes back
+ * only then. */
+void trial_lose_server(trial *of);
 
 /* Stop (or kill), wait until it is down, pause, boot, wait until it serves.  Counts the restart. */
 typedef struct restart_plan {

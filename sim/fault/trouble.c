@@ -230,8 +230,8 @@ static void strike_main(void *argument)
     const strike struck = *(strike *)argument;
     sb_world *const world = struck.swarm->world;
     sb_kernel_free(world, argument);
-    if (!may_be_struck(struck.swarm, struck.node)) {
-        return; /* the scenario itself was faster */
+    if (struck.swarm->healed || !may_be_struck(struck.swarm, struck.node)) {
+        return; /* the heal, or the scenario itself, was faster */
     }
     note_struck(world, &struck);
     switch (struck.kind) {

@@ -1,0 +1,609 @@
+/*
+ * Jobs, tasks and the backfill: their rows as bytes, the owner's fence, what a server answers about
+ * jobs, plans, sorted runs, and one subtask's way from rows to index entries.
+ */
+#include <string.h>
+
+#include "engine/backfill/pipeline.h"
+#include "engine/ddl/rollback.h"
+#include "engine/ddl/submission.h"
+#include "engine/schema/table.h"
+#include "engine/task/plan.h"
+#include "engine/task/task.h"
+#include "engine/task/tenure.h"
+#include "engine/wire/keys.h"
+#include "tests/engine_cluster.h"
+
+#define TABLE 1u
+#define INDEX 9u
+#define ROWS 300
+
+/* -------------------------------------------------------------------------------------- bytes */
+
+typedef bool decodes(slice bytes);
+
+static bool decodes_job(slice bytes)
+{
+    job_row found;
+    return job_row_decode(7, bytes, &found);
+}
+
+static bool decodes_task(slice bytes)
+{
+    task_row found;
+    return task_row_decode(7, bytes, &found);
+}
+
+static bool decodes_subtask(slice bytes)
+{
+    subtask_row found;
+    return subtask_row_decode(7, 3, bytes, &found);
+}
+
+static bool decodes_server(slice bytes)
+{
+    server_row found;
+    return server_row_decode(5, bytes, &found);
+}
+
+static bool decodes_owner(slice bytes)
+{
+    owner_row found;
+    return owner_row_decode(bytes, &found);
+}
+
+static bool decodes_delete_range(slice bytes)
+{
+    slice start, end;
+    return delete_range_row_decode(bytes, &start, &end);
+}
+
+/* Decodes as it is; with no bit flipped and with no byte missing. */
+static void refuses_damage(buffer *bytes, decodes *decode)
+{
+    ck_assert(decode(buffer_slice(bytes)));
+    for (uint32_t i = 0; i < bytes->size * 8; i++) {
+        bytes->data[i / 8] ^= (unsigned char)(1u << i % 8);
+        ck_assert_msg(!decode(buffer_slice(bytes)), "bit %u", i);
+        bytes->data[i / 8] ^= (unsigned char)(1u << i % 8);
+    }
+    for (uint32_t size = 0; size < bytes->size; size++) {
+        ck_assert_msg(!decode((slice){bytes->data, size}), "size %u", size);
+    }
+}
+
+static index_definition index_on_k(schema_state state)
+{
+    index_definition index;
+    memset(&index, 0, sizeof(index));
+    index.id = INDEX;
+    index.state = state;
+    index.column_count = 1;
+    index.columns[0] = SBTEST_K;
+    memcpy(index.name, "k_1", 4);
+    return index;
+}
+
+static job_row some_job(void)
+{
+    job_row made;
+    memset(&made, 0, sizeof(made));
+    made.id = 7;
+    made.nonce = 77;
+    made.table = TABLE;
+    made.index = index_on_k(SCHEMA_WRITE_REORGANIZATION);
+    made.state = JOB_RUNNING;
+    made.version = 4;
+    made.snapshot = 1u << 20;
+    made.tenure = 3;
+    made.row_count = 12;
+    return made;
+}
+
+static void rows_world(sb_world *world, void *context)
+{
+    (void)world;
+    (void)context;
+    buffer bytes;
+    buffer_init(&bytes);
+    const job_row job = some_job();
+    job_row job_back;
+    job_row_encode(&job, &bytes);
+    ck_assert(job_row_decode(7, buffer_slice(&bytes), &job_back));
+    ck_assert(memcmp(&job, &job_back, sizeof(job)) == 0);
+    ck_assert(!job_row_decode(8, buffer_slice(&bytes), &job_back)); /* another job's */
+    refuses_damage(&bytes, decodes_job);
+
+    const task_row task = {.job = 7,
+                           .state = TASK_RUNNING,
+                           .table = TABLE,
+                           .index = INDEX,
+                           .snapshot = 1u << 20,
+                           .subtask_count = 6};
+    task_row_encode(&task, &bytes);
+    refuses_damage(&bytes, decodes_task);
+
+    subtask_row subtask = {.job = 7,
+                           .number = 3,
+                           .state = SUBTASK_RUNNING,
+                           .server = 5,
+                           .session = 4,
+                           .attempt = 2,
+                           .table = TABLE,
+                           .index = INDEX,
+                           .snapshot = 1u << 20};
+    range_key_set(&subtask.start, slice_of_string("a"));
+    range_key_set(&subtask.end, slice_of_string("b"));
+    subtask_row subtask_back;
+    subtask_row_encode(&subtask, &bytes);
+    ck_assert(subtask_row_decode(7, 3, buffer_slice(&bytes), &subtask_back));
+    ck_assert_uint_eq(subtask_back.attempt, 2);
+    ck_assert(slice_equal(range_key_slice(&subtask_back.end), slice_of_string("b")));
+    ck_assert(!subtask_row_decode(7, 4, buffer_slice(&bytes), &subtask_back));
+    refuses_damage(&bytes, decodes_subtask);
+
+    server_row_encode(&(server_row){5, 9}, &bytes);
+    refuses_damage(&bytes, decodes_server);
+    owner_row_encode(&(owner_row){3, 5}, &bytes);
+    refuses_damage(&bytes, decodes_owner);
+    delete_range_row_encode(slice_of_string("a"), slice_of_string("b"), &bytes);
+    refuses_damage(&bytes, decodes_delete_range);
+    buffer_release(&bytes);
+}
+
+/* Rows come back as they were; no flipped bit and no missing byte goes unnoticed. */
+START_TEST(test_rows)
+{
+    run_in_world(rows_world, NULL, 1);
+}
+END_TEST
+
+static void requests_world(sb_world *world, void *context)
+{
+    (void)world;
+    (void)context;
+    buffer bytes;
+    buffer_init(&bytes);
+    const submit_job_request asked = {.nonce = 5,
+                                      .table = TABLE,
+                                      .index_name = slice_of_string("k_1"),
+                                      .column_count = 1,
+                                      .columns = {SBTEST_K}};
+    submit_job_request back;
+    submit_job_request_encode(&asked, &bytes);
+    ck_assert(submit_job_request_decode(&back, buffer_slice(&bytes)));
+    ck_assert(slice_equal(back.index_name, asked.index_name));
+    ck_assert_uint_eq(back.columns[0], SBTEST_K);
+    for (uint32_t size = 0; size < bytes.size; size++) {
+        ck_assert(!submit_job_request_decode(&back, (slice){bytes.data, size}));
+    }
+    const job_status_reply told = {.answer = JOB_ANSWER_OK, .ended = true, .state = JOB_SYNCED};
+    job_status_reply told_back;
+    job_status_reply_encode(&told, &bytes);
+    ck_assert(job_status_reply_decode(&told_back, buffer_slice(&bytes)));
+    ck_assert(told_back.ended && told_back.state == JOB_SYNCED);
+    bytes.data[0] = JOB_ANSWER_COUNT;
+    ck_assert(!job_status_reply_decode(&told_back, buffer_slice(&bytes)));
+    buffer_release(&bytes);
+}
+
+START_TEST(test_requests)
+{
+    run_in_world(requests_world, NULL, 1);
+}
+END_TEST
+
+/* --------------------------------------------------------------------------------------- runs */
+
+static void runs_world(sb_world *world, void *context)
+{
+    (void)world;
+    (void)context;
+    for (uint32_t count = 0; count < 70; count++) {
+        entry_run *run = entry_run_make();
+        for (uint32_t i = 0; i < count; i++) {
+            const unsigned char key[2] = {(unsigned char)below(12), (unsigned char)below(12)};
+            entry_run_add(run, slice_of(key, 1 + below(2)), slice_of(&i, sizeof(i)));
+        }
+        entry_run_sort(run);
+        for (uint32_t i = 1; i < count; i++) {
+            const int order = slice_compare(entry_run_key(run, i - 1), entry_run_key(run, i));
+            uint32_t before, after;
+            memcpy(&before, entry_run_value(run, i - 1).data, sizeof(before));
+            memcpy(&after, entry_run_value(run, i).data, sizeof(after));
+            ck_assert(order < 0 || (order == 0 && before < after));
+        }
+        entry_run_free(run);
+    }
+}
+
+/* A run is sorted by key, whatever its length, and equal keys keep the order they came in. */
+START_TEST(test_runs_are_sorted)
+{
+    run_in_world(runs_world, NULL, 3);
+}
+END_TEST
+
+/* ------------------------------------------------------------------------------------ tenures */
+
+/* A row put under the tenure: how the transaction went. */
+static engine_status put_under(const tenure *by, const char *value)
+{
+    transaction *in;
+    engine_status status = tenure_begin(by, &in, NULL);
+    if (status == ENGINE_OK) {
+        transaction_put(in, slice_of_string("a"), slice_of_string(value));
+        status = tenure_commit(by, in, NULL);
+    }
+    return status;
+}
+
+static void tenure_world(sb_world *world, void *context)
+{
+    (void)context;
+    test_cluster machines;
+    test_cluster_start(&machines, world);
+    cluster *of = test_cluster_open(&machines);
+    sb_mutex order, other_order;
+    sb_mutex_init(&order, "order");
+    sb_mutex_init(&other_order, "order of another");
+    const tenure first = {of, 4, &order}, second = {of, 6, &other_order};
+    ck_assert_int_eq(put_under(&first, "x"), ENGINE_NOT_OWNER); /* not inaugurated */
+    ck_assert_int_eq(tenure_inaugurate(&first, NULL), ENGINE_OK);
+    ck_assert_int_eq(tenure_inaugurate(&first, NULL), ENGINE_OK);
+    ck_assert_int_eq(put_under(&first, "x"), ENGINE_OK);
+
+    /* A transaction that began before the next tenure cannot commit after it. */
+    transaction *late;
+    ck_assert_int_eq(tenure_begin(&first, &late, NULL), ENGINE_OK);
+    ck_assert_int_eq(tenure_inaugurate(&second, NULL), ENGINE_OK);
+    transaction_put(late, slice_of_string("a"), slice_of_string("late"));
+    ck_assert_int_eq(tenure_commit(&first, late, NULL), ENGINE_CONFLICT);
+
+    ck_assert_int_eq(put_under(&first, "x"), ENGINE_NOT_OWNER);
+    ck_assert_int_eq(tenure_inaugurate(&first, NULL), ENGINE_NOT_OWNER);
+    ck_assert_int_eq(put_under(&second, "y"), ENGINE_OK);
+    sb_mutex_release(&order);
+    sb_mutex_release(&other_order);
+    test_cluster_close(&machines, of);
+}
+
+/* The owner's fence: a later tenure ends the effects of an earlier one, also of one under way. */
+START_TEST(test_tenure_fences)
+{
+    run_in_world(tenure_world, NULL, (uint64_t)_i + 1);
+}
+END_TEST
+
+/* --------------------------------------------------------------------------------------- jobs */
+
+static void submission_world(sb_world *world, void *context)
+{
+    (void)context;
+    test_cluster machines;
+    test_cluster_start(&machines, world);
+    cluster *of = test_cluster_open(&machines);
+    submit_job_request asked = {.nonce = 5,
+                                .table = TABLE,
+                                .index_name = slice_of_string("k_1"),
+                                .column_count = 1,
+                                .columns = {SBTEST_K}};
+    const submit_job_reply first = job_submit(of, &asked, NULL);
+    ck_assert_int_eq(first.answer, JOB_ANSWER_OK);
+    const submit_job_reply again = job_submit(of, &asked, NULL);
+    ck_assert_int_eq(again.answer, JOB_ANSWER_OK);
+    ck_assert_uint_eq(again.job, first.job); /* once for its nonce */
+    asked.nonce = 6;
+    const submit_job_reply second = job_submit(of, &asked, NULL);
+    ck_assert_uint_gt(second.job, first.job);
+    asked.column_count = 0;
+    ck_assert_int_eq(job_submit(of, &asked, NULL).answer, JOB_ANSWER_BAD_REQUEST);
+
+    ck_assert_int_eq(job_cancel(of, first.job, NULL).answer, JOB_ANSWER_OK);
+    ck_assert_int_eq(job_cancel(of, first.job, NULL).answer, JOB_ANSWER_OK);
+    ck_assert_int_eq(job_cancel(of, 999, NULL).answer, JOB_ANSWER_NOT_FOUND);
+    job_status_reply told = job_status(of, first.job, NULL);
+    ck_assert_int_eq(told.state, JOB_CANCELLING);
+    ck_assert(!told.ended);
+
+    /* In history it is too late to cancel, and the nonce is still known. */
+    job_row ended;
+    transaction *in;
+    ck_assert_int_eq(transaction_begin(of, 0, &in, NULL), ENGINE_OK);
+    ck_assert_int_eq(job_read_in(in, first.job, &ended, NULL), ENGINE_OK);
+    ended.state = JOB_CANCELLED;
+    ended.cause = FAILURE_CANCELLED;
+    job_put_history(in, &ended);
+    ck_assert_int_eq(transaction_commit(in, NULL, NULL), ENGINE_OK);
+    transaction_release(in);
+    ck_assert_int_eq(job_cancel(of, first.job, NULL).answer, JOB_ANSWER_TOO_LATE);
+    told = job_status(of, first.job, NULL);
+    ck_assert(told.ended && told.cause == FAILURE_CANCELLED);
+    asked.nonce = 5;
+    asked.column_count = 1;
+    ck_assert_uint_eq(job_submit(of, &asked, NULL).job, first.job);
+    ck_assert_int_eq(job_status(of, 999, NULL).answer, JOB_ANSWER_NOT_FOUND);
+    test_cluster_close(&machines, of);
+}
+
+/* What a server answers about jobs: each request may come twice, and late. */
+START_TEST(test_submission)
+{
+    run_in_world(submission_world, NULL, (uint64_t)_i + 1);
+}
+END_TEST
+
+/* --------------------------------------------------------------------------- from rows to entries
+ */
+
+static void load_rows(cluster *of, const table_definition *table)
+{
+    buffer key, value;
+    buffer_init(&key);
+    buffer_init(&value);
+    for (int64_t first = 1; first <= ROWS; first += 100) {
+        transaction *in;
+        ck_assert_int_eq(transaction_begin(of, 0, &in, NULL), ENGINE_OK);
+        for (int64_t id = first; id < first + 100; id++) {
+            row one;
+            memset(&one, 0, sizeof(one));
+            one.columns[SBTEST_ID].integer = id;
+            one.columns[SBTEST_K].integer = id * 37 % 101 - 50;
+            one.columns[SBTEST_C].bytes = slice_of_string("c");
+            one.columns[SBTEST_PAD].bytes = slice_of_string("pad");
+            row_key(table, id, &key);
+            row_encode(table, &one, &value);
+            transaction_put(in, buffer_slice(&key), buffer_slice(&value));
+        }
+        ck_assert_int_eq(transaction_commit(in, NULL, NULL), ENGINE_OK);
+        transaction_release(in);
+    }
+    buffer_release(&key);
+    buffer_release(&value);
+}
+
+/* Every row has its entry, and there is no other. */
+static void check_index(cluster *of, const table_definition *table, const index_definition *index)
+{
+    buffer start, end;
+    bool seen[ROWS + 1] = {false};
+    pair_list found;
+    buffer_init(&start);
+    buffer_init(&end);
+    index_range(table->id, index->id, &start, &end);
+    ck_assert_int_eq(cluster_scan(of, TIMESTAMP_MAX, buffer_slice(&start), buffer_slice(&end), 1000,
+                                  &found, NULL),
+                     ENGINE_OK);
+    ck_assert_uint_eq(found.count, ROWS);
+    for (uint32_t i = 0; i < found.count; i++) {
+        row_handle handle;
+        ck_assert(
+            index_entry_handle(table, index, found.pairs[i].key, found.pairs[i].value, &handle));
+        ck_assert(handle >= 1 && handle <= ROWS && !seen[handle]);
+        seen[handle] = true;
+    }
+    pair_list_release(&found);
+    buffer_release(&start);
+    buffer_release(&end);
+}
+
+static void count_file(void *context, const char *path, uint64_t size)
+{
+    (void)path;
+    (void)size;
+    ++*(uint32_t *)context;
+}
+
+/* Nothing is open, and no file is left. */
+static void check_nothing_left(const backfill *of)
+{
+    uint32_t files = 0;
+    ck_assert_uint_eq(backfill_backend_count(of), 0);
+    ck_assert_int_eq(sb_directory_list("jobs", count_file, &files), SB_OK);
+    ck_assert_uint_eq(files, 0);
+}
+
+typedef struct backfill_test {
+    cluster *of;
+    backfill *with;
+    backfill_work work;
+    buffer start, end;
+} backfill_test;
+
+static void backfill_begin(backfill_test *in, test_cluster *machines, sb_world *world)
+{
+    test_cluster_start(machines, world);
+    *in = (backfill_test){.of = test_cluster_open(machines)};
+    const backfill_settings settings = {.batch_rows = 16,
+                                        .batch_pause = 10 * SB_MILLISECOND,
+                                        .writer_quota = 512,
+                                        .channel_capacity = 1,
+                                        .upload_part = 700};
+    in->with = backfill_open(in->of, &settings);
+    in->work.job = 7;
+    table_define_sbtest(&in->work.table, TABLE);
+    in->work.index = index_on_k(SCHEMA_WRITE_REORGANIZATION);
+    load_rows(in->of, &in->work.table);
+    row_range(TABLE, &in->start, &in->end);
+    in->work.start = buffer_slice(&in->start);
+    in->work.end = buffer_slice(&in->end);
+    ck_assert_int_eq(cluster_timestamp(in->of, &in->work.snapshot, NULL), ENGINE_OK);
+}
+
+static void backfill_end(backfill_test *in, test_cluster *machines)
+{
+    check_nothing_left(in->with);
+    backfill_close(in->with);
+    buffer_release(&in->start);
+    buffer_release(&in->end);
+    test_cluster_close(machines, in->of);
+}
+
+static void backfill_world(sb_world *world, void *context)
+{
+    (void)context;
+    test_cluster machines;
+    backfill_test in;
+    uint64_t row_count;
+    failure cause;
+    backfill_begin(&in, &machines, world);
+    for (int i = 0; i < 2; i++) { /* the second time finds everything in its place */
+        ck_assert_int_eq(backfill_run(in.with, &in.work, &row_count, &cause, NULL), ENGINE_OK);
+        ck_assert_uint_eq(row_count, ROWS);
+        check_index(in.of, &in.work.table, &in.work.index);
+        check_nothing_left(in.with);
+    }
+    backfill_end(&in, &machines);
+}
+
+/* A range of rows becomes entries; doing it again changes nothing; nothing is left open. */
+START_TEST(test_backfill)
+{
+    run_in_world(backfill_world, NULL, (uint64_t)_i + 1);
+}
+END_TEST
+
+static void canceled_world(sb_world *world, void *context)
+{
+    (void)context;
+    test_cluster machines;
+    backfill_test in;
+    uint64_t row_count;
+    failure cause;
+    backfill_begin(&in, &machines, world);
+    for (uint32_t i = 0; i < 12; i++) {
+        sb_scope scope;
+        sb_scope_init_timeout(&scope, NULL, "cut short", (1 + below(220)) * SB_MILLISECOND);
+        const engine_status status = backfill_run(in.with, &in.work, &row_count, &cause, &scope);
+        ck_assert(status == ENGINE_OK || status == ENGINE_TIMEOUT || status == ENGINE_CANCELED);
+        ck_assert_int_eq(cause, FAILURE_NONE);
+        sb_scope_release(&scope);
+        check_nothing_left(in.with);
+    }
+    ck_assert_int_eq(backfill_run(in.with, &in.work, &row_count, &cause, NULL), ENGINE_OK);
+    check_index(in.of, &in.work.table, &in.work.index);
+    backfill_end(&in, &machines);
+}
+
+/* Cut short at any moment, a run leaves nothing open, and a later one does the work. */
+START_TEST(test_backfill_canceled)
+{
+    run_in_world(canceled_world, NULL, (uint64_t)_i + 1);
+}
+END_TEST
+
+static void troubled_world(sb_world *world, void *context)
+{
+    static const char *const failpoints[] = {"backfill-scan-fails",
+                                             "local-engine-spill-fails",
+                                             "local-engine-merge-fails",
+                                             "upload-fails",
+                                             "ingest-fails",
+                                             "ingest-reply-is-lost",
+                                             "backfill-fails-after-import"};
+    (void)context;
+    test_cluster machines;
+    backfill_test in;
+    uint64_t row_count;
+    failure cause;
+    backfill_begin(&in, &machines, world);
+    for (uint32_t i = 0; i < sizeof(failpoints) / sizeof(failpoints[0]); i++) {
+        sb_failpoints_enable(world, failpoints[i], 300000);
+        engine_status status = ENGINE_CONFLICT;
+        for (uint32_t tries = 0; status == ENGINE_CONFLICT && tries < 60; tries++) {
+            status = backfill_run(in.with, &in.work, &row_count, &cause, NULL);
+            check_nothing_left(in.with);
+            if (tries == 20) {
+                sb_failpoints_enable(world, failpoints[i], 0);
+            }
+        }
+        ck_assert_msg(status == ENGINE_OK, "%s: %s", failpoints[i], engine_status_text(status));
+        sb_failpoints_enable(world, failpoints[i], 0);
+        check_index(in.of, &in.work.table, &in.work.index);
+    }
+    sb_failpoints_enable(world, "backfill-permanent-error", 1000000);
+    ck_assert_int_eq(backfill_run(in.with, &in.work, &row_count, &cause, NULL), ENGINE_FAILED);
+    ck_assert_int_eq(cause, FAILURE_INJECTED);
+    sb_failpoints_enable(world, "backfill-permanent-error", 0);
+    backfill_end(&in, &machines);
+}
+
+/* Passing trouble at any station is survived or reported as passing; a permanent error has a cause.
+ */
+START_TEST(test_backfill_in_trouble)
+{
+    run_in_world(troubled_world, NULL, (uint64_t)_i + 1);
+}
+END_TEST
+
+/* -------------------------------------------------------------------------------------- plans */
+
+static void plan_world(sb_world *world, void *context)
+{
+    (void)context;
+    test_cluster machines;
+    backfill_test in;
+    backfill_begin(&in, &machines, world);
+    static const uint32_t sizes[] = {1, 7, 64, 299, 300, 1000};
+    for (uint32_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
+        task_plan plan;
+        task_plan_init(&plan);
+        ck_assert_int_eq(task_plan_make(&plan, in.of, TABLE, in.work.snapshot, sizes[i], NULL),
+                         ENGINE_OK);
+        ck_assert(task_plan_tiles(&plan, in.work.start, in.work.end));
+        ck_assert_uint_ge(plan.count, (ROWS + sizes[i] - 1) / sizes[i]);
+        range_key_set(&plan.ranges[plan.count / 2].start, slice_of_string("t"));
+        ck_assert(plan.count == 1 || !task_plan_tiles(&plan, in.work.start, in.work.end));
+        task_plan_release(&plan);
+    }
+    backfill_end(&in, &machines);
+}
+
+/* Whatever the size of its subtasks, a plan covers the table without hole or overlap. */
+START_TEST(test_plans_tile_the_table)
+{
+    run_in_world(plan_world, NULL, 1);
+}
+END_TEST
+
+/* A machine that may do in one move what must take two is no machine: the tables are as told. */
+START_TEST(test_states)
+{
+    ck_assert(job_state_is_final(JOB_SYNCED) && job_state_is_final(JOB_CANCELLED));
+    ck_assert(!job_state_is_final(JOB_DONE) && !job_state_is_final(JOB_CANCELLING));
+    ck_assert(task_state_is_final(TASK_REVERTED) && !task_state_is_final(TASK_REVERTING));
+    ck_assert(subtask_state_is_final(SUBTASK_CANCELED));
+    for (uint32_t i = 0; i < job_machine.move_count; i++) {
+        ck_assert(!job_state_is_final((job_state)job_machine.moves[i].from));
+    }
+    for (uint32_t i = 0; i < task_machine.move_count; i++) {
+        ck_assert(!task_state_is_final((task_state)task_machine.moves[i].from));
+    }
+    for (uint32_t i = 0; i < subtask_machine.move_count; i++) {
+        ck_assert(!subtask_state_is_final((subtask_state)subtask_machine.moves[i].from));
+    }
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("engine: jobs, tasks, backfill");
+    TCase *all = tcase_create("all");
+    tcase_set_timeout(all, 60);
+    tcase_add_test(all, test_rows);
+    tcase_add_test(all, test_requests);
+    tcase_add_test(all, test_states);
+    tcase_add_test(all, test_runs_are_sorted);
+    tcase_add_loop_test(all, test_tenure_fences, 0, 5);
+    tcase_add_loop_test(all, test_submission, 0, 5);
+    tcase_add_test(all, test_plans_tile_the_table);
+    tcase_add_loop_test(all, test_backfill, 0, 5);
+    tcase_add_loop_test(all, test_backfill_canceled, 0, 10);
+    tcase_add_loop_test(all, test_backfill_in_trouble, 0, 5);
+    suite_add_tcase(suite, all);
+    SRunner *runner = srunner_create(suite);
+    srunner_run_all(runner, CK_ENV);
+    const int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed == 0 ? 0 : 1;
+}
