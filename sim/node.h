@@ -11,13 +11,16 @@
  * Between two calls through this door nothing else of this node runs, so plain data needs no lock.
  * This is the whole table of who may let another task run first:
  *
- *   always may switch        sb_yield sb_sleep sb_spawn, every sb_mutex_lock/unlock,
- * sb_condition_*, (at the scheduler's      sb_channel_*, sb_wait_group_*, sb_scope_cancel, sb_send,
- * sb_receive, choice, even when they   sb_call, sb_answer, sb_file_*, sb_directory_*, sb_rename,
- * sb_remove, need not wait)           sb_monotonic_time, sb_wall_time, sb_random, sb_report never
- * switch             sb_alloc sb_realloc sb_free sb_log sb_assert* sb_fail SOMETIMES failpoint BUG
- * sb_count, sb_machine_move, every *_init and *_release, sb_scope_status, sb_self, sb_task_name,
- * sb_shutdown_scope, sb_status_text
+ *   may switch     sb_yield sb_sleep sb_spawn sb_mutex_lock sb_mutex_unlock sb_condition_*
+ *                  sb_channel_send sb_channel_receive sb_channel_try_receive sb_channel_close
+ *                  sb_wait_group_add sb_wait_group_done sb_wait_group_wait sb_scope_cancel
+ *                  sb_send sb_receive sb_call sb_answer sb_exchange_open sb_exchange_close
+ *                  sb_file_* sb_directory_* sb_rename sb_remove
+ *                  sb_monotonic_time sb_wall_time sb_random sb_report
+ *                  (at the scheduler's choice, also when they need not wait)
+ *   never switch   sb_alloc sb_realloc sb_free sb_log sb_assert* sb_fail SOMETIMES failpoint BUG
+ *                  sb_count sb_machine_move every *_init and *_release sb_scope_status sb_self
+ *                  sb_task_name sb_shutdown_scope sb_address_name sb_status_text
  *
  * Waiting
  * -------
@@ -57,8 +60,7 @@ typedef enum sb_status {
 /* The words of sim/status.def: "deadline passed".  Static. */
 const char *sb_status_text(sb_status status);
 
-/* -------------------------------------------------------------------------------------- programs
- */
+/* ------------------------------------------------------------------------------------ programs */
 
 /* What a program is told when it boots.  The argument is the machine's configuration, the same at
  * every boot; it lives until the program returns. */
@@ -119,7 +121,8 @@ sb_status sb_scope_status(const sb_scope *scope);
 typedef void sb_task_main(void *argument);
 
 /* Start a task.  name is a printf format and copied (31 characters are kept).  group, when not
- * NULL, is counted up now and down when the task returns. */
+ * NULL, is counted up now and down when the task returns.  The simulator has room for some four
+ * thousand live tasks; one more is a finding of kind runaway. */
 struct sb_wait_group;
 void sb_spawn(struct sb_wait_group *group, sb_task_main *main, void *argument, const char *name,
               ...) __attribute__((format(printf, 4, 5)));
@@ -133,8 +136,7 @@ sb_status sb_sleep(sb_duration duration, sb_scope *scope);
 /* The running task's name, until it returns. */
 const char *sb_task_name(void);
 
-/* -------------------------------------------------------------------------------- synchronisation
- */
+/* ----------------------------------------------------------------------------- synchronisation */
 
 typedef struct sb_mutex {
     struct sb_task *owner;
@@ -156,14 +158,15 @@ void sb_condition_init(sb_condition *condition, const char *name);
 void sb_condition_release(sb_condition *condition);
 
 /* Unlock, wait to be woken, lock again (always, however the scope ended).  mutex may be NULL:
- * between two calls through this door nothing else of this node runs.  Test the predicate in a
- * loop. */
+ * then nothing else of this node runs between the test of the predicate just before this call and
+ * the wait.  Test the predicate in a loop. */
 sb_status sb_condition_wait(sb_condition *condition, sb_mutex *mutex, sb_scope *scope);
 void sb_condition_signal(sb_condition *condition);
 void sb_condition_broadcast(sb_condition *condition);
 
 /* A bounded queue of items of one size, as Go's channels: a send after close, and a second close,
- * are findings; receivers drain what is left and then get SB_CLOSED. */
+ * are findings; receivers drain what is left and then get SB_CLOSED.  With capacity 0 a send waits
+ * until a receiver has taken the item. */
 typedef struct sb_channel {
     unsigned char *items; /* capacity * item_size, a ring */
     uint32_t item_size, capacity, first, count;
@@ -318,8 +321,7 @@ sb_status sb_remove(const char *path);
 typedef void sb_directory_visit(void *context, const char *path, uint64_t size);
 sb_status sb_directory_list(const char *path, sb_directory_visit *visit, void *context);
 
-/* -------------------------------------------------------------------- saying what must be and what
- * is */
+/* --------------------------------------------------------- saying what must be and what is */
 
 /* A line for the log of this machine (printf).  Kept only when a record is kept. */
 void sb_log(const char *format, ...) __attribute__((format(printf, 1, 2)));

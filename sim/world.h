@@ -111,11 +111,14 @@ typedef enum sb_outcome {
     SB_OUTCOME_INCONCLUSIVE /* the step limit */
 } sb_outcome;
 
-/* Run until the world ends, or until `step` events have happened. */
+/* Run until the world ends, or until at least `step` events have happened: it comes back between two
+ * turns of tasks, so sb_world_step may be a little more.  The step limit is kept in the same way. */
 sb_outcome sb_world_run(sb_world *world);
 sb_outcome sb_world_run_until(sb_world *world, sb_step step);
 
-/* A copy of everything a world is, tasks and their stacks included.  From outside, between runs. */
+/* A copy of everything a world is, tasks and their stacks included.  From outside, between runs.
+ * Restoring cuts record and tape_out back to where they were as well; what a scenario keeps outside
+ * of the world (malloc, statics) it does not know. */
 typedef struct sb_snapshot sb_snapshot;
 sb_snapshot *sb_world_snapshot(sb_world *world);
 void sb_world_restore(sb_world *world, const sb_snapshot *snapshot);
@@ -244,7 +247,10 @@ typedef struct sb_swarm_plan {
 void sb_swarm_start(sb_world *world, const sb_swarm_plan *plan);
 
 /* From now on every choice is 0 and no fault happens; what is blocked opens, what is paused goes
- * on, what is down boots. */
+ * on, what is down boots, also a machine that was never booted or whose program had returned by
+ * itself.  Programs draw 0 as well (sb_random): no jitter tells candidates apart any more, their
+ * addresses must.  A machine that the swarm had asked to stop and that still drains boots when it is
+ * down, unless sb_node_stop is called for it before. */
 void sb_world_heal(sb_world *world);
 
 /* ---------------------------------------------------------------------------------------- verdicts

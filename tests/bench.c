@@ -503,7 +503,7 @@ int main(void)
 {
     cpu_set_t one;
     CPU_ZERO(&one);
-    CPU_SET(sched_getcpu(), &one);
+    CPU_SET((size_t)sched_getcpu(), &one);
     sched_setaffinity(0, sizeof(one), &one);
     bare.digest = aligned_alloc(64, (sizeof(XXH3_state_t) + 63) & ~(size_t)63);
     bare.queue.keys = malloc(4096 * sizeof(sb_key));

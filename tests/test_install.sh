@@ -37,7 +37,7 @@ flags=$(pkg-config --define-prefix --cflags --libs seedbed) || failures=$((failu
 mkdir -p "$ROOT/elsewhere"
 cp tests/examples/journal.c "$ROOT/elsewhere/"
 # shellcheck disable=SC2086
-expect 0 "${CC:-gcc}" -std=gnu11 -Wall -Wextra "$ROOT/elsewhere/journal.c" $flags -o "$ROOT/elsewhere/journal"
+expect 0 "${CC:-gcc}" -std=gnu11 -g -Wall -Wextra "$ROOT/elsewhere/journal.c" $flags -o "$ROOT/elsewhere/journal"
 expect 0 "$ROOT/elsewhere/journal" sweep --seeds 1..1000
 says '1000 passed'
 expect 1 "$ROOT/elsewhere/journal" sweep --bug answer-before-sync --seeds 1..1000 --stop-after 1

@@ -299,6 +299,58 @@ START_TEST(the_heal_boots_what_is_down)
 }
 END_TEST
 
+static int drain_long(const sb_boot *boot)
+{
+    notes *const book = notes_of(boot);
+    book->boots++;
+    sb_sleep(SB_FOREVER, sb_shutdown_scope());
+    sb_sleep(2 * SB_SECOND, NULL);
+    book->exits++;
+    return 0;
+}
+
+static void stop_while_it_drains(sb_world *world, void *context)
+{
+    notes *const book = context;
+    const sb_node node = add(world, "drainer", drain_long, book);
+    sb_node_boot(world, node);
+    const sb_swarm_plan plan = {.kinds = 1u << SB_FAULT_STOP,
+                                .victims = UINT64_C(1) << node,
+                                .down_at_once_max = 1,
+                                .down_min = SB_MILLISECOND,
+                                .down_max = SB_MILLISECOND,
+                                .calm_min = 100 * SB_MILLISECOND,
+                                .calm_max = 100 * SB_MILLISECOND};
+    sb_swarm_start(world, &plan);
+    sb_sleep(SB_SECOND, NULL);
+    sb_world_heal(world);
+    sb_node_stop(world, node);
+    ck_assert(sb_node_wait_down(world, node, 3 * SB_SECOND));
+    book->ticks += sb_world_time(world) < 3 * SB_SECOND; /* it had been struck before */
+    sb_sleep(5 * SB_SECOND, NULL);
+    ck_assert(!sb_node_is_up(world, node));
+    sb_node_boot(world, node);
+    ck_assert_uint_eq(sb_node_incarnation(world, node), book->exits + 1);
+}
+
+/* What the scenario stops stays down, also when the swarm had asked it to stop before the heal and
+ * would have booted it again. */
+START_TEST(a_stop_outlives_the_swarm)
+{
+    notes all = {0};
+    sb_universe *const universe = open_universe(NULL);
+    for (uint64_t seed = 1; seed <= 50; seed++) {
+        notes book = {0};
+        const sb_world_options options = {.seed = seed};
+        const ending end = run_options(universe, &options, stop_while_it_drains, &book);
+        must_pass(&end);
+        all.ticks += book.ticks;
+    }
+    ck_assert_uint_gt(all.ticks, 5);
+    sb_universe_close(universe);
+}
+END_TEST
+
 /* ---------------------------------------------------------------------------------------- leaks */
 
 enum { LEAK_TASK, LEAK_MEMORY, LEAK_MESSAGE, LEAK_FILE, LEAK_NOTHING, LEAK_COUNT };
@@ -341,7 +393,8 @@ static void leak_director(sb_world *world, void *context)
 START_TEST(a_leak_is_a_finding)
 {
     static const char *const words[] = {"left-behind", "1 blocks of 321 bytes",
-                                        "message of 2 bytes", "1 open files"};
+                                        "message of 2 bytes",
+                                        "1 open files are left; the latest is a/file"};
     static const char *const oracles[] = {"task", "memory", "message", "file"};
     int what = _i;
     const ending end = run_once(leak_director, &what);
@@ -473,6 +526,29 @@ START_TEST(clocks_drift)
 }
 END_TEST
 
+static void stop_the_clock(sb_world *world, void *context)
+{
+    (void)context;
+    sb_clock_set(world, 0, 0, -1000000);
+}
+
+static void draw_of_nothing(sb_world *world, void *context)
+{
+    (void)world;
+    (void)context;
+    sb_random(0);
+}
+
+/* A clock that stands still, and a draw below 0, are misuse. */
+START_TEST(impossible_requests_are_findings)
+{
+    const ending clock = run_once(stop_the_clock, NULL);
+    must_find(&clock, SB_FINDING_ASSERTION, "the clock would stand still");
+    const ending draw = run_once(draw_of_nothing, NULL);
+    must_find(&draw, SB_FINDING_ASSERTION, "no number below 0");
+}
+END_TEST
+
 static int watch_clock(const sb_boot *boot)
 {
     clock_case *const one = *(clock_case *const *)boot->argument;
@@ -558,10 +634,12 @@ int main(void)
     tcase_add_test(tests, a_paused_machine_goes_on);
     tcase_add_test(tests, a_paused_machine_stops_later);
     tcase_add_test(tests, the_heal_boots_what_is_down);
+    tcase_add_test(tests, a_stop_outlives_the_swarm);
     tcase_add_loop_test(tests, a_leak_is_a_finding, 0, LEAK_COUNT);
     tcase_add_test(tests, a_kill_is_no_leak);
     tcase_add_test(tests, giving_up_is_a_finding);
     tcase_add_loop_test(tests, clocks_drift, 0, 6);
+    tcase_add_test(tests, impossible_requests_are_findings);
     tcase_add_test(tests, rates_change_without_a_jump);
     tcase_add_test(tests, machines_check_their_moves);
     suite_add_tcase(suite, tests);

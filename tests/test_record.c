@@ -163,17 +163,17 @@ START_TEST(a_slice_follows_causes)
 {
     sb_record *const record = small_record();
     sb_step steps[16];
-    ck_assert_uint_eq(sb_record_slice(record, 5, steps, 16), 5);
+    ck_assert_uint_eq(sb_record_slice(record, 5, steps, NULL, 16), 5);
     for (sb_step i = 0; i < 5; i++) {
         ck_assert_uint_eq(steps[i], i + 1);
     }
-    ck_assert_uint_eq(sb_record_slice(record, 5, steps, 2), 2);
+    ck_assert_uint_eq(sb_record_slice(record, 5, steps, NULL, 2), 2);
     ck_assert_uint_eq(steps[0], 4);
     ck_assert_uint_eq(steps[1], 5);
-    ck_assert_uint_eq(sb_record_slice(record, 7, steps, 16), 4);
+    ck_assert_uint_eq(sb_record_slice(record, 7, steps, NULL, 16), 4);
     ck_assert_uint_eq(steps[1], 3);
     ck_assert_uint_eq(steps[2], 6);
-    ck_assert_uint_eq(sb_record_slice(record, 70, steps, 16), 0);
+    ck_assert_uint_eq(sb_record_slice(record, 70, steps, NULL, 16), 0);
     sb_record_free(record);
 }
 END_TEST
@@ -280,7 +280,7 @@ START_TEST(every_format_draws)
     for (size_t i = 0; i < sb_trace_format_count; i++) {
         for (size_t count = 0; count <= 7; count += 7) {
             char problem[256] = "";
-            const sb_trace_view view = {record, &header, steps, count, 7};
+            const sb_trace_view view = {record, &header, steps, NULL, count, 7};
             FILE *const out = tmpfile();
             const bool drawn = sb_trace_formats[i].render(out, &view, problem, sizeof problem);
             ck_assert_msg(drawn || strstr(problem, "graphviz") != NULL, "%s: %s",

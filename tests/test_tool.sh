@@ -342,5 +342,5 @@ says '1500 run, 1499 passed'
 check 0 sweep ping-pong --for 1s
 says 'seeds 1..  strategy'
 
-echo "test_tool: $checks checks, $failures failed"
+echo "$((100 * (checks - failures) / checks))%: Checks: $checks, Failures: $failures, Errors: 0"
 [ $failures -eq 0 ]

@@ -449,7 +449,8 @@ static const char *stuck_phase(sb_world *world)
 static void run_stuck(sb_world *world, void *context)
 {
     (void)context;
-    static const sb_witness witness = {no_progress, describe_stuck, stuck_phase};
+    static const sb_witness witness = {
+        .progress = no_progress, .describe = describe_stuck, .phase = stuck_phase};
     sb_world_set_witness(world, &witness);
     sb_network_set(world, &(sb_network){.latency_min = SB_MILLISECOND,
                                         .latency_max = SB_MILLISECOND,

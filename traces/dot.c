@@ -383,15 +383,30 @@ static void short_label(const sb_record *record, const sb_event *event, const ch
     }
 }
 
+/* A row that stands for many says for how many, and cuts its words for it: "fire sleep  x94". */
+static void add_count(const sb_trace_view *view, size_t row, char *label, size_t max)
+{
+    if (view->notes == NULL || view->notes[row].count < 2) {
+        return;
+    }
+    char count[24];
+    snprintf(count, sizeof count, "  x%" PRIu32, view->notes[row].count);
+    const size_t used = strlen(label), room = max - strlen(count);
+    snprintf(label + (used > room ? room - 3 : used), sizeof count + 3, "%s%s",
+             used > room ? "..." : "", count);
+}
+
 static void print_event(const drawing *draw, size_t row, const sb_event *event)
 {
     FILE *const out = draw->out;
     const sb_step step = draw->view->steps[row];
     const lane *const of = lane_of(draw, event);
     const look looks = look_of(draw->view, step, event);
-    char text[1024], label[1024], lane_text[128], tooltip[1400];
+    const size_t label_max = looks.strong ? BOLD_LABEL_MAX : LABEL_MAX;
+    char text[1024], label[1024 + 32], lane_text[128], tooltip[1400];
     sb_record_describe(draw->view->record, step, text, sizeof text);
     short_label(draw->view->record, event, text, label, sizeof label);
+    add_count(draw->view, row, label, label_max);
     sb_trace_lane_text(draw->view->record, step, lane_text, sizeof lane_text);
     snprintf(tooltip, sizeof tooltip, "step %" PRIu64 ", %" PRIu64 ".%09" PRIu64 "s, %s: %s", step,
              event->time / 1000000000, event->time % 1000000000, lane_text, text);
@@ -400,7 +415,7 @@ static void print_event(const drawing *draw, size_t row, const sb_event *event)
     }
     fprintf(out, "  e%" PRIu64 " [id=\"step-%" PRIu64 "\" class=\"%s\" label=", step, step,
             sb_event_descriptions[event->kind].word);
-    print_quoted(out, label, looks.strong ? BOLD_LABEL_MAX : LABEL_MAX);
+    print_quoted(out, label, label_max);
     fputs(" tooltip=", out);
     print_quoted(out, tooltip, sizeof tooltip);
     fprintf(out, " fontname=\"%s\" fontcolor=\"%s\" ",
@@ -430,22 +445,66 @@ static bool is_shown(const sb_trace_view *view, sb_step step)
     return low < view->count && view->steps[low] == step;
 }
 
+/* The nearest cause that is drawn; 0: none.  A slice leaves out the messages of a call: what led to
+ * the serving is the calling that stands just before the send.  *is_message: one lies between. */
+static sb_step find_origin(const sb_trace_view *view, const sb_event *event, bool *is_message)
+{
+    *is_message = false;
+    for (sb_step cause = event->cause; cause != 0;) {
+        const sb_event *const led = sb_record_event(view->record, cause);
+        if (led == NULL) {
+            return 0;
+        }
+        const bool is_send = led->kind == SB_EVENT_SEND || led->kind == SB_EVENT_DUPLICATE;
+        *is_message = *is_message || is_send;
+        if (is_shown(view, cause)) {
+            return cause;
+        }
+        const sb_event *const before = is_send ? sb_record_event(view->record, cause - 1) : NULL;
+        if (before != NULL && before->task == led->task && before->node == led->node &&
+            is_shown(view, cause - 1)) {
+            return cause - 1;
+        }
+        cause = led->cause;
+    }
+    return 0;
+}
+
+/* What a task did since it was set going has one arrow, to the first of it that is drawn. */
+static bool has_sibling_before(const drawing *draw, size_t row, sb_step origin)
+{
+    const sb_trace_view *const view = draw->view;
+    const sb_event *const event = sb_record_event(view->record, view->steps[row]);
+    while (row-- > 0 && view->steps[row] > origin) {
+        const sb_event *const other = sb_record_event(view->record, view->steps[row]);
+        if (event->task != 0 && other->task == event->task && other->node == event->node &&
+            lane_of(draw, other) == lane_of(draw, event)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* From a cause to its effect, where it leaves the lane: a message, or one machine that does
  * something to another. */
-static void print_arrow(const drawing *draw, sb_step step, const sb_event *event)
+static void print_arrow(const drawing *draw, size_t row)
 {
     FILE *const out = draw->out;
-    if (event->cause == 0 || !is_shown(draw->view, event->cause)) {
+    const sb_step step = draw->view->steps[row];
+    const sb_event *const event = sb_record_event(draw->view->record, step);
+    bool is_message;
+    const sb_step origin = find_origin(draw->view, event, &is_message);
+    if (origin == 0) {
         return;
     }
-    const sb_event *const cause = sb_record_event(draw->view->record, event->cause);
+    const sb_event *const cause = sb_record_event(draw->view->record, origin);
     const lane *const from = lane_of(draw, cause);
-    if (from == lane_of(draw, event)) {
+    if (from == lane_of(draw, event) ||
+        (origin != event->cause && has_sibling_before(draw, row, origin))) {
         return;
     }
-    const bool is_message = cause->kind == SB_EVENT_SEND || cause->kind == SB_EVENT_DUPLICATE;
     fprintf(out, "  e%" PRIu64 " -> e%" PRIu64 " [edgetooltip=\"%" PRIu64 " led to %" PRIu64 "\" ",
-            event->cause, step, event->cause, step);
+            origin, step, origin, step);
     if (event->kind == SB_EVENT_DROP) {
         fputs("style=dashed penwidth=1.4 color=\"#c0392b\"", out);
     } else if (is_message) {
@@ -496,7 +555,7 @@ bool sb_trace_dot(FILE *out, const sb_trace_view *view, char *problem, size_t pr
         print_event(&draw, row, event);
     }
     for (size_t row = 0; row < view->count && !ferror(out); row++) {
-        print_arrow(&draw, view->steps[row], sb_record_event(view->record, view->steps[row]));
+        print_arrow(&draw, row);
     }
     fputs("}\n", out);
     free(draw.lanes);

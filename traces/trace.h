@@ -12,7 +12,8 @@
 typedef struct sb_trace_view {
     const sb_record *record;
     const sb_record_header *header;
-    const sb_step *steps; /* ascending */
+    const sb_step *steps;       /* ascending */
+    const sb_slice_note *notes; /* of each step, what its row stands for; NULL: itself */
     size_t count;
     sb_step finding; /* the step of the finding; 0: none */
 } sb_trace_view;

@@ -19,8 +19,8 @@
 
 #include "engine/schema/row.h"
 
-/* Before inserts of many rows with handles in [first, last]: one look at storage may save a look for
- * each of them. */
+/* Before inserts of many rows with handles in [first, last]: one look at storage may save a look
+ * for each of them. */
 engine_status table_look_ahead(transaction *in, const table_definition *table, row_handle first,
                                row_handle last, sb_scope *scope);
 

@@ -32,7 +32,8 @@ struct transaction {
     session_id session; /* that of the begin, whatever the cluster's is now */
     schema_version version;
     write_set writes;
-    buffer empty_start, empty_end; /* storage has nothing in this range, as of start; both empty: no range */
+    buffer empty_start,
+        empty_end; /* storage has nothing in this range, as of start; both empty: no range */
     bool ended;
 };
 

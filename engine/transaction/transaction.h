@@ -80,8 +80,8 @@ engine_status transaction_get(transaction *of, slice key, slice *value, sb_scope
 engine_status transaction_read(transaction *of, slice key, buffer *value, sb_scope *scope);
 
 /* Look at [start, end) once; if nothing is there at the transaction's start, its reads of keys in
- * that range need not ask storage again.  For whoever is about to insert many rows side by side.  The
- * last range counts. */
+ * that range need not ask storage again.  For whoever is about to insert many rows side by side.
+ * The last range counts. */
 engine_status transaction_look_ahead(transaction *of, slice start, slice end, sb_scope *scope);
 
 /* Put and delete are buffered (bytes copied); lock writes nothing but makes the commit conflict

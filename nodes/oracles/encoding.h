@@ -2,7 +2,7 @@
  * Keys and rows of sbtest1(id, k, c, pad), encoded a second time.
  *
  * Oracles do not ask the engine's encoders: a mistake in them would be in both sides of a
- * comparison and cancel out.  Written from docs/ENGINE.md alone.
+ * comparison and cancel out.
  *
  *     row      't' table 'r' id             u8 1, u8 3, integer k, bytes c, bytes pad
  *     entry    't' table 'i' index k id     one byte '0'

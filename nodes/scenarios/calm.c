@@ -32,8 +32,9 @@ static void run(sb_world *world, void *context)
 {
     const sb_settings *values = context;
     const sb_duration latency = setting_of(values, SETTING_LATENCY);
-    const sb_network network = {.latency_min = latency, .latency_max = 5 * latency};
-    trial_run(world, values, &network, wait_for_job);
+    const trial_plan plan = {.network = {.latency_min = latency, .latency_max = 5 * latency},
+                             .trouble = wait_for_job};
+    trial_run(world, values, &plan);
 }
 
 const sb_scenario scenario_calm = {

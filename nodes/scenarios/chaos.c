@@ -68,6 +68,8 @@ static void trouble(trial *of)
     };
     const sb_duration lasts = trial_draw_duration(of, trial_setting(of, SETTING_TROUBLE_MIN),
                                                   trial_setting(of, SETTING_TROUBLE_MAX));
+    const sb_disk disk = {.sync_min = 500 * SB_MICROSECOND, .sync_max = 2 * SB_MILLISECOND};
+    sb_disk_set(of->world, &disk); /* long enough to die in the middle of a sync */
     sb_swarm_start(of->world, &plan);
     draw_permanent_errors(of);
     if (sb_chance(of->world, SB_STREAM_SCENARIO,
@@ -84,8 +86,10 @@ static void run(sb_world *world, void *context)
 {
     const sb_settings *values = context;
     const sb_duration latency = setting_of(values, SETTING_LATENCY);
-    const sb_network network = {.latency_min = latency, .latency_max = latency};
-    trial_run(world, values, &network, trouble);
+    const trial_plan plan = {.network = {.latency_min = latency, .latency_max = latency},
+                             .vary = sb_choose(world, SB_STREAM_SCENARIO, 2) == 1,
+                             .trouble = trouble};
+    trial_run(world, values, &plan);
 }
 
 #define DECLARES(fault) ((uint64_t)1 << SB_FAULT_##fault)

@@ -34,7 +34,8 @@ static int64_t draw_cut(sb_world *world, uint64_t rows, uint64_t parts, uint64_t
 static void add_regions(machines *into, sb_world *world, const sb_settings *settings)
 {
     boot_plan *plan = &into->plan;
-    const uint64_t parts = setting_of(settings, SETTING_REGIONS);
+    const uint64_t wanted = setting_of(settings, SETTING_REGIONS);
+    const uint64_t parts = wanted < plan->settings.rows ? wanted : plan->settings.rows;
     const uint64_t k_middle = setting_of(settings, SETTING_K_VALUES) / 2;
     region_id id = 1;
     buffer key;
@@ -93,6 +94,31 @@ static void apply_settings(boot_settings *into, const sb_settings *settings)
     into->batch_pause = setting_of(settings, SETTING_BATCH_PAUSE);
 }
 
+/* The value, or one that is smaller by a drawn power of two. */
+static uint32_t draw_smaller(sb_world *world, uint32_t value, uint32_t doublings_max)
+{
+    const uint32_t smaller =
+        value >> sb_choose(world, SB_STREAM_SCENARIO, (uint64_t)doublings_max + 1);
+    return smaller > 0 ? smaller : 1;
+}
+
+/* What is full at once, and waits in turn, is where orders go wrong that roomy machines never see.
+ */
+static void vary_sizes(boot_settings *into, sb_world *world)
+{
+    into->placement_concurrency = draw_smaller(world, into->placement_concurrency, 5);
+    into->storage_concurrency = draw_smaller(world, into->storage_concurrency, 5);
+    into->server_concurrency = draw_smaller(world, into->server_concurrency, 4);
+    into->session_transactions = draw_smaller(world, into->session_transactions, 6);
+    into->subtask_rows = draw_smaller(world, into->subtask_rows, 3);
+    into->subtasks_at_once += (uint32_t)sb_choose(world, SB_STREAM_SCENARIO, 3);
+    into->batch_size = draw_smaller(world, into->batch_size, 2);
+    into->writers = draw_smaller(world, 2 * into->writers, 2);
+    into->writer_quota = draw_smaller(world, into->writer_quota, 4);
+    into->run_channel_capacity = draw_smaller(world, into->run_channel_capacity, 1);
+    into->checkpoint_log_size = draw_smaller(world, into->checkpoint_log_size, 5);
+}
+
 /* Numbers that the next nodes of the world will get. */
 static sb_node number_nodes(sb_node next, sb_node *nodes, uint32_t count)
 {
@@ -111,11 +137,14 @@ static void list_nodes(boot_machines *into, const sb_node *nodes, uint32_t count
     }
 }
 
-static void make_plan(machines *into, sb_world *world, const sb_settings *settings)
+static void make_plan(machines *into, sb_world *world, const sb_settings *settings, bool vary)
 {
     boot_plan *plan = &into->plan;
     boot_plan_init(plan);
     apply_settings(&plan->settings, settings);
+    if (vary) {
+        vary_sizes(&plan->settings, world);
+    }
     into->store_count = (uint32_t)setting_of(settings, SETTING_STORES);
     into->server_count = (uint32_t)setting_of(settings, SETTING_SERVERS);
     into->client_count = (uint32_t)setting_of(settings, SETTING_CLIENTS);
@@ -141,12 +170,12 @@ static void add_nodes(sb_world *world, const char *role, sb_program *program, co
     }
 }
 
-void machines_add(machines *into, sb_world *world, const sb_settings *settings)
+void machines_add(machines *into, sb_world *world, const sb_settings *settings, bool vary)
 {
     buffer argument;
     buffer_init(&argument);
     *into = (machines){.store_count = 0};
-    make_plan(into, world, settings);
+    make_plan(into, world, settings, vary);
     boot_plan_encode(&into->plan, &argument);
     const slice bytes = buffer_slice(&argument);
     add_nodes(world, "placement", placement_program, &into->placement, 1, bytes);

@@ -35,8 +35,9 @@ typedef struct machines {
 
 uint64_t setting_of(const sb_settings *settings, uint32_t setting);
 
-/* Add them to the world, down. */
-void machines_add(machines *into, sb_world *world, const sb_settings *settings);
+/* Add them to the world, down.  vary: sizes, quotas and numbers of workers are drawn, down from
+ * what the settings say to very small. */
+void machines_add(machines *into, sb_world *world, const sb_settings *settings, bool vary);
 
 /* Regions that hold loaded rows. */
 uint32_t machines_row_regions(const machines *of);

@@ -108,18 +108,19 @@ static void run(sb_world *world, void *context)
     const sb_settings *values = context;
     const uint32_t loss = (uint32_t)setting_of(values, SETTING_LOSS);
     const sb_duration latency = setting_of(values, SETTING_LATENCY);
-    const sb_network network = {
-        .latency_min = latency,
-        .latency_max = latency,
-        .tail = true,
-        .tail_max = 6,
-        .scale_max = 2,
-        .loss = loss,
-        .reply_loss = loss,
-        .duplicate = loss,
-        .reset = loss / 10,
-    };
-    trial_run(world, values, &network, restarts);
+    const trial_plan plan = {.trouble = restarts,
+                             .network = {
+                                 .latency_min = latency,
+                                 .latency_max = latency,
+                                 .tail = true,
+                                 .tail_max = 6,
+                                 .scale_max = 2,
+                                 .loss = loss,
+                                 .reply_loss = loss,
+                                 .duplicate = loss,
+                                 .reset = loss / 10,
+                             }};
+    trial_run(world, values, &plan);
 }
 
 #define DECLARES(fault) ((uint64_t)1 << SB_FAULT_##fault)

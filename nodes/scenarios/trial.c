@@ -52,12 +52,12 @@ static const char *witness_phase(sb_world *world)
     return schema_state_text(of->watch.schema);
 }
 
-static void trial_init(trial *into, sb_world *world, const sb_settings *settings)
+static void trial_init(trial *into, sb_world *world, const sb_settings *settings, bool vary)
 {
     memset(into, 0, sizeof(*into));
     into->world = world;
     into->settings = settings;
-    machines_add(&into->machines, world, settings);
+    machines_add(&into->machines, world, settings, vary);
     watch_init(&into->watch, &into->machines);
     sb_wait_group_init(&into->helpers, "helpers of the director");
     sb_scope_init(&into->trouble_scope, NULL, "trouble");
@@ -163,14 +163,19 @@ void trial_restart_server(trial *of, sb_node server, const restart_plan *plan)
 /* -------------------------------------------------------------------------------------------
  * phases */
 
+/* The other clients come when the first has loaded: an id that they insert before would be a
+ * duplicate to it. */
 static void load_rows(trial *of)
 {
+    const machines *all = &of->machines;
     sb_phase(of->world, "load");
-    machines_boot_all(of->world, of->machines.everybody);
+    machines_boot_all(of->world,
+                      all->everybody & ~machines_bits(all->clients + 1, all->client_count - 1));
     const sb_time end = sb_world_time(of->world) + LOAD_PATIENCE;
     while (!of->watch.loaded && sb_world_time(of->world) < end) {
         (void)sb_sleep(LOOK_PAUSE, NULL);
     }
+    machines_boot_all(of->world, all->everybody);
     (void)sb_sleep(WARM_UP, NULL);
 }
 
@@ -328,18 +333,17 @@ static void judge(trial *of)
     durable_cluster_release(&durable);
 }
 
-void trial_run(sb_world *world, const sb_settings *settings, const sb_network *network,
-               trial_trouble *trouble)
+void trial_run(sb_world *world, const sb_settings *settings, const trial_plan *plan)
 {
     trial *of = sb_alloc(sizeof(*of));
-    trial_init(of, world, settings);
-    sb_network_set(world, network);
+    trial_init(of, world, settings, plan->vary);
+    sb_network_set(world, &plan->network);
     const bool at_once = sb_choose(world, SB_STREAM_SCENARIO, 4) == 3;
     operator_open(&of->desk, &of->machines, &of->watch);
     load_rows(of);
     sb_phase(world, "build");
     submit(of, SUBMIT_PATIENCE);
-    trouble(of);
+    plan->trouble(of);
     stop_trouble(of);
     settle(of);
     restart_cold(of, at_once);

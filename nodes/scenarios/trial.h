@@ -34,9 +34,15 @@ typedef struct trial {
 
 typedef void trial_trouble(trial *of);
 
-/* Runs the whole life.  network: as it is until the heal. */
-void trial_run(sb_world *world, const sb_settings *settings, const sb_network *network,
-               trial_trouble *trouble);
+/* What a scenario makes of a trial. */
+typedef struct trial_plan {
+    sb_network network; /* until the heal */
+    bool vary;          /* sizes of the machines: machines_add */
+    trial_trouble *trouble;
+} trial_plan;
+
+/* Runs the whole life. */
+void trial_run(sb_world *world, const sb_settings *settings, const trial_plan *plan);
 
 uint64_t trial_setting(const trial *of, uint32_t setting);
 

@@ -186,8 +186,11 @@ static void stop_and_boot(const strike *struck)
     sb_world *const world = struck->swarm->world;
     sb_fault_effective(world, SB_FAULT_STOP); /* its shutdown scope ends */
     sb_node_stop(world, struck->node);
+    const uint32_t stops = world->nodes[struck->node]->stops_asked;
     sb_node_wait_down(world, struck->node, SB_FOREVER);
-    come_back(struck);
+    if (world->nodes[struck->node]->stops_asked == stops) {
+        come_back(struck);
+    } /* else the scenario has asked as well: it stays down until that boots it */
 }
 
 static void pause_and_resume(const strike *struck)

@@ -152,6 +152,7 @@ typedef struct sb_node_state {
     sb_node number;
     uint8_t power;
     bool paused, stopping;
+    uint32_t stops_asked; /* how often it was asked to stop while it was up */
     uint32_t incarnation;
     uint32_t task_count;
     sb_task *tasks, **tasks_tail;
@@ -496,6 +497,7 @@ void sb_node_state_init(sb_world *world, sb_node number, const char *name, const
 void sb_disk_crash(sb_world *world,
                    sb_node_state *node); /* lose, keep or tear what is not synced */
 uint32_t sb_disk_open_count(sb_world *world, sb_node_state *node);
+const char *sb_disk_open_path(sb_world *world, sb_node_state *node); /* the latest; NULL: none */
 void sb_disk_close_all(sb_world *world,
                        sb_node_state *node); /* handles of an incarnation that is gone */
 void sb_swarm_heal(sb_world *world);         /* stop making trouble; undo what lasts */

@@ -24,6 +24,7 @@ typedef struct piece {
 struct sb_snapshot {
     size_t piece_count, size;
     sb_step step;
+    size_t tape_count; /* choices noted so far */
     unsigned char *bytes;
     piece pieces[PIECE_MAX];
 };
@@ -101,6 +102,7 @@ sb_snapshot *sb_world_snapshot(sb_world *world)
     snapshot->piece_count = 0;
     snapshot->size = 0;
     snapshot->step = world->step;
+    snapshot->tape_count = world->tape_out != NULL ? world->tape_out->count : 0;
     note_all(snapshot, world);
     size_t total = 0;
     for (size_t i = 0; i < snapshot->piece_count; i++) {
@@ -140,6 +142,9 @@ void sb_world_restore(sb_world *world, const sb_snapshot *snapshot)
     world->universe->stacks_dirty = dirty;
     if (record != NULL) {
         sb_record_truncate(record, snapshot->step);
+    }
+    if (world->tape_out != NULL && world->tape_out->count > snapshot->tape_count) {
+        world->tape_out->count = snapshot->tape_count;
     }
 }
 

@@ -84,6 +84,14 @@ sb_universe *sb_universe_open(const sb_universe_options *options)
     return universe;
 }
 
+/* Of what was used only: the shadow of a whole range would be dear to write. */
+static void forget_poison(const sb_world *world)
+{
+    const sb_heap *const heap = &world->kernel_heap;
+    (void)heap;
+    SB_UNPOISON(heap->start, (size_t)(heap->bump - heap->start));
+}
+
 void sb_universe_close(sb_universe *universe)
 {
     if (universe != NULL) {
@@ -91,7 +99,7 @@ void sb_universe_close(sb_universe *universe)
         if (sb_current == universe->world) {
             sb_current = NULL; /* it was left in the middle, by a debugger's jump */
         }
-        SB_UNPOISON(universe->base, KERNEL_RANGE);
+        forget_poison(universe->world);
         munmap(universe->base, universe->size);
         free(universe);
     }
@@ -252,6 +260,7 @@ sb_world *sb_world_reset(sb_universe *universe, const sb_world_options *options,
 {
     sb_world *const world = universe->world;
     wipe_stacks(universe);
+    forget_poison(world);
     memset(world, 0, sizeof(*world));
     world->universe = universe;
     lay_tables(world, universe);

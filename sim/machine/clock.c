@@ -56,6 +56,10 @@ static void change_rate(sb_world *world, sb_node_state *node, int32_t drift)
 void sb_clock_set(sb_world *world, sb_node number, int64_t skew, int32_t drift)
 {
     sb_node_state *const node = world->nodes[number];
+    if (drift <= -MILLION) {
+        sb_misuse(world, SB_FINDING_ASSERTION, "sb_clock_set",
+                  "a drift of %d in a million: the clock would stand still", drift);
+    }
     if (drift != node->drift) {
         change_rate(world, node, drift);
     }
@@ -104,6 +108,9 @@ sb_time sb_wall_time(void)
 uint64_t sb_random(uint64_t bound)
 {
     sb_world *const world = sb_current;
+    if (SB_UNLIKELY(bound == 0)) {
+        sb_misuse(world, SB_FINDING_ASSERTION, "sb_random", "there is no number below 0");
+    }
     sb_switch_point(world);
     const uint64_t value = sb_choose_at(world, world->running->node, SB_STREAM_PROGRAM, bound);
     sb_observe(world, value);

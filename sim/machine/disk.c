@@ -407,6 +407,16 @@ uint32_t sb_disk_open_count(sb_world *world, sb_node_state *node)
     return node->disk == NULL ? 0 : node->disk->open_count;
 }
 
+const char *sb_disk_open_path(sb_world *world, sb_node_state *node)
+{
+    (void)world;
+    const sb_file *handle = node->disk == NULL ? NULL : node->disk->handles;
+    while (handle != NULL && handle->closed) {
+        handle = handle->next;
+    }
+    return handle == NULL ? NULL : handle->path;
+}
+
 /* Those that waited are gone with their incarnation. */
 void sb_disk_close_all(sb_world *world, sb_node_state *node)
 {

@@ -92,7 +92,8 @@ static void check_leaks(sb_world *world, sb_node_state *node, const sb_task *mai
     }
     const uint32_t open = sb_disk_open_count(world, node);
     if (open != 0) {
-        leak(world, node, "file", "", "%u open files are left", open);
+        leak(world, node, "file", "", "%u open files are left; the latest is %s", open,
+             sb_disk_open_path(world, node));
     }
     const sb_heap_block *const block = sb_heap_next_live(&node->heap, NULL);
     if (block != NULL) {
@@ -161,6 +162,7 @@ void sb_node_boot(sb_world *world, sb_node number)
 void sb_node_stop(sb_world *world, sb_node number)
 {
     sb_node_state *const node = world->nodes[number];
+    node->stops_asked += node->power == SB_NODE_UP;
     if (node->power == SB_NODE_UP && !node->stopping) {
         node->stopping = true;
         sb_event_add(world, SB_EVENT_STOP, number, node->incarnation, 0,

@@ -122,10 +122,20 @@ void sb_record_set_node_name(sb_record *record, unsigned node, const char *name)
 void sb_record_set_machine(sb_record *record, unsigned index, const char *name,
                            const char *const *states, unsigned count);
 
-/* The causal slice that ends at `from`: steps in ascending order, `from` last; at most `limit`, the
- * latest.  Follows causes, and shows beside them the calls, moves and faults of the same tasks, and
- * the latest moves, logs and troubles of the machine it ended on and of the world.  Returns how
- * many. */
-size_t sb_record_slice(const sb_record *record, sb_step from, sb_step *steps, size_t limit);
+/* What a row of a slice stands for: the event itself, or the latest of many like it. */
+typedef struct sb_slice_note {
+    sb_step since;  /* the first of them; the event's own step when it is alone */
+    uint32_t count; /* how many they are, itself included */
+    bool is_cause;  /* it lies on the way of causes; else it is notable beside it */
+} sb_slice_note;
+
+/* The causal slice that ends at `from`: steps in ascending order, `from` last; at most `limit`.
+ * Follows causes back, most of all those next to the end, and shows beside them what is notable:
+ * what the machine it ended on did and what was done to it, what followed there from a stop or a
+ * cancel, faults elsewhere, moves of state machines. A loop is one turn with a count. The machine of
+ * a message that was lost is the one that waits for it.  notes: one for each step, or NULL.
+ * Returns how many. */
+size_t sb_record_slice(const sb_record *record, sb_step from, sb_step *steps, sb_slice_note *notes,
+                       size_t limit);
 
 #endif

@@ -21,7 +21,11 @@ void sb_condition_release(sb_condition *condition)
 sb_status sb_condition_wait(sb_condition *condition, sb_mutex *mutex, sb_scope *scope)
 {
     sb_world *const world = sb_current;
-    sb_status status = sb_sync_enter(world, scope);
+    /* Without a mutex nothing may run between the test of the predicate, which came just before,
+     * and the wait: a signal sent in between would be forgotten. */
+    sb_status status = mutex != NULL   ? sb_sync_enter(world, scope)
+                       : scope != NULL ? sb_scope_status(scope)
+                                       : SB_OK;
     if (status == SB_OK) {
         if (mutex != NULL) {
             sb_mutex_give(world, mutex);

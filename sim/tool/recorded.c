@@ -62,25 +62,35 @@ bool sb_run_recorded(const sb_recorded_run *run, sb_seed_result *result, sb_chil
     return came_back;
 }
 
-size_t sb_slice_of_run(sb_world *world, const sb_record *record, size_t limit, sb_step **steps)
+/* A step that stands for itself alone. */
+static void add_plain(sb_step *steps, sb_slice_note *notes, size_t at, sb_step step)
+{
+    steps[at] = step;
+    notes[at] = (sb_slice_note){step, 1, false};
+}
+
+size_t sb_slice_of_run(sb_world *world, const sb_record *record, size_t limit, sb_step **steps,
+                       sb_slice_note **notes)
 {
     const sb_finding_report *const finding = sb_world_finding(world);
     const size_t kept = sb_record_count(record);
     *steps = sb_host_alloc(limit + 1, sizeof **steps);
+    *notes = sb_host_alloc(limit + 1, sizeof **notes);
     if (kept == 0) {
         return 0;
     }
     const sb_step last = sb_record_first_step(record) + kept - 1;
     if (finding != NULL && sb_record_event(record, finding->step) != NULL) {
-        size_t count = sb_record_slice(record, sb_finding_look_from(world, record), *steps, limit);
+        const sb_step from = sb_finding_look_from(world, record);
+        size_t count = sb_record_slice(record, from, *steps, *notes, limit);
         if (count == 0 || (*steps)[count - 1] < finding->step) {
-            (*steps)[count++] = finding->step; /* seen later than it happened */
+            add_plain(*steps, *notes, count++, finding->step); /* seen later than it happened */
         }
         return count;
     }
     const size_t count = kept < limit ? kept : limit;
     for (size_t i = 0; i < count; i++) {
-        (*steps)[i] = last - (count - 1 - i);
+        add_plain(*steps, *notes, i, last - (count - 1 - i));
     }
     return count;
 }
@@ -111,12 +121,14 @@ void sb_explain(FILE *out, const sb_plan *plan, sb_world *world, const sb_record
         return;
     }
     sb_step *steps;
+    sb_slice_note *notes;
     char problem[256];
     sb_header_words words;
     const sb_record_header header = sb_plan_header(plan, result->seed, &words);
-    const size_t count = sb_slice_of_run(world, record, slice_length, &steps);
-    const sb_trace_view view = {record, &header, steps, count, finding->step};
-    fputs("  what led to it, the latest last\n", out);
+    const size_t count = sb_slice_of_run(world, record, slice_length, &steps, &notes);
+    const sb_trace_view view = {record, &header, steps, notes, count, finding->step};
+    fputs("  what led to it, the latest last; | marks its causes\n", out);
     sb_trace_text(out, &view, problem, sizeof problem);
+    free(notes);
     free(steps);
 }

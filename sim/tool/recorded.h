@@ -27,8 +27,9 @@ typedef struct sb_recorded_run {
 bool sb_run_recorded(const sb_recorded_run *run, sb_seed_result *result, sb_child_end *end);
 
 /* What led to the finding and the finding itself, or the end of the run when there is none.  At
- * most limit + 1 steps, to be freed. */
-size_t sb_slice_of_run(sb_world *world, const sb_record *record, size_t limit, sb_step **steps);
+ * most limit + 1 steps, and a note for each; both to be freed. */
+size_t sb_slice_of_run(sb_world *world, const sb_record *record, size_t limit, sb_step **steps,
+                       sb_slice_note **notes);
 
 /* What a trace of this run says of itself; the words live in `words`. */
 typedef struct sb_header_words {

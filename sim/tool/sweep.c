@@ -154,6 +154,7 @@ static bool write_trace_file(const details *of, const char *path, sb_world *worl
                              const sb_record *record)
 {
     sb_step *steps;
+    sb_slice_note *notes;
     sb_header_words words;
     sb_output output;
     if (!sb_output_open(&output, path)) {
@@ -161,8 +162,9 @@ static bool write_trace_file(const details *of, const char *path, sb_world *worl
     }
     const sb_record_header header =
         sb_plan_header(of->sweep->plan, of->group->smallest.seed, &words);
-    const size_t count = sb_slice_of_run(world, record, SB_SLICE_DEFAULT, &steps);
+    const size_t count = sb_slice_of_run(world, record, SB_SLICE_DEFAULT, &steps, &notes);
     sb_trace_write(output.stream, record, &header, steps, count);
+    free(notes);
     free(steps);
     return sb_output_commit(&output);
 }

@@ -38,9 +38,11 @@ static size_t window_of(const sb_record *record, sb_step around, size_t length, 
     return to - from;
 }
 
+/* Notes are those of a slice; NULL for a window. */
 static size_t choose_steps(const sb_arguments *arguments, sb_world *world, const sb_record *record,
-                           const sb_seed_result *result, sb_step **steps)
+                           const sb_seed_result *result, sb_step **steps, sb_slice_note **notes)
 {
+    *notes = NULL;
     const size_t asked = (size_t)arguments->slice_length;
     if (arguments->all) {
         return window_of(record, 0, sb_record_count(record), steps);
@@ -51,18 +53,24 @@ static size_t choose_steps(const sb_arguments *arguments, sb_world *world, const
                                                                        : result->steps;
         return window_of(record, around, asked != 0 ? asked : WINDOW_DEFAULT, steps);
     }
-    return sb_slice_of_run(world, record, asked != 0 ? asked : SB_SLICE_DEFAULT, steps);
+    return sb_slice_of_run(world, record, asked != 0 ? asked : SB_SLICE_DEFAULT, steps,
+                           notes);
 }
 
 /* A drawing of everything is no drawing: keep what is nearest to the end of the choice. */
-static void limit_steps(const sb_trace_format *format, sb_step *steps, size_t *count)
+static void limit_steps(const sb_trace_format *format, sb_step *steps, sb_slice_note *notes,
+                        size_t *count)
 {
     if (format->count_max == 0 || *count <= format->count_max) {
         return;
     }
     fprintf(stderr, "seedbed: %zu events are too many for %s: the last %zu are drawn\n", *count,
             format->name, format->count_max);
-    memmove(steps, steps + (*count - format->count_max), format->count_max * sizeof *steps);
+    const size_t dropped = *count - format->count_max;
+    memmove(steps, steps + dropped, format->count_max * sizeof *steps);
+    if (notes != NULL) {
+        memmove(notes, notes + dropped, format->count_max * sizeof *notes);
+    }
     *count = format->count_max;
 }
 
@@ -73,12 +81,14 @@ static int present(void *context, sb_world *world, const sb_record *record,
     char problem[SB_PROBLEM_SIZE] = "";
     sb_header_words words;
     sb_step *steps;
-    size_t count = choose_steps(of->arguments, world, record, result, &steps);
-    limit_steps(of->format, steps, &count);
+    sb_slice_note *notes;
+    size_t count = choose_steps(of->arguments, world, record, result, &steps, &notes);
+    limit_steps(of->format, steps, notes, &count);
     const sb_record_header header = sb_plan_header(&of->target->plan, of->target->seed, &words);
-    const sb_trace_view view = {record, &header, steps, count,
+    const sb_trace_view view = {record, &header, steps, notes, count,
                                 result->outcome == SB_OUTCOME_FINDING ? result->finding_step : 0};
     const bool drawn = of->format->render(of->output->stream, &view, problem, sizeof problem);
+    free(notes);
     free(steps);
     if (!drawn) {
         sb_output_abandon(of->output);

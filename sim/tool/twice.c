@@ -158,7 +158,7 @@ static void print_what_led(FILE *out, const sb_trace_file *trace, sb_step step)
 {
     sb_step steps[LED_MAX];
     char problem[256];
-    size_t count = sb_record_slice(trace->record, step, steps, LED_MAX);
+    size_t count = sb_record_slice(trace->record, step, steps, NULL, LED_MAX);
     /* The difference itself is shown above; a slice of one event leads nowhere, so show what came
      * just before. */
     if (count <= 1) {
@@ -170,7 +170,7 @@ static void print_what_led(FILE *out, const sb_trace_file *trace, sb_step step)
         }
     }
     if (count != 0) {
-        const sb_trace_view view = {trace->record, &trace->header, steps, count, step};
+        const sb_trace_view view = {trace->record, &trace->header, steps, NULL, count, step};
         fputs("  what led to it\n", out);
         sb_trace_text(out, &view, problem, sizeof problem);
     }

@@ -5,7 +5,7 @@
  * deadline. From there it goes to the holder of a mutex, or to the machine that owes a reply; the
  * record then tells how far the request came and, where a task still serves it, the chain goes on
  * there. It ends with a task that waits for nobody, with a message that was lost, or where it
- * began.
+ * began. Above it stands what has not ended, and which of these tasks had moved it last.
  *
  *   call --send--> [network] --deliver--> serve --answer, send--> [network] --deliver--> call-end
  */
@@ -137,17 +137,18 @@ static void print_fate(FILE *out, const sb_record *record, const exchange_fate *
     fprintf(out, "      call %" PRIu64 " %s at step %" PRIu64, fate->number,
             fate->method != NULL ? fate->method : "", fate->call);
     print_step(out, "request sent", fate->request_sent);
-    print_step(out, "request dropped", fate->request_dropped);
     print_step(out, "request delivered", fate->request_delivered);
     print_step(out, "served", fate->served);
     print_step(out, "answered", fate->answered);
     print_step(out, "reply sent", fate->reply_sent);
-    print_step(out, "reply dropped", fate->reply_dropped);
     print_step(out, "reply delivered", fate->reply_delivered);
     const bool is_lost = (fate->request_dropped != 0 && fate->request_delivered == 0) ||
                          (fate->reply_dropped != 0 && fate->reply_delivered == 0);
     if (is_lost) {
-        fprintf(out, " (%s): nobody will answer", sb_record_fault_name(record, fate->drop_cause));
+        fprintf(out, "\n      the %s was lost at step %" PRIu64 " (%s): it will wait for ever",
+                fate->reply_dropped != 0 ? "reply" : "request",
+                fate->reply_dropped != 0 ? fate->reply_dropped : fate->request_dropped,
+                sb_record_fault_name(record, fate->drop_cause));
     } else if (fate->request_delivered != 0 && fate->served == 0) {
         fputs(": nobody took it", out);
     } else if (fate->request_sent != 0 && fate->request_delivered == 0) {
@@ -257,6 +258,98 @@ static bool begins_a_chain(const sb_waiting_task *task)
     return task->deadline == SB_FOREVER && (task->peer != 0 || task->holder != 0);
 }
 
+/* ------------------------------------------------------------------------- what has not ended */
+
+static const sb_machine *find_machine(const char *name)
+{
+    const sb_machine *const *machines;
+    const size_t count = sb_machine_list(&machines);
+    for (size_t i = 0; i < count; i++) {
+        if (strcmp(machines[i]->name, name) == 0) {
+            return machines[i];
+        }
+    }
+    return NULL;
+}
+
+/* No move leads out of the state. */
+static bool is_last_state(const sb_machine *machine, unsigned state)
+{
+    for (uint32_t i = 0; i < machine->move_count; i++) {
+        if (machine->moves[i].from == state) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool moved_later(const sb_record *record, sb_step step, const sb_event *move)
+{
+    for (sb_step later = step + 1; later <= last_step(record); later++) {
+        const sb_event *const event = sb_record_event(record, later);
+        if (event != NULL && event->kind == SB_EVENT_MOVE && event->a == move->a &&
+            event->b == move->b) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Where the task that moved it stands in the list, if it still waits. */
+static const sb_waiting_task *still_waiting(const sb_waiting_list *list, const sb_record *record,
+                                            sb_step step, const sb_event *move)
+{
+    const sb_waiting_task *const task = waiting_task_of(list, move->task);
+    const bool is_it = task != NULL && task->node == move->node &&
+                       task->incarnation == move->incarnation &&
+                       strcmp(task->name, sb_record_task_name(record, step)) == 0;
+    return is_it ? task : NULL;
+}
+
+static void print_unended(FILE *out, sb_world *world, const sb_waiting_list *list,
+                          const sb_record *record, sb_step step)
+{
+    const sb_event *const move = sb_record_event(record, step);
+    const char *const state = sb_record_state_name(record, move->a, SB_EDGE_TO(move->c));
+    fprintf(out, "    %s %" PRIu64 " %s since step %" PRIu64 ", moved by %s#%u %s",
+            sb_record_machine_name(record, move->a), move->b, state != NULL ? state : "?", step,
+            sb_node_name(world, move->node), move->incarnation, sb_record_task_name(record, step));
+    if (move->incarnation != sb_node_incarnation(world, move->node)) {
+        fputs(", which has ended since", out);
+    } else if (still_waiting(list, record, step, move) != NULL) {
+        fputs(", which waits below", out);
+    }
+    fputc('\n', out);
+}
+
+/* Jobs, tasks and the like that are in a state they could still leave, in the order in which they
+ * came there: the first is what all the others serve. */
+static void report_unended(FILE *out, sb_world *world, const sb_waiting_list *list,
+                           const sb_record *record)
+{
+    unsigned shown = 0;
+    for (sb_step step = sb_record_first_step(record); step <= last_step(record); step++) {
+        const sb_event *const event = sb_record_event(record, step);
+        if (event == NULL || event->kind != SB_EVENT_MOVE) {
+            continue;
+        }
+        const sb_machine *const machine = find_machine(sb_record_machine_name(record, event->a));
+        if (machine == NULL || is_last_state(machine, SB_EDGE_TO(event->c)) ||
+            moved_later(record, step, event)) {
+            continue;
+        }
+        if (shown++ == 0) {
+            fputs("  what has not ended\n", out);
+        }
+        if (shown <= CHAINS_SHOWN_MAX) {
+            print_unended(out, world, list, record, step);
+        }
+    }
+    if (shown > CHAINS_SHOWN_MAX) {
+        fprintf(out, "    and %u more\n", shown - CHAINS_SHOWN_MAX);
+    }
+}
+
 sb_step sb_report_chain(FILE *out, sb_world *world, const sb_waiting_list *list,
                         const sb_record *record)
 {
@@ -265,6 +358,9 @@ sb_step sb_report_chain(FILE *out, sb_world *world, const sb_waiting_list *list,
     all->world = world;
     all->list = list;
     all->record = record;
+    if (out != NULL && record != NULL && sb_record_count(record) != 0) {
+        report_unended(out, world, list, record);
+    }
     for (size_t i = 0; i < list->count; i++) {
         if (!begins_a_chain(&list->tasks[i]) || all->passed[list->tasks[i].lane]) {
             continue;

@@ -47,6 +47,12 @@ static void place_of_symbol(const sb_symbol *symbol, sb_place *place)
              symbol->function != NULL ? symbol->function : "");
 }
 
+/* What is judged when a program has returned. */
+static bool is_of_a_return(sb_finding_kind kind)
+{
+    return kind == SB_FINDING_LEAK || kind == SB_FINDING_CANNOT_START;
+}
+
 void sb_finding_place(const sb_finding_report *finding, const sb_stack *stack, sb_place *place)
 {
     memset(place, 0, sizeof *place);
@@ -58,6 +64,9 @@ void sb_finding_place(const sb_finding_report *finding, const sb_stack *stack, s
         return;
     }
     const sb_symbol *symbol = innermost_of(stack, SB_OWNER_PROGRAM);
+    if (symbol == NULL && is_of_a_return(finding->kind)) {
+        return; /* the program has left the stack, and is at fault all the same */
+    }
     if (symbol == NULL) {
         symbol = innermost_of(stack, SB_OWNER_FRAMEWORK);
         place->in_framework = symbol != NULL;

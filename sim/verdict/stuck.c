@@ -86,7 +86,8 @@ static uint64_t progress_state(sb_world *world, const watch *watching)
 {
     const uint64_t witness = world->witness.progress != NULL ? world->witness.progress(world) : 0;
     const sb_duration long_ago = 2 * watching->longest;
-    const uint64_t blocked = world->now < long_ago ? 0 : blocked_state(world, world->now - long_ago);
+    const uint64_t blocked =
+        world->now < long_ago ? 0 : blocked_state(world, world->now - long_ago);
     const uint64_t parts[2] = {witness, blocked};
     return XXH3_64bits(parts, sizeof(parts));
 }
