@@ -313,8 +313,8 @@ START_TEST(a_snapshot_brings_a_world_back)
 }
 END_TEST
 
-/* A restored world notes its choices from where the snapshot was taken: the tape of a branch has none
- * of what the branch before drew. */
+/* A restored world notes its choices from where the snapshot was taken: the tape of a branch has
+ * none of what the branch before drew. */
 START_TEST(a_snapshot_brings_the_tape_back)
 {
     sb_universe *const universe = open_universe(NULL);
@@ -459,6 +459,26 @@ START_TEST(a_loop_without_time_is_a_runaway)
     const ending end = run_once(spin, &kind);
     must_find(&end, SB_FINDING_RUNAWAY, "a million");
     ck_assert_uint_eq(end.time, 0);
+}
+END_TEST
+
+static void look_often(sb_world *world, void *context)
+{
+    (void)world;
+    (void)context;
+    for (unsigned i = 0; i < 3; i++) {
+        for (unsigned turn = 0; turn < 600000; turn++) {
+            sb_monotonic_time();
+        }
+        sb_sleep(SB_NANOSECOND, NULL);
+    }
+}
+
+/* However often it looks in all, a program that lets time pass is none. */
+START_TEST(a_busy_loop_with_time_is_none)
+{
+    const ending end = run_once(look_often, NULL);
+    must_pass(&end);
 }
 END_TEST
 
@@ -628,6 +648,7 @@ int main(void)
     tcase_add_test(ends, fibers_keep_their_stacks);
     tcase_add_test(ends, too_many_tasks_is_a_finding);
     tcase_add_loop_test(ends, a_loop_without_time_is_a_runaway, 0, 5);
+    tcase_add_test(ends, a_busy_loop_with_time_is_none);
     tcase_add_test(ends, the_step_limit_is_inconclusive);
     tcase_add_test(ends, a_deadlock_is_seen_at_once);
     tcase_add_test(ends, stuck_is_proved);

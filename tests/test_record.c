@@ -178,6 +178,175 @@ START_TEST(a_slice_follows_causes)
 }
 END_TEST
 
+/* A poll that sleeps and looks, ten times; beside it its machine is asked to stop, and a far one is
+ * struck.  Steps: 1 world, 2 spawn, 3 .. 11 fires, 12 fault, 13 stop, 14 canceled, 15 end of a task,
+ * 16 the tenth fire, 17 finding. */
+static sb_record *poll_record(void)
+{
+    sb_record *const record = sb_record_new();
+    const sb_event here = {.node = 1, .incarnation = 1, .task = LANE};
+    sb_event event;
+    sb_record_set_node_name(record, 1, "server1");
+    sb_record_set_node_name(record, 2, "storage1");
+    add_text(record, HASH_POLLER, "poller/1");
+    add_text(record, HASH_REPLY, "sleep");
+    add(record, (sb_event){.kind = SB_EVENT_WORLD});
+    event = here, event.kind = SB_EVENT_SPAWN, event.cause = 1;
+    event.a = HASH_POLLER, event.b = LANE;
+    add(record, event);
+    for (sb_step step = 3; step <= 11; step++) {
+        event = here, event.kind = SB_EVENT_FIRE, event.cause = step - 1;
+        event.a = HASH_REPLY, event.time = step * 100000000;
+        add(record, event);
+    }
+    add(record, (sb_event){.kind = SB_EVENT_FAULT, .cause = 1, .b = 2});
+    add(record, (sb_event){.kind = SB_EVENT_STOP, .node = 1, .incarnation = 1, .cause = 12});
+    event = here, event.kind = SB_EVENT_WAKE, event.task = LANE + 1, event.cause = 12, event.c = 2;
+    add(record, event);
+    event.kind = SB_EVENT_TASK_END, event.cause = 14;
+    add(record, event);
+    event = here, event.kind = SB_EVENT_FIRE, event.cause = 11;
+    event.a = HASH_REPLY, event.time = 1200000000;
+    add(record, event);
+    event = here, event.kind = SB_EVENT_FINDING, event.cause = 16;
+    add(record, event);
+    return record;
+}
+
+static size_t row_of(const sb_step *steps, size_t count, sb_step step)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (steps[i] == step) {
+            return i;
+        }
+    }
+    return SIZE_MAX;
+}
+
+/* The turns of the loop are one row, and the way goes on at what began it. */
+START_TEST(a_loop_is_one_row)
+{
+    sb_record *const record = poll_record();
+    sb_step steps[32];
+    sb_slice_note notes[32];
+    const size_t count = sb_record_slice(record, 17, steps, notes, 32);
+    const size_t fire = row_of(steps, count, 16);
+    ck_assert_uint_eq(steps[count - 1], 17);
+    ck_assert_uint_lt(fire, count);
+    ck_assert_uint_eq(notes[fire].count, 10);
+    ck_assert_uint_eq(notes[fire].since, 3);
+    ck_assert(notes[fire].is_cause);
+    for (sb_step step = 3; step <= 11; step++) {
+        ck_assert_uint_eq(row_of(steps, count, step), SIZE_MAX);
+    }
+    ck_assert_uint_lt(row_of(steps, count, 2), count);
+    sb_record_free(record);
+}
+END_TEST
+
+/* No cause leads from the stop to the poll that fails; the reader must see it all the same, and
+ * when there is little room before all else but the nearest causes. */
+START_TEST(what_struck_the_machine_is_told)
+{
+    sb_record *const record = poll_record();
+    sb_step steps[32];
+    sb_slice_note notes[32];
+    const size_t count = sb_record_slice(record, 17, steps, notes, 32);
+    for (sb_step step = 12; step <= 15; step++) {
+        const size_t row = row_of(steps, count, step);
+        ck_assert_uint_lt(row, count);
+        ck_assert(!notes[row].is_cause);
+    }
+    const size_t few = sb_record_slice(record, 17, steps, notes, 6);
+    ck_assert_uint_eq(few, 6);
+    ck_assert_uint_lt(row_of(steps, few, 13), few);
+    ck_assert_uint_lt(row_of(steps, few, 16), few);
+    ck_assert_uint_eq(row_of(steps, few, 12), SIZE_MAX);
+    sb_record_free(record);
+}
+END_TEST
+
+/* server1 calls storage1, whose answer is lost.  Steps: 1 world, 2 spawn, 3 call, 4 send, 5 deliver,
+ * 6 spawn, 7 serve, 8 answer, 9 send, 10 a move of server1, 11 one of server3, 12 drop. */
+static sb_record *lost_reply_record(void)
+{
+    sb_record *const record = sb_record_new();
+    const sb_event caller = {.node = 1, .incarnation = 4, .task = LANE, .cause = 2};
+    const sb_event server = {.node = 2, .incarnation = 1, .task = LANE + 1, .cause = 6};
+    sb_event event;
+    add(record, (sb_event){.kind = SB_EVENT_WORLD});
+    event = caller, event.kind = SB_EVENT_SPAWN, event.cause = 1, event.b = LANE;
+    add(record, event);
+    event = caller, event.kind = SB_EVENT_CALL, event.b = 2;
+    add(record, event);
+    event = caller, event.kind = SB_EVENT_SEND, event.a = 2;
+    add(record, event);
+    add(record, (sb_event){.kind = SB_EVENT_DELIVER, .node = 2, .incarnation = 1, .cause = 4});
+    event = server, event.kind = SB_EVENT_SPAWN, event.cause = 5, event.b = LANE + 1;
+    add(record, event);
+    event = server, event.kind = SB_EVENT_SERVE, event.b = 1;
+    add(record, event);
+    event = server, event.kind = SB_EVENT_ANSWER, event.b = 1;
+    add(record, event);
+    event = server, event.kind = SB_EVENT_SEND, event.a = 1;
+    add(record, event);
+    event = caller, event.kind = SB_EVENT_PROBE, event.task = LANE + 2, event.cause = 1;
+    add(record, event);
+    event.node = 3;
+    add(record, event);
+    add(record, (sb_event){.kind = SB_EVENT_DROP, .node = 2, .incarnation = 1, .cause = 9, .a = 1});
+    return record;
+}
+
+/* A call reads as calling, serving, answering; its messages are plumbing.  A reply that is lost
+ * belongs to the story of the machine that waits for it. */
+START_TEST(a_lost_reply_leads_to_who_waits)
+{
+    sb_record *const record = lost_reply_record();
+    static const sb_step expected[] = {1, 2, 3, 7, 8, 10, 12};
+    sb_step steps[32];
+    const size_t count = sb_record_slice(record, 12, steps, NULL, 32);
+    ck_assert_uint_eq(count, sizeof expected / sizeof expected[0]);
+    for (size_t i = 0; i < count; i++) {
+        ck_assert_uint_eq(steps[i], expected[i]);
+    }
+    sb_record_free(record);
+}
+END_TEST
+
+/* As text the count and the pace stand in the row, and causes are marked; the drawing has an arrow
+ * from the calling to the serving though no message is drawn. */
+START_TEST(a_slice_is_rendered)
+{
+    char text[4096], problem[256];
+    sb_step steps[32];
+    sb_slice_note notes[32];
+    const sb_record_header header = {"chaos", "pct-2", "4f2c1ab", "", 1};
+    sb_record *record = poll_record();
+    size_t count = sb_record_slice(record, 17, steps, notes, 32);
+    FILE *out = fmemopen(text, sizeof text, "w");
+    const sb_trace_view poll = {record, &header, steps, notes, count, 17};
+    sb_trace_text(out, &poll, problem, sizeof problem);
+    fclose(out);
+    ck_assert_ptr_nonnull(strstr(text, "fire sleep  (the last of 10 since step 3, every 0.100s)\n"));
+    ck_assert_ptr_nonnull(strstr(text, "\n|         16 "));
+    ck_assert_ptr_nonnull(strstr(text, "\n          13 "));
+    ck_assert_ptr_nonnull(strstr(text, "\n>         17 "));
+    sb_record_free(record);
+
+    static char drawing[65536];
+    record = lost_reply_record();
+    count = sb_record_slice(record, 12, steps, notes, 32);
+    out = fmemopen(drawing, sizeof drawing, "w");
+    const sb_trace_view lost = {record, &header, steps, notes, count, 0};
+    sb_trace_dot(out, &lost, problem, sizeof problem);
+    fclose(out);
+    ck_assert_ptr_nonnull(strstr(drawing, "e3 -> e7 "));
+    ck_assert_ptr_null(strstr(drawing, "e3 -> e8 "));
+    sb_record_free(record);
+}
+END_TEST
+
 static FILE *written(const sb_record *record, const sb_step *steps, size_t count)
 {
     const sb_record_header header = {"chaos", "pct-2", "4f2c1ab", "--bug \"x\"", UINT64_MAX};
@@ -302,6 +471,10 @@ int main(void)
     tcase_add_test(cases, many_texts_are_kept);
     tcase_add_test(cases, a_window_begins_later);
     tcase_add_test(cases, a_slice_follows_causes);
+    tcase_add_test(cases, a_loop_is_one_row);
+    tcase_add_test(cases, what_struck_the_machine_is_told);
+    tcase_add_test(cases, a_lost_reply_leads_to_who_waits);
+    tcase_add_test(cases, a_slice_is_rendered);
     tcase_add_test(cases, a_trace_file_comes_back);
     tcase_add_test(cases, a_slice_comes_back_with_gaps);
     tcase_add_test(cases, a_broken_file_is_refused);

@@ -145,7 +145,7 @@ static void print_fate(FILE *out, const sb_record *record, const exchange_fate *
     const bool is_lost = (fate->request_dropped != 0 && fate->request_delivered == 0) ||
                          (fate->reply_dropped != 0 && fate->reply_delivered == 0);
     if (is_lost) {
-        fprintf(out, "\n      the %s was lost at step %" PRIu64 " (%s): it will wait for ever",
+        fprintf(out, "\n      %s dropped at step %" PRIu64 " (%s): nobody will answer",
                 fate->reply_dropped != 0 ? "reply" : "request",
                 fate->reply_dropped != 0 ? fate->reply_dropped : fate->request_dropped,
                 sb_record_fault_name(record, fate->drop_cause));
@@ -306,6 +306,21 @@ static const sb_waiting_task *still_waiting(const sb_waiting_list *list, const s
     return is_it ? task : NULL;
 }
 
+/* Who has taken it up since: the only one who waits under the mover's name. */
+static const sb_waiting_task *find_successor(const sb_waiting_list *list, const char *name)
+{
+    const sb_waiting_task *found = NULL;
+    for (size_t i = 0; i < list->count; i++) {
+        if (strcmp(list->tasks[i].name, name) == 0) {
+            if (found != NULL) {
+                return NULL;
+            }
+            found = &list->tasks[i];
+        }
+    }
+    return found;
+}
+
 static void print_unended(FILE *out, sb_world *world, const sb_waiting_list *list,
                           const sb_record *record, sb_step step)
 {
@@ -314,10 +329,13 @@ static void print_unended(FILE *out, sb_world *world, const sb_waiting_list *lis
     fprintf(out, "    %s %" PRIu64 " %s since step %" PRIu64 ", moved by %s#%u %s",
             sb_record_machine_name(record, move->a), move->b, state != NULL ? state : "?", step,
             sb_node_name(world, move->node), move->incarnation, sb_record_task_name(record, step));
-    if (move->incarnation != sb_node_incarnation(world, move->node)) {
-        fputs(", which has ended since", out);
-    } else if (still_waiting(list, record, step, move) != NULL) {
+    const sb_waiting_task *const successor =
+        find_successor(list, sb_record_task_name(record, step));
+    if (still_waiting(list, record, step, move) != NULL) {
         fputs(", which waits below", out);
+    } else if (successor != NULL) {
+        fprintf(out, ", now with %s#%u", sb_node_name(world, successor->node),
+                successor->incarnation);
     }
     fputc('\n', out);
 }
