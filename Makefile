@@ -131,28 +131,33 @@ $(ENGINE_TESTS): $(OUT)/tests/%: $(OUT)/tests/%.o $(ARCHIVES)
 $(DOOR_PROGRAMS): $(OUT)/%: $(OUT)/%.o $(TEST_PARTS) $(SIM_ARCHIVES)
 	$(CC) $(LINK_FLAGS) -o $@ $< $(TEST_PARTS) $(SIM_ARCHIVES) $(DW_LIBS)
 
-CHECK_LIBS = $(shell pkg-config --libs check 2>/dev/null || echo -lcheck)
+CHECK_LIBS = $(shell pkg-config --libs check 2>/dev/null || echo -lcheck -lsubunit -lrt -lm -lpthread)
 
 .PHONY: suites programs
 suites: $(TEST_PROGRAMS)
 programs: $(DOOR_PROGRAMS)
 
 # The two that start from a fresh machine install what is missing first, and then look again at what there is.
-.PHONY: deps-run deps-check
+.PHONY: deps-run deps-check deps-all
 deps-run:
 	@tests/install_missing.sh run
 deps-check:
 	@tests/install_missing.sh check
+deps-all:
+	@tests/install_missing.sh all
+
+# All processors, unless the user has said how many.
+PARALLEL = $(if $(findstring j,$(MAKEFLAGS)),,-j$(shell nproc))
 
 .PHONY: check check-here
 check: deps-check
-	@$(MAKE) --no-print-directory check-here
+	@$(MAKE) --no-print-directory $(PARALLEL) check-here
 check-here: all suites programs
 	@tests/run_suites.sh $(TEST_PROGRAMS) -- $(TEST_SCRIPTS)
 
 .PHONY: sweep
 sweep: deps-run
-	@$(MAKE) --no-print-directory all
+	@$(MAKE) --no-print-directory $(PARALLEL) all
 	build/seedbed sweep rolling-restart --seeds 1..1000
 
 .PHONY: seeds
@@ -164,11 +169,11 @@ bench: $(OUT)/tests/bench
 	$(OUT)/tests/bench
 
 .PHONY: lint
-lint:
+lint: deps-all
 	@tests/lint.sh
 
 .PHONY: matrix
-matrix:
+matrix: deps-all
 	@tests/matrix.sh
 
 # ----------------------------------------------------------------------------------------- install

@@ -111,8 +111,9 @@ typedef enum sb_outcome {
     SB_OUTCOME_INCONCLUSIVE /* the step limit */
 } sb_outcome;
 
-/* Run until the world ends, or until at least `step` events have happened: it comes back between two
- * turns of tasks, so sb_world_step may be a little more.  The step limit is kept in the same way. */
+/* Run until the world ends, or until at least `step` events have happened: it comes back between
+ * two turns of tasks, so sb_world_step may be a little more.  The step limit is kept in the same
+ * way. */
 sb_outcome sb_world_run(sb_world *world);
 sb_outcome sb_world_run_until(sb_world *world, sb_step step);
 
@@ -197,6 +198,7 @@ void sb_node_set_memory_limit(sb_world *world, sb_node node, size_t size); /* de
  * min times a Pareto-like factor (half of the messages within 2, a quarter within 4, ... 2^tail_max
  * at most).  With scale_max > 0 every link draws its own factor of 1 .. 2^scale_max once per world.
  * Rates are in a million. */
+#define SB_NETWORK_DOUBLINGS_MAX 16 /* of tail_max and of scale_max */
 typedef struct sb_network {
     sb_duration latency_min, latency_max;
     bool tail;
@@ -249,8 +251,8 @@ void sb_swarm_start(sb_world *world, const sb_swarm_plan *plan);
 /* From now on every choice is 0 and no fault happens; what is blocked opens, what is paused goes
  * on, what is down boots, also a machine that was never booted or whose program had returned by
  * itself.  Programs draw 0 as well (sb_random): no jitter tells candidates apart any more, their
- * addresses must.  A machine that the swarm had asked to stop and that still drains boots when it is
- * down, unless sb_node_stop is called for it before. */
+ * addresses must.  A machine that the swarm had asked to stop and that still drains boots when it
+ * is down, unless sb_node_stop is called for it before. */
 void sb_world_heal(sb_world *world);
 
 /* ---------------------------------------------------------------------------------------- verdicts
@@ -281,7 +283,8 @@ typedef struct sb_witness {
     uint64_t (*progress)(sb_world *world);
     void (*describe)(sb_world *world, char *text, size_t size);
     const char *(*phase)(sb_world *world);
-    sb_duration lease_max; /* the longest lease that is looked at only when somebody asks: no timer tells */
+    /* The longest lease that is looked at only when somebody asks: no timer tells. */
+    sb_duration lease_max;
 } sb_witness;
 void sb_world_set_witness(sb_world *world, const sb_witness *witness);
 

@@ -1,16 +1,18 @@
 #!/bin/sh
-# Install what is missing to build and run (run), and to test as well (check), on Debian.
+# Install what is missing to build and run (run), to test as well (check), or for the matrix and the lint (all), on Debian.
 # Nothing happens, and no privilege is needed, when nothing is missing.
 set -eu
 
-need_run="gcc make pkg-config libc6-dev libxxhash-dev libdw-dev libelf-dev graphviz"
-need_check="$need_run check clang libclang-rt-14-dev clang-format binutils git"
+need_run="gcc make libc6-dev libxxhash-dev libdw-dev libelf-dev graphviz"
+need_check="$need_run check pkg-config procps"
+need_all="$need_check clang libclang-rt-dev clang-format"
 
 case "${1:-}" in
 run) need=$need_run ;;
 check) need=$need_check ;;
+all) need=$need_all ;;
 *)
-    echo "usage: $0 run|check" >&2
+    echo "usage: $0 run|check|all" >&2
     exit 129
     ;;
 esac
@@ -24,8 +26,10 @@ fi
 is_installed() {
     dpkg-query -W -f '${Status}\n' "$1" 2>/dev/null | grep -q '^install ok installed' && return 0
     case "$1" in
-    gcc | clang | make | git | clang-format | pkg-config) command -v "$1" >/dev/null 2>&1 ;;
+    gcc | clang | make | clang-format | pkg-config) command -v "$1" >/dev/null 2>&1 ;;
     graphviz) command -v neato >/dev/null 2>&1 ;;
+    procps) command -v ps >/dev/null 2>&1 ;;
+    libclang-rt-dev) ls /usr/lib/llvm-*/lib/clang/*/lib/linux/libclang_rt.msan-* >/dev/null 2>&1 ;;
     *) return 1 ;;
     esac
 }

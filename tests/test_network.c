@@ -389,6 +389,57 @@ START_TEST(receives_are_scoped)
 }
 END_TEST
 
+/* --------------------------------------------------------------------------------------- misuse */
+
+static void free_twice(sb_world *world, void *context)
+{
+    (void)world;
+    (void)context;
+    sb_message *message;
+    sb_send(sb_self(), "x", 1);
+    sb_receive(&message, NULL);
+    sb_message_free(message);
+    sb_message_free(message);
+}
+
+static void receive_one(void *argument)
+{
+    sb_message *message;
+    (void)argument;
+    sb_receive(&message, NULL);
+}
+
+static void receive_twice(sb_world *world, void *context)
+{
+    (void)world;
+    (void)context;
+    sb_spawn(NULL, receive_one, NULL, "one");
+    sb_spawn(NULL, receive_one, NULL, "other");
+    sb_sleep(SB_SECOND, NULL);
+}
+
+static void set_network(sb_world *world, void *context)
+{
+    sb_network_set(world, context);
+}
+
+/* A second free, a second receiver and a network that cannot be are found out at once. */
+START_TEST(misuse_is_a_finding)
+{
+    const ending freed = run_once(free_twice, NULL);
+    must_find(&freed, SB_FINDING_ASSERTION, "it was freed before");
+    const ending received = run_once(receive_twice, NULL);
+    must_find(&received, SB_FINDING_ASSERTION, "receives already");
+    sb_network impossible[] = {{.latency_min = 2, .latency_max = 1},
+                               {.tail = true, .tail_max = SB_NETWORK_DOUBLINGS_MAX + 1},
+                               {.loss = 1000001}};
+    for (size_t i = 0; i < sizeof(impossible) / sizeof(impossible[0]); i++) {
+        const ending set = run_once(set_network, &impossible[i]);
+        must_find(&set, SB_FINDING_ASSERTION, "latency_min over latency_max");
+    }
+}
+END_TEST
+
 int main(void)
 {
     Suite *const suite = suite_create("network");
@@ -405,6 +456,7 @@ int main(void)
     tcase_add_test(tests, drawn_resets_are_counted);
     tcase_add_test(tests, everything_is_bounded);
     tcase_add_test(tests, receives_are_scoped);
+    tcase_add_test(tests, misuse_is_a_finding);
     suite_add_tcase(suite, tests);
     return run_suite(suite);
 }

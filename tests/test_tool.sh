@@ -217,6 +217,12 @@ check 1 sweep assertion --seeds 1..20
 says 'drawn < 8'
 check 1 sweep leak --seeds 1..2
 says 'finding leak  tests/tool_scenarios.c'
+check 1 sweep file-leak --seeds 1..2
+says 'the latest is jobs/7'
+says_not 'the framework itself is at fault'
+check 1 sweep giving-up --seeds 1..2
+says 'victim1 returned 4'
+says_not 'the framework itself is at fault'
 check 1 sweep deadlock --seeds 1..2
 says 'waits for mutex second'
 says 'blocked tasks'

@@ -338,6 +338,32 @@ static void run_leak(sb_world *world, void *context)
     run_one(world, leak_program, NULL, 0);
 }
 
+static int file_leak_program(const sb_boot *boot)
+{
+    (void)boot;
+    sb_file *file;
+    sb_file_open("jobs/7", SB_FILE_CREATE, &file);
+    return 0;
+}
+
+static void run_file_leak(sb_world *world, void *context)
+{
+    (void)context;
+    run_one(world, file_leak_program, NULL, 0);
+}
+
+static int giving_up_program(const sb_boot *boot)
+{
+    (void)boot;
+    return 4;
+}
+
+static void run_giving_up(sb_world *world, void *context)
+{
+    (void)context;
+    run_one(world, giving_up_program, NULL, 0);
+}
+
 static int runaway_program(const sb_boot *boot)
 {
     (void)boot;
@@ -554,6 +580,8 @@ INTERNAL(overflow_scenario, "overflow", run_overflow);
 INTERNAL(exit_scenario, "exit", run_exit);
 INTERNAL(assertion_scenario, "assertion", run_assertion);
 INTERNAL(leak_scenario, "leak", run_leak);
+INTERNAL(file_leak_scenario, "file-leak", run_file_leak);
+INTERNAL(giving_up_scenario, "giving-up", run_giving_up);
 INTERNAL(runaway_scenario, "runaway", run_runaway);
 INTERNAL(busy_scenario, "busy", run_busy);
 INTERNAL(deadlock_scenario, "deadlock", run_deadlock);
@@ -564,10 +592,11 @@ INTERNAL(pointer_scenario, "plant-pointer", run_pointer);
 INTERNAL(static_scenario, "plant-static", run_static);
 
 static const sb_scenario *const scenarios[] = {
-    &ping_pong,        &vacuous,          &nil_scenario,      &museum_piece,       &memcpy_scenario,
-    &exit_scenario,    &call_scenario,    &overflow_scenario, &assertion_scenario, &leak_scenario,
-    &runaway_scenario, &busy_scenario,    &deadlock_scenario, &stuck_scenario,     &heap_scenario,
-    &clock_scenario,   &pointer_scenario, &static_scenario,
+    &ping_pong,          &vacuous,        &nil_scenario,       &museum_piece,
+    &memcpy_scenario,    &exit_scenario,  &call_scenario,      &overflow_scenario,
+    &assertion_scenario, &leak_scenario,  &file_leak_scenario, &giving_up_scenario,
+    &runaway_scenario,   &busy_scenario,  &deadlock_scenario,  &stuck_scenario,
+    &heap_scenario,      &clock_scenario, &pointer_scenario,   &static_scenario,
 };
 
 static const sb_product product = {.name = "seedbed",

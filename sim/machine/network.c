@@ -320,6 +320,10 @@ sb_status sb_receive(sb_message **message, sb_scope *scope)
         mailbox_take(node);
         hold(node, packet);
     } else {
+        if (SB_UNLIKELY(node->receivers != NULL)) {
+            sb_misuse(world, SB_FINDING_ASSERTION, "sb_receive",
+                      "task %s of this machine receives already", node->receivers->name);
+        }
         status = sb_block(world, SB_WAIT_MESSAGE, "mailbox", &node->receivers, scope, SB_FOREVER);
         if (status != SB_OK) {
             return status;
@@ -337,10 +341,14 @@ void sb_message_free(sb_message *message)
     sb_world *const world = sb_current;
     sb_packet *const packet =
         (sb_packet *)((unsigned char *)message - offsetof(sb_packet, message));
+    if (SB_UNLIKELY(packet->link == NULL)) {
+        sb_misuse(world, SB_FINDING_ASSERTION, "sb_message_free", "it was freed before");
+    }
     *packet->link = packet->next;
     if (packet->next != NULL) {
         packet->next->link = packet->link;
     }
+    packet->link = NULL;
     packet_free(world, packet);
 }
 
@@ -365,8 +373,22 @@ void sb_network_drop_mail(sb_world *world, sb_node_state *node)
 
 /* ------------------------------------------------------------------------------- the director */
 
+static bool is_possible(const sb_network *network)
+{
+    return (network->tail || network->latency_min <= network->latency_max) &&
+           network->tail_max <= SB_NETWORK_DOUBLINGS_MAX &&
+           network->scale_max <= SB_NETWORK_DOUBLINGS_MAX && network->loss <= 1000000 &&
+           network->reply_loss <= 1000000 && network->duplicate <= 1000000 &&
+           network->reset <= 1000000;
+}
+
 void sb_network_set(sb_world *world, const sb_network *network)
 {
+    if (!is_possible(network)) {
+        sb_misuse(world, SB_FINDING_ASSERTION, "sb_network_set",
+                  "latency_min over latency_max, more than %d doublings, or a rate over a million",
+                  SB_NETWORK_DOUBLINGS_MAX);
+    }
     world->network = *network;
     if (network->tail || network->latency_max > network->latency_min || network->scale_max > 0) {
         sb_fault_armed(world, SB_FAULT_DELAY);

@@ -2,7 +2,8 @@
  * A machine's life: boot, run, be asked to stop, be killed, stand still.
  *
  *   down --boot--> up --main returns--> exit: leaks are looked for, peers hear a reset, the disk
- * stays as it is up --kill----------> tasks and heap are gone, the disk loses what it may lose
+ *                                       stays as it is
+ *                  up --kill----------> tasks and heap are gone, the disk loses what it may lose
  *
  * What a dead incarnation has sent still arrives; what is on its way to it finds nobody.
  */

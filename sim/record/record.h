@@ -132,8 +132,8 @@ typedef struct sb_slice_note {
 /* The causal slice that ends at `from`: steps in ascending order, `from` last; at most `limit`.
  * Follows causes back, most of all those next to the end, and shows beside them what is notable:
  * what the machine it ended on did and what was done to it, what followed there from a stop or a
- * cancel, faults elsewhere, moves of state machines. A loop is one turn with a count. The machine of
- * a message that was lost is the one that waits for it.  notes: one for each step, or NULL.
+ * cancel, faults elsewhere, moves of state machines. A loop is one turn with a count. The machine
+ * of a message that was lost is the one that waits for it.  notes: one for each step, or NULL.
  * Returns how many. */
 size_t sb_record_slice(const sb_record *record, sb_step from, sb_step *steps, sb_slice_note *notes,
                        size_t limit);

@@ -7,10 +7,10 @@
  *      |            |                            |
  *      `------------'------- seven queues, each latest first ------> `limit` rows by price
  *
- * Tasks of one machine also act on each other through memory, and that no event tells: the poll that
- * dies is not caused by the stop that took its table away. So what is notable stands beside the
- * way: what the machine did and what was done to it, what followed on it from a stop or a cancel,
- * trouble elsewhere, and how the state machines of the others moved.
+ * Tasks of one machine also act on each other through memory, and that no event tells: the poll
+ * that dies is not caused by the stop that took its table away. So what is notable stands beside
+ * the way: what the machine did and what was done to it, what followed on it from a stop or a
+ * cancel, trouble elsewhere, and how the state machines of the others moved.
  *
  * All want to be shown, and there is room for few. Each queue has a price, and its n-th row costs n
  * times that; the cheapest rows are taken. So every queue gets its share, and what one cannot use
@@ -38,9 +38,8 @@ enum {
 enum { MARK_TAKEN = 1, MARK_SERVES = 2, MARK_ENDING = 4 };
 
 static const unsigned prices[SB_SLICE_QUEUE_COUNT] = {
-    [SB_SLICE_NEAR] = 1,    [SB_SLICE_ENDING] = 2, [SB_SLICE_MACHINE] = 3,
-    [SB_SLICE_TROUBLE] = 5, [SB_SLICE_WORLD] = 6,  [SB_SLICE_FAR] = 8,
-    [SB_SLICE_DETAIL] = 8,
+    [SB_SLICE_NEAR] = 1,  [SB_SLICE_ENDING] = 2, [SB_SLICE_MACHINE] = 3, [SB_SLICE_TROUBLE] = 5,
+    [SB_SLICE_WORLD] = 6, [SB_SLICE_FAR] = 8,    [SB_SLICE_DETAIL] = 8,
 };
 
 /* ---------------------------------------------------------------------------------------- queues
@@ -134,8 +133,9 @@ static void mark_all(const sb_slicer *slice, sb_step last)
             serves[event->task] = event->kind == SB_EVENT_SERVE;
         }
         const bool ending = is_ending(slice, event);
-        *mark_of(slice, step) = (unsigned char)((event->task != 0 && serves[event->task] ? MARK_SERVES : 0) |
-                                                (ending ? MARK_ENDING : 0));
+        *mark_of(slice, step) =
+            (unsigned char)((event->task != 0 && serves[event->task] ? MARK_SERVES : 0) |
+                            (ending ? MARK_ENDING : 0));
     }
     free(serves);
 }
@@ -172,8 +172,7 @@ static bool is_link_fault(uint64_t fault)
 
 static bool strikes(const sb_event *event, unsigned node)
 {
-    return node != 0 &&
-           (event->b == node || (is_link_fault(event->a) && event->c == node));
+    return node != 0 && (event->b == node || (is_link_fault(event->a) && event->c == node));
 }
 
 /* A stop that a fault ordered just now is told by the fault, a boot by the heal. */
@@ -271,7 +270,8 @@ static bool take_cheapest(sb_slicer *slice, size_t taken[], sb_slice_row *row)
     size_t best = SB_SLICE_QUEUE_COUNT, best_cost = 0;
     for (size_t i = 0; i < SB_SLICE_QUEUE_COUNT; i++) {
         const size_t cost = (taken[i] + 1) * prices[i];
-        if (taken[i] < slice->queues[i].count && (best == SB_SLICE_QUEUE_COUNT || cost < best_cost)) {
+        if (taken[i] < slice->queues[i].count &&
+            (best == SB_SLICE_QUEUE_COUNT || cost < best_cost)) {
             best = i;
             best_cost = cost;
         }

@@ -113,7 +113,8 @@ static void walk(const sb_slicer *slice, sb_step from, way *to)
  * is never the same. */
 static bool is_same_turn(const sb_record *record, sb_step left, sb_step right)
 {
-    const sb_event *const a = sb_record_event(record, left), *const b = sb_record_event(record, right);
+    const sb_event *const a = sb_record_event(record, left), *const b =
+                                                                 sb_record_event(record, right);
     const char *const name = sb_record_task_name(record, left);
     if (a->kind != b->kind || a->node != b->node || a->incarnation != b->incarnation ||
         strcmp(name, sb_record_task_name(record, right)) != 0) {

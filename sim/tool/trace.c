@@ -53,8 +53,7 @@ static size_t choose_steps(const sb_arguments *arguments, sb_world *world, const
                                                                        : result->steps;
         return window_of(record, around, asked != 0 ? asked : WINDOW_DEFAULT, steps);
     }
-    return sb_slice_of_run(world, record, asked != 0 ? asked : SB_SLICE_DEFAULT, steps,
-                           notes);
+    return sb_slice_of_run(world, record, asked != 0 ? asked : SB_SLICE_DEFAULT, steps, notes);
 }
 
 /* A drawing of everything is no drawing: keep what is nearest to the end of the choice. */
@@ -85,8 +84,9 @@ static int present(void *context, sb_world *world, const sb_record *record,
     size_t count = choose_steps(of->arguments, world, record, result, &steps, &notes);
     limit_steps(of->format, steps, notes, &count);
     const sb_record_header header = sb_plan_header(&of->target->plan, of->target->seed, &words);
-    const sb_trace_view view = {record, &header, steps, notes, count,
-                                result->outcome == SB_OUTCOME_FINDING ? result->finding_step : 0};
+    const sb_trace_view view = {
+        record, &header, steps,
+        notes,  count,   result->outcome == SB_OUTCOME_FINDING ? result->finding_step : 0};
     const bool drawn = of->format->render(of->output->stream, &view, problem, sizeof problem);
     free(notes);
     free(steps);
