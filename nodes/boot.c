@@ -57,7 +57,7 @@ void boot_plan_pack_regions(const boot_plan *plan, packing *list)
     }
 }
 
-/* ------------------------------------------------------------------------------------- encoding */
+/* ----------------------------------------------------------------------------------- encoding */
 
 static void machines_encode(const boot_machines *of, buffer *into)
 {

@@ -221,8 +221,7 @@ static bool draft_operation(worker *of)
         drafted = draft(of, STATEMENT_UPDATE, id, k);
         break;
     case OPERATION_UPDATE_TWO:
-        drafted =
-            draft(of, STATEMENT_UPDATE, id, k) && draft(of, STATEMENT_UPDATE, other, other_k);
+        drafted = draft(of, STATEMENT_UPDATE, id, k) && draft(of, STATEMENT_UPDATE, other, other_k);
         break;
     case OPERATION_UPDATE_TWICE:
         drafted = draft(of, STATEMENT_UPDATE, id, k) && draft(of, STATEMENT_UPDATE, id, other_k) &&

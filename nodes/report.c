@@ -17,7 +17,7 @@ const char *report_kind_text(uint32_t kind)
     return kind < REPORT_COUNT ? report_texts[kind] : "unknown";
 }
 
-/* ----------------------------------------------------------------------------------- operations */
+/* --------------------------------------------------------------------------------- operations */
 
 void operation_begin_encode(sb_address server, const execute_request *request, buffer *into)
 {
@@ -54,7 +54,7 @@ bool operation_end_decode(slice from, operation_end *into)
            execute_reply_decode(slice_of(at.at, (size_t)(at.end - at.at)), &into->reply);
 }
 
-/* ------------------------------------------------------------------------------------ summaries */
+/* ---------------------------------------------------------------------------------- summaries */
 
 void loaded_report_encode(const loaded_report *from, buffer *into)
 {
@@ -90,7 +90,7 @@ bool workload_end_report_decode(slice from, workload_end_report *into)
     return cursor_finished(&at);
 }
 
-/* ------------------------------------------------------------------------------- written values */
+/* ----------------------------------------------------------------------------- written values */
 
 #define NUMBER_DIGITS 16u
 

@@ -53,8 +53,7 @@ typedef struct server {
     sb_wait_group keepalive_task, owner_task, executor_task;
 } server;
 
-/* ------------------------------------------------------------------------------------ requests
- * about jobs */
+/* ------------------------------------------------------------------------ requests about jobs */
 
 static void answer_submit(server *of, const sb_request *request, buffer *bytes, sb_scope *scope)
 {
@@ -135,8 +134,7 @@ static void handle(void *context, const sb_request *request)
     }
 }
 
-/* ---------------------------------------------------------------------------------------- the
- * session */
+/* -------------------------------------------------------------------------------- the session */
 
 static void lose_session(server *of, const char *why)
 {
@@ -286,8 +284,7 @@ static void drop_session(server *of)
     release_session(of);
 }
 
-/* ------------------------------------------------------------------------------------------- the
- * roles */
+/* ---------------------------------------------------------------------------------- the roles */
 
 static void schema_main(void *argument)
 {
@@ -345,8 +342,7 @@ static void serve(server *of)
     of->serving = false;
 }
 
-/* ---------------------------------------------------------------------------------- boot and
- * tear-down */
+/* ------------------------------------------------------------------------- boot and tear-down */
 
 static void boot_up(server *of)
 {

@@ -37,7 +37,7 @@ struct client_sessions {
     uint32_t worker_count, worker_room;
 };
 
-/* -------------------------------------------------------------------------- opening and closing */
+/* ------------------------------------------------------------------------ opening and closing */
 
 client_sessions *client_sessions_open(cluster *of, schema_cache *schema,
                                       const client_session_settings *settings)
@@ -91,7 +91,7 @@ uint32_t client_sessions_running(const client_sessions *of)
     return of->running;
 }
 
-/* --------------------------------------------------------------------------------- at most once */
+/* ------------------------------------------------------------------------------- at most once */
 
 /* False for a request that has been here before, or comes too late. */
 static bool admit_number(client_sessions *of, sb_address client, const execute_request *asked)
@@ -113,7 +113,7 @@ static bool admit_number(client_sessions *of, sb_address client, const execute_r
     return true;
 }
 
-/* ----------------------------------------------------------------------------------- statements */
+/* --------------------------------------------------------------------------------- statements */
 
 /* One request while it runs. */
 typedef struct execution {
@@ -270,7 +270,7 @@ static engine_status run_statements(execution *of)
     return status;
 }
 
-/* --------------------------------------------------------------------------------- transactions */
+/* ------------------------------------------------------------------------------- transactions */
 
 static refusal refusal_of(engine_status status)
 {
@@ -383,7 +383,7 @@ static void execute_pinned(execution *of)
     sb_scope_release(&of->scope);
 }
 
-/* -------------------------------------------------------------------------------------- EXECUTE */
+/* ------------------------------------------------------------------------------------ EXECUTE */
 
 static void answer(execution *of, const sb_request *request)
 {

@@ -60,7 +60,7 @@ typedef enum sb_status {
 /* The words of sim/status.def: "deadline passed".  Static. */
 const char *sb_status_text(sb_status status);
 
-/* ------------------------------------------------------------------------------------ programs */
+/* ----------------------------------------------------------------------------------- programs */
 
 /* What a program is told when it boots.  The argument is the machine's configuration, the same at
  * every boot; it lives until the program returns. */
@@ -77,8 +77,7 @@ typedef int sb_program(const sb_boot *boot);
 /* The scope that is canceled when this machine is asked to stop in good order. */
 struct sb_scope *sb_shutdown_scope(void);
 
-/* -------------------------------------------------------------------------------- time and chance
- */
+/* ---------------------------------------------------------------------------- time and chance */
 
 /* This machine's clock that never goes back; rates drift, leases must survive it. */
 sb_time sb_monotonic_time(void);
@@ -136,7 +135,7 @@ sb_status sb_sleep(sb_duration duration, sb_scope *scope);
 /* The running task's name, until it returns. */
 const char *sb_task_name(void);
 
-/* ----------------------------------------------------------------------------- synchronisation */
+/* ---------------------------------------------------------------------------- synchronisation */
 
 typedef struct sb_mutex {
     struct sb_task *owner;
@@ -321,7 +320,7 @@ sb_status sb_remove(const char *path);
 typedef void sb_directory_visit(void *context, const char *path, uint64_t size);
 sb_status sb_directory_list(const char *path, sb_directory_visit *visit, void *context);
 
-/* --------------------------------------------------------- saying what must be and what is */
+/* ------------------------------------------------------------ saying what must be and what is */
 
 /* A line for the log of this machine (printf).  Kept only when a record is kept. */
 void sb_log(const char *format, ...) __attribute__((format(printf, 1, 2)));

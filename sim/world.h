@@ -130,8 +130,7 @@ uint64_t sb_world_digest(sb_world *world);
 const uint64_t *sb_world_marks(const sb_world *world,
                                size_t *count); /* digest after each 2^SB_MARK_SHIFT steps */
 
-/* ---------------------------------------------------------------------------- what a world knows
- */
+/* ------------------------------------------------------------------------- what a world knows */
 
 sb_time sb_world_time(const sb_world *world); /* true time, which no machine knows */
 sb_step sb_world_step(const sb_world *world);
@@ -160,8 +159,7 @@ size_t sb_machine_list(const sb_machine *const **machines);
 #define SB_FAILPOINT_MAX 256
 #define SB_EDGE_MAX 1024
 
-/* ----------------------------------------------------------------------------------- the director
- */
+/* ------------------------------------------------------------------------------- the director */
 
 /* Its own scratch: one pointer for the scenario's use. */
 void sb_world_set_data(sb_world *world, void *data);
@@ -255,8 +253,7 @@ void sb_swarm_start(sb_world *world, const sb_swarm_plan *plan);
  * is down, unless sb_node_stop is called for it before. */
 void sb_world_heal(sb_world *world);
 
-/* ---------------------------------------------------------------------------------------- verdicts
- */
+/* ----------------------------------------------------------------------------------- verdicts */
 
 /* The world ends here with a finding (printf).  `oracle` names who says so; it is part of the
  * signature. */
@@ -277,8 +274,9 @@ void sb_observe_reports(sb_world *world, sb_report_observer *observer);
 void sb_observe_moves(sb_world *world, sb_move_observer *observer);
 
 /* What a stuck proof and a finding look at.  progress: a hash of what counts as progress (law 9),
- * ids and times made relative. describe: the state in one line ("jobs 1:running tasks
- * 1:running(2/6) ..."); phase: one word for the signature. */
+ * ids and times made relative; without one, the counts of useful work (sb_count) are looked at.
+ * describe: the state in one line ("jobs 1:running tasks 1:running(2/6) ..."); phase: one word for
+ * the signature. */
 typedef struct sb_witness {
     uint64_t (*progress)(sb_world *world);
     void (*describe)(sb_world *world, char *text, size_t size);
@@ -294,8 +292,7 @@ void sb_world_set_witness(sb_world *world, const sb_witness *witness);
 void sb_await(sb_world *world, bool (*done)(sb_world *world, void *context), void *context,
               const char *what);
 
-/* ----------------------------------------------------------------------- a finding, after the
- * world */
+/* ----------------------------------------------------------------- a finding, after the world */
 
 #define SB_FRAME_MAX 48
 typedef struct sb_frame {

@@ -52,8 +52,7 @@ static double median(double *values, size_t count)
     return values[count / 2];
 }
 
-/* ------------------------------------------------------------------------------------- the bare
- * loop */
+/* ------------------------------------------------------------------------------ the bare loop */
 
 #define BARE_STACK ((size_t)64 << 10)
 
@@ -271,8 +270,7 @@ static void bare_empty(void)
     }
 }
 
-/* ---------------------------------------------------------------------------------- the same,
- * simulated */
+/* ------------------------------------------------------------------------ the same, simulated */
 
 static uint64_t goal, done;
 
@@ -397,8 +395,7 @@ static double run_empty(sb_universe *universe)
     return count / (seconds() - start);
 }
 
-/* --------------------------------------------------------------------------------------- the parts
- */
+/* ---------------------------------------------------------------------------------- the parts */
 
 static double part_queue(unsigned pending)
 {
@@ -472,8 +469,7 @@ static double timed(void (*work)(void), uint64_t count)
     return (double)count / (seconds() - start);
 }
 
-/* ------------------------------------------------------------------------------------------ report
- */
+/* ------------------------------------------------------------------------------------- report */
 
 static void row(const char *name, const char *unit, result *rounds, double goal_ratio)
 {

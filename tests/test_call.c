@@ -101,8 +101,7 @@ static void take_down(sb_world *world)
     ck_assert(sb_node_wait_down(world, SERVER, SB_FOREVER));
 }
 
-/* ------------------------------------------------------------------------------------- the calm
- * way */
+/* ------------------------------------------------------------------------------- the calm way */
 
 static void calm(sb_world *world, void *context)
 {
@@ -155,8 +154,7 @@ START_TEST(a_second_answer_is_a_finding)
 }
 END_TEST
 
-/* --------------------------------------------------------------------------------------
- * concurrency */
+/* -------------------------------------------------------------------------------- concurrency */
 
 typedef struct caller {
     sb_exchange *exchange;
@@ -203,8 +201,7 @@ START_TEST(concurrency_is_bounded)
 }
 END_TEST
 
-/* --------------------------------------------------------------------------------------------
- * close */
+/* -------------------------------------------------------------------------------------- close */
 
 static void close_server(sb_world *world, void *context)
 {
@@ -333,8 +330,7 @@ START_TEST(close_meets_deadlines)
 }
 END_TEST
 
-/* ------------------------------------------------------------------------------- an evil network
- */
+/* ---------------------------------------------------------------------------- an evil network */
 
 typedef struct tally {
     int ok, timeouts, resets, served, calls;
@@ -391,8 +387,7 @@ START_TEST(calls_survive_the_network)
 }
 END_TEST
 
-/* ---------------------------------------------------------------------------------------- restarts
- */
+/* ----------------------------------------------------------------------------------- restarts */
 
 /* What the client got: from a server that dies meanwhile, from one that is down, from one that is
  * back. */
@@ -488,8 +483,7 @@ START_TEST(old_answers_match_no_new_call)
 }
 END_TEST
 
-/* ----------------------------------------------------------------------------------- foreign bytes
- */
+/* ------------------------------------------------------------------------------ foreign bytes */
 
 static void foreign(sb_world *world, void *context)
 {
@@ -530,8 +524,7 @@ START_TEST(foreign_messages_are_dropped)
 }
 END_TEST
 
-/* ------------------------------------------------------------------------------------------
- * nesting */
+/* ------------------------------------------------------------------------------------ nesting */
 
 static void handler_asks(sb_world *world, void *context)
 {

@@ -42,8 +42,7 @@ static void must_be_durable(sb_world *world, sb_node node, const char *path, con
     ck_assert_int_eq(memcmp(data, text, size), 0);
 }
 
-/* ------------------------------------------------------------------------------------- reading,
- * writing */
+/* --------------------------------------------------------------------------- reading, writing */
 
 static void note_path(void *context, const char *path, uint64_t size)
 {
@@ -232,8 +231,7 @@ START_TEST(an_open_file_is_a_leak)
 }
 END_TEST
 
-/* ----------------------------------------------------------------------------- a graceful restart
- */
+/* ------------------------------------------------------------------------- a graceful restart */
 
 static int two_boots(const sb_boot *boot)
 {
@@ -267,8 +265,7 @@ START_TEST(an_exit_loses_nothing)
 }
 END_TEST
 
-/* ------------------------------------------------------------------- random writes beside a model
- */
+/* --------------------------------------------------------------- random writes beside a model */
 
 #define FILE_COUNT 3
 #define SIZE_MAX_MODEL 3000u
@@ -492,8 +489,7 @@ START_TEST(a_calm_death_loses_nothing)
 }
 END_TEST
 
-/* -------------------------------------------------------------------------------- torn at sectors
- */
+/* ---------------------------------------------------------------------------- torn at sectors */
 
 static int torn_writer(const sb_boot *boot)
 {
@@ -542,8 +538,7 @@ START_TEST(writes_tear_at_sectors)
 }
 END_TEST
 
-/* ------------------------------------------------------------------------------------------- names
- */
+/* -------------------------------------------------------------------------------------- names */
 
 static struct {
     int seeds, both, old, new, files_lost;
@@ -741,7 +736,7 @@ START_TEST(a_synced_name_is_the_only_one)
 }
 END_TEST
 
-/* ------------------------------------------------------------------------------- accounting */
+/* --------------------------------------------------------------------------------- accounting */
 
 static int keeper(const sb_boot *boot)
 {

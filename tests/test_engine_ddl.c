@@ -333,8 +333,7 @@ START_TEST(test_submission)
 }
 END_TEST
 
-/* --------------------------------------------------------------------------- from rows to entries
- */
+/* ----------------------------------------------------------------------- from rows to entries */
 
 static void load_rows(cluster *of, const table_definition *table)
 {

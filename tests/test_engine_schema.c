@@ -24,7 +24,7 @@ static index_definition index_on(index_id id, const char *name, uint8_t column, 
     return index;
 }
 
-/* ---------------------------------------------------------------------------------- definitions */
+/* -------------------------------------------------------------------------------- definitions */
 
 START_TEST(test_states_walk_one_step_at_a_time)
 {
@@ -80,7 +80,7 @@ START_TEST(test_definitions)
 }
 END_TEST
 
-/* ----------------------------------------------------------------------------------------- rows */
+/* --------------------------------------------------------------------------------------- rows */
 
 static row random_row(unsigned char text[2][20])
 {
@@ -177,7 +177,7 @@ START_TEST(test_rows_and_entries)
 }
 END_TEST
 
-/* ---------------------------------------------------------------------------- requests, reports */
+/* -------------------------------------------------------------------------- requests, reports */
 
 static void check_request_bytes(const execute_request *asked)
 {
@@ -260,7 +260,7 @@ START_TEST(test_requests_and_reports)
 }
 END_TEST
 
-/* --------------------------------------------------------------------------------- schema cache */
+/* ------------------------------------------------------------------------------- schema cache */
 
 #define JOB 3u
 #define SESSION 5u

@@ -18,8 +18,7 @@
 #define KEYS 12
 #define WORKERS 4
 
-/* ---------------------------------------------------------------------------------- sorted files
- */
+/* ------------------------------------------------------------------------------- sorted files */
 
 static slice numbered(char text[16], const char *word, uint32_t number)
 {
@@ -107,8 +106,7 @@ START_TEST(test_sorted_file)
 }
 END_TEST
 
-/* ----------------------------------------------------------------------------- a client of a store
- */
+/* ------------------------------------------------------------------------ a client of a store */
 
 typedef struct client {
     sb_world *world;
@@ -355,8 +353,7 @@ static finding get(client *of, uint32_t number, timestamp at)
     return (finding){.status = answer.head.status, .value = value};
 }
 
-/* ------------------------------------------------------------------------------ Percolator's rules
- */
+/* ------------------------------------------------------------------------- Percolator's rules */
 
 static deal put_deal(client *of, uint32_t first, uint32_t count)
 {
@@ -447,8 +444,7 @@ START_TEST(test_percolator_rules)
 }
 END_TEST
 
-/* ------------------------------------------------------------------------- ingest, fences,
- * deletion */
+/* ------------------------------------------------------------------- ingest, fences, deletion */
 
 static reply_status upload(client *of, slice name, slice file)
 {
@@ -604,8 +600,7 @@ START_TEST(test_ingest_deletion_and_fences)
 }
 END_TEST
 
-/* ---------------------------------------------------------------------------------------- crashes
- */
+/* ------------------------------------------------------------------------------------ crashes */
 
 #define DEALS_MAX 4096
 #define SIGHTS_MAX 4096
@@ -762,8 +757,7 @@ START_TEST(test_store_survives_stops)
 }
 END_TEST
 
-/* ----------------------------------------------------------------------------------------- damage
- */
+/* ------------------------------------------------------------------------------------- damage */
 
 static store_opened open_here(store *of)
 {
@@ -858,8 +852,7 @@ START_TEST(test_damage_is_told)
 }
 END_TEST
 
-/* -------------------------------------------------------------------------------------- placement
- */
+/* ---------------------------------------------------------------------------------- placement */
 
 static timestamp ask_timestamp(client *of, uint32_t count)
 {

@@ -19,7 +19,7 @@ static slice letters(char text[4], uint32_t number)
     return slice_of(text, 1);
 }
 
-/* ------------------------------------------------------------------------------------ write set */
+/* ---------------------------------------------------------------------------------- write set */
 
 typedef struct model_write {
     bool there;
@@ -96,7 +96,7 @@ START_TEST(test_write_set)
 }
 END_TEST
 
-/* ----------------------------------------------------------------------------------- region map */
+/* --------------------------------------------------------------------------------- region map */
 
 static region_map *map_of(const region_description *regions, uint32_t count, uint32_t without)
 {
@@ -145,7 +145,7 @@ START_TEST(test_region_map)
 }
 END_TEST
 
-/* --------------------------------------------------------------------------- one client at rest */
+/* ------------------------------------------------------------------------- one client at rest */
 
 static transaction *begin(cluster *of)
 {
@@ -261,7 +261,7 @@ START_TEST(test_snapshots_and_conflicts)
 }
 END_TEST
 
-/* -------------------------------------------------------------------------------------- tellers */
+/* ------------------------------------------------------------------------------------ tellers */
 
 typedef struct bank {
     sb_world *world;

@@ -19,8 +19,7 @@ static ending run_busy(sb_universe *universe, uint64_t seed, sb_strategy strateg
     return run_options(universe, &options, workload_run, &plan);
 }
 
-/* ----------------------------------------------------------------------------------- determinism
- */
+/* -------------------------------------------------------------------------------- determinism */
 
 /* Under each strategy the same seed gives the same digest twice, and another one in every other
  * seed. _i: the strategy. */
@@ -180,8 +179,7 @@ START_TEST(a_record_does_not_disturb)
 }
 END_TEST
 
-/* ------------------------------------------------------------------------------- marks and splits
- */
+/* --------------------------------------------------------------------------- marks and splits */
 
 /* Marks are the digest after each 2^12 steps: two runs of one seed have the same, two seeds part at
  * the first. */
@@ -276,8 +274,7 @@ START_TEST(break_at_raises_a_trap)
 }
 END_TEST
 
-/* ------------------------------------------------------------------------------------- snapshots
- */
+/* ---------------------------------------------------------------------------------- snapshots */
 
 /* A world that is put back to a snapshot goes on as it did, twice, with tasks of many nodes in the
  * middle of their work; also when another world has run in between. */
@@ -364,8 +361,7 @@ START_TEST(a_snapshot_brings_the_record_back)
 }
 END_TEST
 
-/* ---------------------------------------------------------------------------------------- fibers
- */
+/* ------------------------------------------------------------------------------------- fibers */
 
 static uint64_t dig(unsigned depth, uint64_t value)
 {
@@ -425,8 +421,7 @@ START_TEST(too_many_tasks_is_a_finding)
 }
 END_TEST
 
-/* ------------------------------------------------------------------------------------------ ends
- */
+/* --------------------------------------------------------------------------------------- ends */
 
 static void spin(sb_world *world, void *context)
 {
@@ -545,7 +540,7 @@ START_TEST(a_deadlock_is_seen_at_once)
 }
 END_TEST
 
-/* ---------------------------------------------------------------------------------------- stuck */
+/* -------------------------------------------------------------------------------------- stuck */
 
 static bool never_done(sb_world *world, void *context)
 {
@@ -582,6 +577,39 @@ START_TEST(stuck_is_proved)
     ck_assert_uint_lt(polled.time, 3 * SB_SECOND);
     const ending still = run_once(stuck, NULL);
     must_find(&still, SB_FINDING_DEADLOCK, "tasks still wait");
+}
+END_TEST
+
+static void do_useful_work(void *argument)
+{
+    bool *const done = argument;
+    for (unsigned i = 0; i < 100; i++) {
+        sb_sleep(100 * SB_MILLISECOND, NULL);
+        sb_count(0, 1);
+    }
+    *done = true;
+}
+
+static bool work_is_done(sb_world *world, void *context)
+{
+    (void)world;
+    return *(bool *)context;
+}
+
+static void work_without_a_witness(sb_world *world, void *context)
+{
+    sb_world_heal(world);
+    sb_spawn(NULL, do_useful_work, context, "worker");
+    sb_await(world, work_is_done, context, "the work is done");
+}
+
+/* A scenario without a witness: the counts of useful work tell that there is progress. */
+START_TEST(useful_work_is_progress)
+{
+    bool done = false;
+    const ending end = run_once(work_without_a_witness, &done);
+    must_pass(&end);
+    ck_assert(done);
 }
 END_TEST
 
@@ -653,6 +681,7 @@ int main(void)
     tcase_add_test(ends, a_deadlock_is_seen_at_once);
     tcase_add_test(ends, stuck_is_proved);
     tcase_add_test(ends, slow_is_not_stuck);
+    tcase_add_test(ends, useful_work_is_progress);
     suite_add_tcase(suite, ends);
     return run_suite(suite);
 }

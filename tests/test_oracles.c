@@ -41,8 +41,7 @@ typedef struct brush {
     bool wrong_index_read;
 } brush;
 
-/* ------------------------------------------------------------------------------------------
- * painting */
+/* ----------------------------------------------------------------------------------- painting */
 
 static mvcc *data_of(picture *in)
 {
@@ -131,8 +130,7 @@ static void paint_schema_step(picture *in, schema_version number, schema_state s
     buffer_release(&key);
 }
 
-/* --------------------------------------------------------------------------------------------
- * telling */
+/* ------------------------------------------------------------------------------------ telling */
 
 static void tell_begin(picture *in, uint64_t number, const statement *statements, uint32_t count)
 {
@@ -261,8 +259,7 @@ static void paint_others(picture *in)
     tell_begin(in, 6, &insert, 1);
 }
 
-/* ---------------------------------------------------------------------------------------- job and
- * task */
+/* ------------------------------------------------------------------------------- job and task */
 
 static void paint_job(picture *in, const brush *with)
 {
@@ -369,8 +366,7 @@ static void paint(picture *into, sb_world *world, const brush *with)
                             .job = JOB};
 }
 
-/* -------------------------------------------------------------------------------------------
- * plants */
+/* ------------------------------------------------------------------------------------- plants */
 
 typedef struct plant {
     const char *what;

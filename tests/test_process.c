@@ -124,7 +124,7 @@ START_TEST(death_leaves_nothing)
 }
 END_TEST
 
-/* ------------------------------------------------------------------------------- after a death */
+/* ------------------------------------------------------------------------------ after a death */
 
 static int send_and_wait(const sb_boot *boot)
 {
@@ -187,7 +187,7 @@ START_TEST(messages_of_the_dead_arrive)
 }
 END_TEST
 
-/* --------------------------------------------------------------------------------------- pauses */
+/* ------------------------------------------------------------------------------------- pauses */
 
 static int tick(const sb_boot *boot)
 {
@@ -355,7 +355,7 @@ START_TEST(a_stop_outlives_the_swarm)
 }
 END_TEST
 
-/* ---------------------------------------------------------------------------------------- leaks */
+/* -------------------------------------------------------------------------------------- leaks */
 
 enum { LEAK_TASK, LEAK_MEMORY, LEAK_MESSAGE, LEAK_FILE, LEAK_NOTHING, LEAK_COUNT };
 
@@ -456,7 +456,7 @@ START_TEST(giving_up_is_a_finding)
 }
 END_TEST
 
-/* --------------------------------------------------------------------------------------- clocks */
+/* ------------------------------------------------------------------------------------- clocks */
 
 typedef struct clock_case {
     int64_t skew;
@@ -591,8 +591,7 @@ START_TEST(rates_change_without_a_jump)
 }
 END_TEST
 
-/* --------------------------------------------------------------------------------- state machines
- */
+/* ----------------------------------------------------------------------------- state machines */
 
 enum { EGG, BIRD, GHOST };
 static const char *const bird_states[] = {"egg", "bird", "ghost"};

@@ -13,7 +13,7 @@ static const char *const methods[METHOD_COUNT] = {"echo"};
 #define SERVER_MIN 1u
 #define STORE_MIN 4u
 
-/* ------------------------------------------------------------------------------ a small cluster */
+/* ---------------------------------------------------------------------------- a small cluster */
 
 static void echo(void *context, const sb_request *request)
 {
@@ -116,8 +116,7 @@ static sb_swarm_plan plan_of(uint32_t kinds)
                            .failpoint_glob = "swarm-test-*"};
 }
 
-/* --------------------------------------------------------------------------------- over many seeds
- */
+/* ---------------------------------------------------------------------------- over many seeds */
 
 static struct {
     uint64_t seeds, armed[SB_FAULT_COUNT], applied[SB_FAULT_COUNT], effective[SB_FAULT_COUNT];
@@ -330,8 +329,7 @@ START_TEST(only_what_is_declared)
 }
 END_TEST
 
-/* -------------------------------------------------------------------------------------- failpoints
- */
+/* --------------------------------------------------------------------------------- failpoints */
 
 static int fired(const char *glob, sb_world *world)
 {

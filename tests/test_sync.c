@@ -32,8 +32,7 @@ static void must_pass_everywhere(sb_director *director)
     sb_universe_close(here);
 }
 
-/* ----------------------------------------------------------------------------------------- mutexes
- */
+/* ------------------------------------------------------------------------------------ mutexes */
 
 typedef struct shared {
     sb_mutex mutex;
@@ -213,8 +212,7 @@ START_TEST(deadlock_names_what_is_waited_for)
 }
 END_TEST
 
-/* --------------------------------------------------------------------------- lost updates,
- * switches */
+/* --------------------------------------------------------------------- lost updates, switches */
 
 static int balance;
 
@@ -284,8 +282,7 @@ START_TEST(yield_starves_nobody)
 }
 END_TEST
 
-/* -------------------------------------------------------------------------------------- conditions
- */
+/* --------------------------------------------------------------------------------- conditions */
 
 typedef struct gate {
     sb_mutex mutex;
@@ -365,8 +362,7 @@ START_TEST(condition_locks_again_when_its_scope_ends)
 }
 END_TEST
 
-/* ---------------------------------------------------------------------------------------- channels
- */
+/* ----------------------------------------------------------------------------------- channels */
 
 typedef struct pipe_ends {
     sb_channel channel;
@@ -497,8 +493,7 @@ START_TEST(misuse_of_a_channel_is_a_finding)
 }
 END_TEST
 
-/* -------------------------------------------------------------------------------- groups, scopes
- */
+/* ----------------------------------------------------------------------------- groups, scopes */
 
 static void misuse_group(sb_world *world, void *context)
 {

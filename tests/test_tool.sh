@@ -230,6 +230,8 @@ check 1 sweep stuck --seeds 1..2
 says 'finding stuck-job'
 says 'reply dropped at step'
 says 'nobody will answer'
+check 0 sweep ping-pong --seeds 32918 # it ends in the last interval of the stuck proof
+check 0 sweep ping-pong --seeds 1..5 --set pings=20000
 check 2 sweep vacuous --seeds 1..5
 says 'verdict vacuous'
 check 1 sweep runaway --seeds 1..3 --runaway-after 300ms

@@ -29,8 +29,7 @@ static uint64_t setting(void *context, size_t index)
     return settings->values[index];
 }
 
-/* ----------------------------------------------------------------------------- a server and a
- * client */
+/* ---------------------------------------------------------------------- a server and a client */
 
 static const char *const methods[] = {"ping"};
 static const char *const connection_states[] = {"idle", "asking", "answered", "failed"};
@@ -185,8 +184,7 @@ static const sb_scenario vacuous = {.name = "vacuous",
                                     .run = run_ping_pong,
                                     .internal = true};
 
-/* ------------------------------------------------------------------------------------- one machine
- */
+/* -------------------------------------------------------------------------------- one machine */
 
 static void run_one(sb_world *world, sb_program *program, const void *argument, size_t size)
 {
@@ -397,8 +395,7 @@ static void run_busy(sb_world *world, void *context)
     run_one(world, busy_program, NULL, 0);
 }
 
-/* ------------------------------------------------------------------------------- waiting for ever
- */
+/* --------------------------------------------------------------------------- waiting for ever */
 
 typedef struct two_locks {
     sb_mutex first, second;
@@ -488,8 +485,7 @@ static void run_stuck(sb_world *world, void *context)
     stop_server(world, nodes.server);
 }
 
-/* --------------------------------------------------------------------------------- nondeterminism
- */
+/* ----------------------------------------------------------------------------- nondeterminism */
 
 static int heap_program(const sb_boot *boot)
 {
@@ -566,8 +562,7 @@ static void run_static(sb_world *world, void *context)
     run_one(world, static_program, NULL, 0);
 }
 
-/* ----------------------------------------------------------------------------------------- tables
- */
+/* ------------------------------------------------------------------------------------- tables */
 
 #define INTERNAL(variable, word, director)                                                         \
     static const sb_scenario variable = {                                                          \

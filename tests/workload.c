@@ -31,8 +31,7 @@ static sb_address pick_peer(const configuration *configured)
     return (sb_address)(peer < self ? peer : peer + 2);
 }
 
-/* ---------------------------------------------------------------------------------------- gossip
- */
+/* ------------------------------------------------------------------------------------- gossip */
 
 typedef struct note {
     uint32_t size;
@@ -143,8 +142,7 @@ static int gossip(const sb_boot *boot)
     return 0;
 }
 
-/* ----------------------------------------------------------------------------------------- clerks
- */
+/* ------------------------------------------------------------------------------------- clerks */
 
 static const char *const methods[] = {"add"};
 enum { METHOD_ADD };
@@ -227,8 +225,7 @@ static int keep_books(const sb_boot *boot)
     return 0;
 }
 
-/* --------------------------------------------------------------------------------------- director
- */
+/* ----------------------------------------------------------------------------------- director */
 
 static void rest(sb_world *world, sb_duration longest)
 {

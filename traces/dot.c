@@ -44,7 +44,7 @@ typedef struct drawing {
     size_t lane_count;
 } drawing;
 
-/* ---------------------------------------------------------------------------------------- lanes */
+/* -------------------------------------------------------------------------------------- lanes */
 
 static int compare_lanes(const void *left, const void *right)
 {
@@ -161,8 +161,7 @@ static long row_y(size_t row)
     return -(long)(row + HEADER_ROWS) * ROW_HEIGHT;
 }
 
-/* --------------------------------------------------------------------------------------- colours
- */
+/* ------------------------------------------------------------------------------------ colours */
 
 /* Hues in thousandths, far from each other and from red, which belongs to findings. */
 static const unsigned hues[] = {580, 360, 90, 760, 480, 860, 140, 680};
@@ -188,8 +187,7 @@ static void print_pale(FILE *out, const lane *of)
     print_colour(out, of, 110, 985);
 }
 
-/* ---------------------------------------------------------------------------------------- writing
- */
+/* ------------------------------------------------------------------------------------ writing */
 
 static void print_quoted(FILE *out, const char *text, size_t max)
 {

@@ -22,8 +22,7 @@
 #define CHANNEL_CAPACITY 2u
 #define LEFTOVERS_MAX 1024u
 
-/* ------------------------------------------------------------------------------------------ states
- */
+/* ------------------------------------------------------------------------------------- states */
 
 typedef enum backend_state {
     BACKEND_OPEN,
@@ -55,8 +54,7 @@ static const sb_move backend_moves[] = {
 
 SB_MACHINE(local_engine_machine, "local-engine", backend_states, backend_moves);
 
-/* --------------------------------------------------------------------------------------- lifetimes
- */
+/* ---------------------------------------------------------------------------------- lifetimes */
 
 /* What one run has open. */
 typedef struct backend {
@@ -174,8 +172,7 @@ static void backend_clean_up(backfill *in, backend *of)
     sb_free(of);
 }
 
-/* ----------------------------------------------------------------------------------------- filling
- */
+/* ------------------------------------------------------------------------------------ filling */
 
 /* The workers of a run: each has a writer and takes batches until there are no more. */
 typedef struct filling {
@@ -273,8 +270,7 @@ static engine_status fill(backfill *in, backend *into, uint64_t *row_count, fail
     return of.status;
 }
 
-/* --------------------------------------------------------------------------------------------- run
- */
+/* ---------------------------------------------------------------------------------------- run */
 
 /* The rest of the way, once every row is with a writer. */
 static engine_status finish(backfill *in, backend *of, failure *cause, sb_scope *scope)
@@ -320,8 +316,7 @@ engine_status backfill_run(backfill *of, const backfill_work *work, uint64_t *ro
     return status;
 }
 
-/* --------------------------------------------------------------------------------------- leftovers
- */
+/* ---------------------------------------------------------------------------------- leftovers */
 
 typedef struct leftovers {
     buffer paths; /* each with its terminating zero */

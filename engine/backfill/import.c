@@ -41,8 +41,7 @@ typedef enum import_result {
     IMPORT_NO_SPACE
 } import_result;
 
-/* ---------------------------------------------------------------------------------------- the
- * piece */
+/* ---------------------------------------------------------------------------------- the piece */
 
 static engine_status status_of_sorted(sorted_status status)
 {
@@ -90,8 +89,7 @@ static engine_status build_piece(import_state *of, slice key, slice value)
     return ENGINE_OK;
 }
 
-/* ----------------------------------------------------------------------------------------
- * uploading */
+/* ---------------------------------------------------------------------------------- uploading */
 
 /* Send one part; *offset is where the store wants the next one.  *whole: it has the whole file. */
 static import_result upload_part(import_state *of, uint64_t *offset, bool *whole)
@@ -145,8 +143,7 @@ static import_result upload_piece(import_state *of)
     return result;
 }
 
-/* ----------------------------------------------------------------------------------------
- * ingesting */
+/* ---------------------------------------------------------------------------------- ingesting */
 
 static import_result ingest_piece(import_state *of)
 {
@@ -188,8 +185,7 @@ static import_result ingest_piece(import_state *of)
     return result;
 }
 
-/* -------------------------------------------------------------------------------------------
- * import */
+/* ------------------------------------------------------------------------------------- import */
 
 /* One piece, or one try at it. */
 static engine_status import_next(import_state *of, failure *cause)

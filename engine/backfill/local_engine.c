@@ -21,8 +21,7 @@ void local_engine_sorted_path(const local_engine *of, char path[PATH_SIZE])
     snprintf(path, PATH_SIZE, "%s/sorted", of->folder);
 }
 
-/* ---------------------------------------------------------------------------------------- spilling
- */
+/* ----------------------------------------------------------------------------------- spilling */
 
 static sb_status write_run(const entry_run *run, const char *path)
 {
@@ -63,8 +62,7 @@ static void receive_main(void *argument)
     }
 }
 
-/* ---------------------------------------------------------------------------------------- lifetime
- */
+/* ----------------------------------------------------------------------------------- lifetime */
 
 void local_engine_open(local_engine *of, job_id job, uint32_t number, uint32_t channel_capacity)
 {
@@ -116,8 +114,7 @@ void local_engine_release(local_engine *of)
     sb_wait_group_release(&of->tasks);
 }
 
-/* ----------------------------------------------------------------------------------------- merging
- */
+/* ------------------------------------------------------------------------------------ merging */
 
 /* A run file being read. */
 typedef struct merge_source {

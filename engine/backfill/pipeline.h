@@ -14,8 +14,7 @@
 #define FOLDER_SIZE 48u
 #define PATH_SIZE 64u
 
-/* ------------------------------------------------------------------------------------------- scan
- */
+/* --------------------------------------------------------------------------------------- scan */
 
 /* The rows of a range at one timestamp, handed out in batches to whoever asks next. */
 typedef struct row_scan {
@@ -36,16 +35,14 @@ void row_scan_release(row_scan *of);
 /* ENGINE_NOT_FOUND: there are no more rows, and *batch holds nothing. */
 engine_status row_scan_next(row_scan *of, pair_list *batch, sb_scope *scope);
 
-/* ------------------------------------------------------------------------------------------ encode
- */
+/* ------------------------------------------------------------------------------------- encode */
 
 /* The entry that a stored row has in the index; both buffers are cleared first.  False: the row is
  * damaged. */
 bool encode_entry(const backfill_work *work, slice row_key_bytes, slice row_value, buffer *key,
                   buffer *value);
 
-/* -------------------------------------------------------------------------------------------- runs
- */
+/* --------------------------------------------------------------------------------------- runs */
 
 typedef struct run_entry {
     uint32_t offset, key_size, value_size; /* in bytes: the key, then the value */
@@ -65,8 +62,7 @@ void entry_run_sort(entry_run *run);
 slice entry_run_key(const entry_run *run, uint32_t at);
 slice entry_run_value(const entry_run *run, uint32_t at);
 
-/* ------------------------------------------------------------------------------------ local engine
- */
+/* ------------------------------------------------------------------------------- local engine */
 
 /* Takes sorted runs from its channel, spills each into a file, and merges the files into one. */
 typedef struct local_engine {
@@ -98,8 +94,7 @@ void local_engine_sorted_path(const local_engine *of, char path[PATH_SIZE]);
 /* Remove the files and free what is left; closed before. */
 void local_engine_release(local_engine *of);
 
-/* ------------------------------------------------------------------------------------------ writer
- */
+/* ------------------------------------------------------------------------------------- writer */
 
 /* Buffers entries and hands full buffers, sorted, to the engine. */
 typedef struct entry_writer {
@@ -116,8 +111,7 @@ engine_status entry_writer_flush(entry_writer *of, sb_scope *scope);
 /* Flushes what is buffered: a writer does not know why it is closed. */
 void entry_writer_close(entry_writer *of);
 
-/* ------------------------------------------------------------------------------------------ import
- */
+/* ------------------------------------------------------------------------------------- import */
 
 /* Bring the pairs of a sorted file into storage as versions of the work's snapshot, `part` bytes in
  * one message.  As backfill_run. */

@@ -16,8 +16,7 @@
 #define JOB_FORMAT 1u
 #define CHECKSUM_SIZE 8u
 
-/* ------------------------------------------------------------------------------------------ states
- */
+/* ------------------------------------------------------------------------------------- states */
 
 static const char *const job_state_texts[] = {
 #define JOB_STATE(name, text) [JOB_##name] = text,
@@ -53,8 +52,7 @@ bool job_state_is_final(job_state state)
     return state == JOB_SYNCED || state == JOB_ROLLBACKDONE || state == JOB_CANCELLED;
 }
 
-/* ------------------------------------------------------------------------------------------- bytes
- */
+/* -------------------------------------------------------------------------------------- bytes */
 
 static void encode_index(const index_definition *from, buffer *into)
 {
@@ -145,8 +143,7 @@ bool job_row_decode(job_id id, slice value, job_row *into)
     return row_is_possible(into);
 }
 
-/* ----------------------------------------------------------------------------------------- reading
- */
+/* ------------------------------------------------------------------------------------ reading */
 
 static void decode_or_fail(job_id id, slice value, job_row *into)
 {
@@ -212,8 +209,7 @@ engine_status jobs_read(cluster *of, job_row **rows, uint32_t *count, sb_scope *
     return status;
 }
 
-/* ----------------------------------------------------------------------------------------- writing
- */
+/* ------------------------------------------------------------------------------------ writing */
 
 static void put_row(transaction *in, const job_row *row, const buffer *key)
 {

@@ -13,8 +13,7 @@
 #define REORG_ROUND (5 * SB_SECOND)
 #define RESIGN_LIMIT (500 * SB_MILLISECOND)
 
-/* ---------------------------------------------------------------------------------------- lifetime
- */
+/* ----------------------------------------------------------------------------------- lifetime */
 
 ddl *ddl_open(cluster *of, schema_cache *schema, const ddl_settings *settings)
 {
@@ -38,8 +37,7 @@ void ddl_close(ddl *of)
     sb_free(of);
 }
 
-/* ---------------------------------------------------------------------------------------- campaign
- */
+/* ----------------------------------------------------------------------------------- campaign */
 
 /* What a campaign has brought. */
 typedef enum campaign_result {
@@ -90,8 +88,7 @@ static void resign(ddl *of, session_id session, tenure_id over)
     buffer_release(&request);
 }
 
-/* ------------------------------------------------------------------------------------------- reign
- */
+/* -------------------------------------------------------------------------------------- reign */
 
 /* Jobs of one table run one after the other: each step of two at once would be a version of its
  * own, and servers might be two versions of the table apart.  A job that is given up before its

@@ -21,8 +21,7 @@ struct reorg_group {
     task_row task;        /* of ended with ENGINE_OK */
 };
 
-/* ---------------------------------------------------------------------------------------- contexts
- */
+/* ----------------------------------------------------------------------------------- contexts */
 
 void reorg_registry_init(reorg_registry *of, sb_duration poll)
 {
@@ -60,8 +59,7 @@ static void remove_context(reorg_registry *in, reorg_context *of)
     sb_free(of);
 }
 
-/* ------------------------------------------------------------------------------------------ groups
- */
+/* ------------------------------------------------------------------------------------- groups */
 
 static void schedule_main(void *argument)
 {
@@ -141,8 +139,7 @@ void reorg_registry_release(reorg_registry *of)
     sb_scope_release(&of->program);
 }
 
-/* ---------------------------------------------------------------------------------- for the worker
- */
+/* ----------------------------------------------------------------------------- for the worker */
 
 reorg_context *reorg_begin(reorg_registry *in, const tenure *by, const task_row *wanted,
                            const scheduler_settings *settings, reorg_signal signal, sb_scope *scope)

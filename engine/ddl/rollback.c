@@ -9,8 +9,7 @@
 #include "engine/transaction/route.h"
 #include "engine/wire/keys.h"
 
-/* ----------------------------------------------------------------------------------- delete ranges
- */
+/* ------------------------------------------------------------------------------ delete ranges */
 
 void delete_range_row_encode(slice start, slice end, buffer *into)
 {
@@ -122,8 +121,7 @@ static engine_status execute_delete_range(job_worker *of)
     return status;
 }
 
-/* ------------------------------------------------------------------------------------------- steps
- */
+/* -------------------------------------------------------------------------------------- steps */
 
 /* From here on the index is on its way back. */
 static engine_status turn_back(job_step *step, failure cause, sb_scope *scope)

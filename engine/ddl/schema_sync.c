@@ -15,8 +15,7 @@ void schema_sync_init(schema_sync *of, cluster *in, schema_cache *schema, const 
         .cluster = in, .schema = schema, .stores = stores, .store_count = store_count};
 }
 
-/* ------------------------------------------------------------------------------------------ fences
- */
+/* ------------------------------------------------------------------------------------- fences */
 
 static schema_fence *fence_of(schema_sync *of, sb_address server)
 {
@@ -82,8 +81,7 @@ static engine_status fence(schema_sync *of, sb_address server, session_id least,
     return status;
 }
 
-/* -------------------------------------------------------------------------------- acknowledgements
- */
+/* --------------------------------------------------------------------------- acknowledgements */
 
 static bool is_acknowledged(const acknowledgement *rows, uint32_t count,
                             const session_description *by, schema_version version)

@@ -33,8 +33,7 @@ engine_status step_begin(job_step *step, job_worker *by, const job_row *seen, sb
     return ENGINE_OK;
 }
 
-/* ------------------------------------------------------------------------------------- definitions
- */
+/* -------------------------------------------------------------------------------- definitions */
 
 /* ENGINE_NOT_FOUND: there is no such table. */
 static engine_status read_table(job_step *step, table_definition *table, sb_scope *scope)
@@ -147,8 +146,7 @@ engine_status step_task_state(job_step *step, task_state *state, sb_scope *scope
     return status == ENGINE_NOT_FOUND ? ENGINE_OK : status;
 }
 
-/* --------------------------------------------------------------------------------------------- end
- */
+/* ---------------------------------------------------------------------------------------- end */
 
 /* Nothing of an ended job stays behind but its history. */
 static engine_status put_final(job_step *step, sb_scope *scope)

@@ -21,8 +21,7 @@ static job_answer answer_of(engine_status status, bool in_doubt)
     return JOB_ANSWER_NOT_READY;
 }
 
-/* -------------------------------------------------------------------------------------- submission
- */
+/* --------------------------------------------------------------------------------- submission */
 
 /* The job with that nonce among the rows under `word`; 0: none. */
 static engine_status find_nonce(transaction *in, const char *word, uint64_t nonce, job_id *found,
@@ -157,8 +156,7 @@ submit_job_reply job_submit(cluster *of, const submit_job_request *asked, sb_sco
     return reply;
 }
 
-/* ------------------------------------------------------------------------------------- cancelling
- */
+/* --------------------------------------------------------------------------------- cancelling */
 
 static bool is_giving_up(const job_row *row)
 {
@@ -238,8 +236,7 @@ cancel_job_reply job_cancel(cluster *of, job_id job, sb_scope *scope)
     return (cancel_job_reply){status == ENGINE_OK ? answer : answer_of(status, in_doubt)};
 }
 
-/* ----------------------------------------------------------------------------------------- telling
- */
+/* ------------------------------------------------------------------------------------ telling */
 
 job_status_reply job_status(cluster *of, job_id job, sb_scope *scope)
 {

@@ -6,7 +6,7 @@
 #include "engine/ddl/rollback.h"
 #include "engine/transaction/route.h"
 
-/* --------------------------------------------------------------------------------- plain steps */
+/* -------------------------------------------------------------------------------- plain steps */
 
 /* The job goes to another state, and nothing else. */
 static engine_status step_state(job_worker *of, const job_row *seen, job_state to)
@@ -77,8 +77,7 @@ static engine_status step_snapshot(job_worker *of, const job_row *seen)
     return step_end(&step, ENGINE_OK, &of->scope);
 }
 
-/* --------------------------------------------------------------------------------------- the reorg
- */
+/* ---------------------------------------------------------------------------------- the reorg */
 
 static engine_status save_progress(job_worker *of, const job_row *seen, uint64_t row_count)
 {
@@ -134,8 +133,7 @@ engine_status worker_reorganize(job_worker *of, const job_row *seen, bool cancel
     return status == ENGINE_OK ? step_forward(of, seen, SCHEMA_PUBLIC) : status;
 }
 
-/* ------------------------------------------------------------------------------------------- steps
- */
+/* -------------------------------------------------------------------------------------- steps */
 
 static engine_status step_running(job_worker *of, const job_row *seen)
 {
@@ -209,8 +207,7 @@ static engine_status work(job_worker *of)
     }
 }
 
-/* ---------------------------------------------------------------------------------------- lifetime
- */
+/* ----------------------------------------------------------------------------------- lifetime */
 
 static void worker_main(void *argument)
 {

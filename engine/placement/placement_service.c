@@ -7,7 +7,7 @@
 
 #define STATE_PATH "placement"
 
-/* --------------------------------------------------------------------------------------- saving */
+/* ------------------------------------------------------------------------------------- saving */
 
 static sb_status write_state(const registry *of)
 {
@@ -58,7 +58,7 @@ static bool wait_saved(placement_service *of)
     return of->saved >= wanted;
 }
 
-/* -------------------------------------------------------------------------------------- opening */
+/* ------------------------------------------------------------------------------------ opening */
 
 static void be_born(placement_service *of, packed_regions regions)
 {
@@ -107,7 +107,7 @@ void placement_service_close(placement_service *of)
     sb_condition_release(&of->progress);
 }
 
-/* ----------------------------------------------------------------------------------- timestamps */
+/* --------------------------------------------------------------------------------- timestamps */
 
 /* Raise the bound to well above what is about to be handed out, and save it. */
 static bool raise_bound(placement_service *of)
@@ -165,7 +165,7 @@ static void handle_timestamp(placement_service *of, const sb_request *request, b
     }
 }
 
-/* ------------------------------------------------------------------------------ everything else */
+/* ---------------------------------------------------------------------------- everything else */
 
 static void answer_regions(placement_service *of, slice body, buffer *bytes)
 {

@@ -18,7 +18,7 @@ void registry_release(registry *of)
     packing_release(&of->regions);
 }
 
-/* ------------------------------------------------------------------------------------- encoding */
+/* ----------------------------------------------------------------------------------- encoding */
 
 void registry_encode(const registry *of, buffer *into)
 {
@@ -86,7 +86,7 @@ bool registry_decode(registry *of, slice bytes, sb_time now)
     return cursor_finished(&from) && format == FORMAT;
 }
 
-/* ------------------------------------------------------------------------------------- sessions */
+/* ----------------------------------------------------------------------------------- sessions */
 
 static server_session *of_session(registry *of, session_id session)
 {
@@ -210,7 +210,7 @@ void registry_pack_sessions(const registry *of, packing *list)
     }
 }
 
-/* ---------------------------------------------------------------------------------------- owner */
+/* -------------------------------------------------------------------------------------- owner */
 
 reply_status registry_campaign(registry *of, session_id session, campaign_reply *reply)
 {

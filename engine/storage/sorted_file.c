@@ -13,7 +13,7 @@
 #define WRITE_SIZE ((uint32_t)64 << 10)  /* what the writer collects before it writes */
 #define WINDOW_SIZE ((uint32_t)64 << 10) /* the reader reads about this much ahead */
 
-/* -------------------------------------------------------------------------------------- builder */
+/* ------------------------------------------------------------------------------------ builder */
 
 void sorted_builder_init(sorted_builder *builder, uint32_t block_size)
 {
@@ -96,7 +96,7 @@ sorted_summary sorted_builder_finish(sorted_builder *builder)
     return summary;
 }
 
-/* --------------------------------------------------------------------------------------- writer */
+/* ------------------------------------------------------------------------------------- writer */
 
 sb_status sorted_writer_open(sorted_writer *writer, const char *path, uint32_t block_size)
 {
@@ -157,7 +157,7 @@ void sorted_writer_release(sorted_writer *writer)
     sorted_builder_release(&writer->builder);
 }
 
-/* ----------------------------------------------------------------------------- opening a reader */
+/* --------------------------------------------------------------------------- opening a reader */
 
 static sorted_status damaged_at(sorted_reader *reader, uint64_t offset)
 {
@@ -311,7 +311,7 @@ void sorted_reader_release(sorted_reader *reader)
     buffer_release(&reader->last_key);
 }
 
-/* -------------------------------------------------------------------------------------- reading */
+/* ------------------------------------------------------------------------------------ reading */
 
 /* Fill the window with the block and as many of those behind it as fit. */
 static sorted_status read_window(sorted_reader *reader, const block_entry *entry)

@@ -3,7 +3,7 @@
  */
 #include "engine/storage/state.h"
 
-/* --------------------------------------------------------------------------- making and freeing */
+/* ------------------------------------------------------------------------- making and freeing */
 
 void store_state_init(store_state *state)
 {
@@ -42,7 +42,7 @@ static void *with_room(void *list, uint32_t count, size_t element_size)
     return full ? sb_realloc(list, 2 * (size_t)count * element_size) : list;
 }
 
-/* -------------------------------------------------------------------------------------- regions */
+/* ------------------------------------------------------------------------------------ regions */
 
 void store_state_add_region(store_state *state, const region_description *served)
 {
@@ -64,7 +64,7 @@ const region *store_state_region(const store_state *state, region_id id)
     return NULL;
 }
 
-/* --------------------------------------------------------------------------------------- fences */
+/* ------------------------------------------------------------------------------------- fences */
 
 const fence *store_state_fence(const store_state *state, sb_address server)
 {
@@ -94,7 +94,7 @@ static void raise_fence(store_state *state, sb_address server, session_id sessio
         (fence){.least = session, .sequence = sequence, .server = server};
 }
 
-/* ------------------------------------------------------------------------------- deleted ranges */
+/* ----------------------------------------------------------------------------- deleted ranges */
 
 bool store_state_is_deleted(const store_state *state, slice key)
 {
@@ -145,7 +145,7 @@ static void delete_range(store_state *state, slice start, slice end, log_sequenc
         (key_range){.start = slice_copy(start), .end = slice_copy(end)};
 }
 
-/* ------------------------------------------------------------------------------------- applying */
+/* ----------------------------------------------------------------------------------- applying */
 
 static void apply_prewrite(store_state *state, log_sequence sequence, cursor *from)
 {
@@ -232,7 +232,7 @@ bool store_state_apply(store_state *state, log_sequence sequence, slice record)
     return cursor_finished(&from);
 }
 
-/* ------------------------------------------------------------------------------ writing records */
+/* ---------------------------------------------------------------------------- writing records */
 
 void record_prewrite(buffer *into, timestamp start, uint32_t ttl_ms, slice primary,
                      packed_mutations mutations)

@@ -78,7 +78,7 @@ bool store_state_deleted_covers(const store_state *state, slice start, slice end
 /* False on a record that no store has written: damage. */
 bool store_state_apply(store_state *state, log_sequence sequence, slice record);
 
-/* ------------------------------------------------------------------------------ writing records */
+/* ---------------------------------------------------------------------------- writing records */
 
 void record_prewrite(buffer *into, timestamp start, uint32_t ttl_ms, slice primary,
                      packed_mutations mutations);

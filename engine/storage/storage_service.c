@@ -16,8 +16,7 @@ void storage_service_release(storage_service *of)
     uploads_release(&of->uploads);
 }
 
-/* --------------------------------------------------------------------------- what commands have in
- * common */
+/* --------------------------------------------------------------- what commands have in common */
 
 entry *command_find(command *of, slice key)
 {
@@ -81,7 +80,7 @@ lock_description command_lock(const entry *of)
                               .ttl_ms = of->lock->ttl_ms};
 }
 
-/* ------------------------------------------------------------------------------------- dispatch */
+/* ----------------------------------------------------------------------------------- dispatch */
 
 static bool run(command *of, uint16_t method)
 {

@@ -17,7 +17,7 @@ static store_opened damaged(const char *path, uint64_t offset, const char *what)
     return STORE_DAMAGED;
 }
 
-/* ----------------------------------------------------------------------------------- first boot */
+/* --------------------------------------------------------------------------------- first boot */
 
 static sb_status write_manifest(const manifest *of)
 {
@@ -64,7 +64,7 @@ static sb_status create(packed_regions born_with)
     return status;
 }
 
-/* ------------------------------------------------------------------------------------- recovery */
+/* ----------------------------------------------------------------------------------- recovery */
 
 static bool replay(void *context, log_sequence sequence, slice record)
 {
@@ -255,7 +255,7 @@ void store_close(store *of)
     store_state_release(&of->state);
 }
 
-/* ---------------------------------------------------------------------------------- checkpoints */
+/* -------------------------------------------------------------------------------- checkpoints */
 
 static void remove_generation(uint64_t generation)
 {
@@ -324,7 +324,7 @@ static void checkpoint_task(void *argument)
     of->checkpointing = false;
 }
 
-/* ------------------------------------------------------------------------------------- commands */
+/* ----------------------------------------------------------------------------------- commands */
 
 buffer *store_record(store *of)
 {

@@ -60,7 +60,7 @@ void uploads_release(uploads *of)
     sb_scope_release(&of->scope);
 }
 
-/* -------------------------------------------------------------------------------------- removal */
+/* ------------------------------------------------------------------------------------ removal */
 
 static void remove_file(uploads *of, upload *victim)
 {
@@ -106,7 +106,7 @@ static void remove_stale(void *argument)
     of->removing = false;
 }
 
-/* ------------------------------------------------------------------------------------------ use */
+/* ---------------------------------------------------------------------------------------- use */
 
 static upload *find(const uploads *of, slice name)
 {

@@ -51,7 +51,7 @@ sb_status write_log_create(const char *path, uint64_t generation, log_sequence b
     return status;
 }
 
-/* -------------------------------------------------------------------------------------- opening */
+/* ------------------------------------------------------------------------------------ opening */
 
 typedef struct batch_header {
     uint32_t payload_size;
@@ -212,7 +212,7 @@ write_log_opened write_log_open(write_log *log, const char *path, uint64_t gener
     return result;
 }
 
-/* ------------------------------------------------------------------------------------ appending */
+/* ---------------------------------------------------------------------------------- appending */
 
 buffer *write_log_begin(write_log *log)
 {
@@ -310,7 +310,7 @@ bool write_log_wait(write_log *log, log_sequence sequence)
     return log->durable >= sequence;
 }
 
-/* ------------------------------------------------------------------------------------ replacing */
+/* ---------------------------------------------------------------------------------- replacing */
 
 bool write_log_own(write_log *log)
 {

@@ -28,7 +28,7 @@ static reply_status check_fence(command *of, const writer *by, reply_head *head)
     return REPLY_FENCED;
 }
 
-/* ------------------------------------------------------------------------------------- prewrite */
+/* ----------------------------------------------------------------------------------- prewrite */
 
 /* May the transaction lock the key?  *fresh: it has not done so yet. */
 static reply_status check_prewrite(command *of, const prewrite_request *request,
@@ -107,7 +107,7 @@ void command_prewrite(command *of)
     prewrite_reply_encode(&reply, of->reply);
 }
 
-/* --------------------------------------------------------------------------------------- commit */
+/* ------------------------------------------------------------------------------------- commit */
 
 /* *pending: the key still carries the lock, so there is something to commit. */
 static reply_status check_commit(command *of, const commit_request *request, slice key,
@@ -170,7 +170,7 @@ void command_commit(command *of)
     commit_reply_encode(&reply, of->reply);
 }
 
-/* ------------------------------------------------------------------------------------- rollback */
+/* ----------------------------------------------------------------------------------- rollback */
 
 /* *pending: the key carries the lock, or no record that refuses it. */
 static reply_status check_rollback(command *of, timestamp start, slice key, reply_head *head,
@@ -223,7 +223,7 @@ void command_rollback(command *of)
     rollback_reply_encode(&reply, of->reply);
 }
 
-/* --------------------------------------------------------------------------------- check status */
+/* ------------------------------------------------------------------------------- check status */
 
 static void roll_back_primary(command *of, const check_status_request *request)
 {
@@ -282,7 +282,7 @@ void command_check_status(command *of)
     check_status_reply_encode(&reply, of->reply);
 }
 
-/* -------------------------------------------------------------------------------------- resolve */
+/* ------------------------------------------------------------------------------------ resolve */
 
 static reply_status resolve(command *of, const resolve_request *request)
 {
@@ -331,7 +331,7 @@ void command_resolve(command *of)
     resolve_reply_encode(&reply, of->reply);
 }
 
-/* ---------------------------------------------------------------------------------------- fence */
+/* -------------------------------------------------------------------------------------- fence */
 
 static reply_status raise(command *of, const fence_request *request, session_id *least)
 {

@@ -40,8 +40,7 @@ typedef struct subtask_run {
     sb_scope scope;
 } subtask_run;
 
-/* ---------------------------------------------------------------------------------------- registry
- */
+/* ----------------------------------------------------------------------------------- registry */
 
 static engine_status try_register(executor *of, sb_scope *scope)
 {
@@ -74,8 +73,7 @@ static void stay_registered(executor *of, sb_scope *scope)
     of->refused |= status == ENGINE_FENCED;
 }
 
-/* ------------------------------------------------------------------------- conditional moves of
- * rows */
+/* ------------------------------------------------------------------ conditional moves of rows */
 
 /* The row is still the run's: this server, this attempt, and either not begun or begun by us. */
 static bool is_ours(const subtask_run *run, const subtask_row *row)
@@ -158,8 +156,7 @@ static engine_status move(subtask_run *run, expectation *expected, const subtask
     return status;
 }
 
-/* ---------------------------------------------------------------------------------------------
- * runs */
+/* --------------------------------------------------------------------------------------- runs */
 
 static engine_status claim(subtask_run *run)
 {
@@ -262,8 +259,7 @@ static void start(executor *of, const subtask_row *row, sb_scope *scope)
              row->number);
 }
 
-/* -------------------------------------------------------------------------------------------
- * looking */
+/* ------------------------------------------------------------------------------------ looking */
 
 static subtask_run *run_of(const executor *of, job_id job, uint32_t number)
 {

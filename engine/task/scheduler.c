@@ -62,8 +62,7 @@ void scheduler_set_order(scheduler *of, scheduler_order order)
     }
 }
 
-/* ---------------------------------------------------------------------------------------- servers
- */
+/* ------------------------------------------------------------------------------------ servers */
 
 /* Who may be given work; rows of servers that are gone are taken out of the registry. */
 static engine_status find_candidates(round *on, sb_scope *scope)
@@ -109,8 +108,7 @@ static candidate *idlest(round *on)
     return found;
 }
 
-/* --------------------------------------------------------------------------------------- subtasks
- */
+/* ----------------------------------------------------------------------------------- subtasks */
 
 static void move_task(round *on, task_state to)
 {
@@ -185,8 +183,7 @@ static void balance(round *on)
     }
 }
 
-/* --------------------------------------------------------------------------------------- decisions
- */
+/* ---------------------------------------------------------------------------------- decisions */
 
 static void submit(round *on)
 {
@@ -299,8 +296,7 @@ static void decide(round *on)
     }
 }
 
-/* --------------------------------------------------------------------------------------------
- * ticks */
+/* -------------------------------------------------------------------------------------- ticks */
 
 static engine_status look(round *on, sb_scope *scope)
 {

@@ -19,8 +19,7 @@
 #define CHECKSUM_SIZE 8u
 #define ROWS_MAX 4096u /* of one scan */
 
-/* ------------------------------------------------------------------------------------------ states
- */
+/* ------------------------------------------------------------------------------------- states */
 
 static const char *const task_state_texts[] = {
 #define TASK_STATE(name, text) [TASK_##name] = text,
@@ -81,8 +80,7 @@ bool subtask_state_is_final(subtask_state state)
     return state == SUBTASK_SUCCEED || state == SUBTASK_FAILED || state == SUBTASK_CANCELED;
 }
 
-/* ------------------------------------------------------------------------------------------- bytes
- */
+/* -------------------------------------------------------------------------------------- bytes */
 
 void range_key_set(range_key *of, slice key)
 {
@@ -209,8 +207,7 @@ bool server_row_decode(sb_address server, slice value, server_row *into)
     return cursor_finished(&at) && into->session != 0;
 }
 
-/* ----------------------------------------------------------------------------------------- reading
- */
+/* ------------------------------------------------------------------------------------ reading */
 
 /* The number of a subtask or an address, out of a key. */
 static uint32_t number_of_key(uint64_t number, uint64_t bound)
@@ -349,8 +346,7 @@ engine_status servers_read_in(transaction *in, server_row **rows, uint32_t *coun
     return ENGINE_OK;
 }
 
-/* ----------------------------------------------------------------------------------------- writing
- */
+/* ------------------------------------------------------------------------------------ writing */
 
 void task_put(transaction *in, const task_row *row)
 {

@@ -42,8 +42,7 @@ static engine_status read_tenure(transaction *in, slice key, tenure_id *found, s
     return status == ENGINE_NOT_FOUND ? ENGINE_OK : status;
 }
 
-/* ------------------------------------------------------------------------------------ inauguration
- */
+/* ------------------------------------------------------------------------------- inauguration */
 
 static engine_status try_inaugurate(const tenure *of, transaction *in, slice key, sb_scope *scope)
 {
@@ -82,8 +81,7 @@ engine_status tenure_inaugurate(const tenure *of, sb_scope *scope)
     return status;
 }
 
-/* ------------------------------------------------------------------------------------ transactions
- */
+/* ------------------------------------------------------------------------------- transactions */
 
 static engine_status begin_locked(const tenure *of, transaction **begun, sb_scope *scope)
 {

@@ -40,7 +40,7 @@ engine_status engine_scope_status(const sb_scope *scope)
     }
 }
 
-/* -------------------------------------------------------------------------- opening and closing */
+/* ------------------------------------------------------------------------ opening and closing */
 
 cluster *cluster_open(sb_exchange *exchange, const sb_address *endpoints, uint32_t endpoint_count)
 {
@@ -76,7 +76,7 @@ void cluster_close(cluster *of)
     sb_free(of);
 }
 
-/* -------------------------------------------------------------------------------------- session */
+/* ------------------------------------------------------------------------------------ session */
 
 void cluster_set_session(cluster *of, session_id session)
 {
@@ -111,7 +111,7 @@ void cluster_note_fenced(cluster *of, session_id refused)
     }
 }
 
-/* ----------------------------------------------------------------------------------- timestamps */
+/* --------------------------------------------------------------------------------- timestamps */
 
 engine_status cluster_timestamps(cluster *of, uint32_t count, timestamp *first, sb_scope *scope)
 {
@@ -151,7 +151,7 @@ engine_status cluster_timestamp(cluster *of, timestamp *now, sb_scope *scope)
     return cluster_timestamps(of, 1, now, scope);
 }
 
-/* ----------------------------------------------------------------------------------- region map */
+/* --------------------------------------------------------------------------------- region map */
 
 /* Ask until there is a map without holes; then it is the cluster's. */
 static engine_status fetch_map(cluster *of, sb_scope *scope)

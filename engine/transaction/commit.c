@@ -88,7 +88,7 @@ static void mark_stage(phase *on, batch part, write_stage from, write_stage to)
     }
 }
 
-/* ------------------------------------------------------------------------------------- prewrite */
+/* ----------------------------------------------------------------------------------- prewrite */
 
 static void encode_prewrite(phase *on, batch part, slice primary)
 {
@@ -199,7 +199,7 @@ static engine_status prewrite_all(phase *on, uint32_t anchor)
     return status;
 }
 
-/* --------------------------------------------------------------------------------------- commit */
+/* ------------------------------------------------------------------------------------- commit */
 
 /* Make the primary's fate final: ENGINE_OK with *commit > 0 when it was committed, with 0 when it
  * is void for ever. */
@@ -297,7 +297,7 @@ static engine_status commit_primary(phase *on, uint32_t anchor, timestamp commit
     return in_doubt ? ENGINE_UNKNOWN : status;
 }
 
-/* ---------------------------------------------------------------------------- in the background */
+/* -------------------------------------------------------------------------- in the background */
 
 /* A transaction whose caller has gone on: its remaining locks are to be committed or removed. */
 typedef struct finishing {
@@ -383,7 +383,7 @@ static void finish_in_background(transaction *of, timestamp commit, bool undecid
     sb_spawn(&of->cluster->background, finish_main, work, "finish-transaction");
 }
 
-/* ---------------------------------------------------------------------------------- both phases */
+/* -------------------------------------------------------------------------------- both phases */
 
 engine_status transaction_commit(transaction *of, timestamp *committed, sb_scope *scope)
 {

@@ -12,7 +12,7 @@
 #define ATTEMPT_DOUBLINGS_MAX 3u /* 2 s */
 #define LOSSES_BEFORE_NEW_MAP 2u
 
-/* -------------------------------------------------------------------------------------- waiting */
+/* ------------------------------------------------------------------------------------ waiting */
 
 void backoff_init(backoff *of)
 {
@@ -28,7 +28,7 @@ engine_status backoff_wait(backoff *of, sb_scope *scope)
     return engine_scope_status(scope);
 }
 
-/* ------------------------------------------------------------------------------------- attempts */
+/* ----------------------------------------------------------------------------------- attempts */
 
 sb_status cluster_call(cluster *of, sb_address to, wire_method method, const buffer *request,
                        uint32_t attempt, sb_reply *reply, sb_scope *scope)
@@ -88,7 +88,7 @@ engine_status cluster_ask(cluster *of, wire_method method, const buffer *request
     return status;
 }
 
-/* -------------------------------------------------------------------------------------- regions */
+/* ------------------------------------------------------------------------------------ regions */
 
 void route_init(route *way, cluster *of, sb_scope *scope)
 {

@@ -27,7 +27,7 @@
 #include "engine/transaction/transaction.h"
 #include "engine/wire/messages.h"
 
-/* -------------------------------------------------------------------------------------- waiting */
+/* ------------------------------------------------------------------------------------ waiting */
 
 /* Waits of 4, 8, 16, … ms, at most 512 ms, each shortened by chance by up to half. */
 typedef struct backoff {
@@ -37,7 +37,7 @@ typedef struct backoff {
 void backoff_init(backoff *of);
 engine_status backoff_wait(backoff *of, sb_scope *scope); /* ENGINE_OK, or how the scope ended */
 
-/* ------------------------------------------------------------------------------------ placement */
+/* ---------------------------------------------------------------------------------- placement */
 
 /* Ask placement until it gives an answer that is not "starting", "busy" or "not leader".
  * ENGINE_OK: *reply holds it, release it.  Else ENGINE_TIMEOUT or ENGINE_CANCELED. */
@@ -51,7 +51,7 @@ sb_status cluster_call(cluster *of, sb_address to, wire_method method, const buf
 /* The status with which a reply begins; REPLY_CORRUPT when it has none. */
 reply_status reply_status_of(const sb_reply *reply);
 
-/* -------------------------------------------------------------------------------------- regions */
+/* ------------------------------------------------------------------------------------ regions */
 
 /* The region map as known, or, with fresh, as placement tells it now; it covers all keys without a
  * hole.  Release it. */

@@ -20,7 +20,7 @@ static engine_status pass_lock(cluster *of, const lock_description *lock, backof
     return status;
 }
 
-/* -------------------------------------------------------------------------------------- one key */
+/* ------------------------------------------------------------------------------------ one key */
 
 typedef enum answer { ANSWER_DONE, ANSWER_AGAIN } answer;
 
@@ -92,7 +92,7 @@ engine_status cluster_get(cluster *of, timestamp at, slice key, slice *value, sb
     return status;
 }
 
-/* --------------------------------------------------------------------------------------- ranges */
+/* ------------------------------------------------------------------------------------- ranges */
 
 /* A list under construction.  Its bytes move while they grow, so the pairs learn their places at
  * the end: they lie one behind the other. */

@@ -57,7 +57,7 @@ void transaction_release(transaction *of)
     sb_free(of);
 }
 
-/* --------------------------------------------------------------------------------------- writes */
+/* ------------------------------------------------------------------------------------- writes */
 
 void transaction_put(transaction *of, slice key, slice value)
 {
@@ -77,7 +77,7 @@ void transaction_lock(transaction *of, slice key)
     write_set_add(&of->writes, MUTATION_LOCK, key, (slice){0});
 }
 
-/* ---------------------------------------------------------------------------------------- reads */
+/* -------------------------------------------------------------------------------------- reads */
 
 static bool is_known_absent(const transaction *of, slice key)
 {

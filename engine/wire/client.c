@@ -64,7 +64,7 @@ static uint32_t take_count(cursor *from, uint32_t count_max)
     return count;
 }
 
-/* ------------------------------------------------------------------------------------- requests */
+/* ----------------------------------------------------------------------------------- requests */
 
 static bool has_k(statement_kind kind)
 {
@@ -151,7 +151,7 @@ void execute_request_release(execute_request *of)
     *of = (execute_request){0};
 }
 
-/* -------------------------------------------------------------------------------------- replies */
+/* ------------------------------------------------------------------------------------ replies */
 
 static void add_result(buffer *into, const statement_result *one)
 {

@@ -12,7 +12,7 @@
 #define ROW 'r'
 #define INDEX 'i'
 
-/* ------------------------------------------------------------------------------------ meta rows */
+/* ---------------------------------------------------------------------------------- meta rows */
 
 void key_meta(buffer *into, const char *word, const uint64_t *numbers, uint32_t count)
 {
@@ -114,7 +114,7 @@ void key_delete_range(buffer *into, job_id job)
     key_meta(into, "delete-range", &job, 1);
 }
 
-/* ----------------------------------------------------------------------------- rows and indexes */
+/* --------------------------------------------------------------------------- rows and indexes */
 
 static void add_table_prefix(buffer *into, table_id table, uint8_t kind)
 {
@@ -164,7 +164,7 @@ bool key_index_decode(slice key, table_id *table, index_id *index, cursor *value
     return is_index && !values->failed;
 }
 
-/* --------------------------------------------------------------------------------------- ranges */
+/* ------------------------------------------------------------------------------------- ranges */
 
 void key_prefix_end(buffer *into, slice prefix)
 {

@@ -15,7 +15,7 @@
 #include "engine/base/bytes.h"
 #include "engine/base/scalars.h"
 
-/* ------------------------------------------------------------------------------------ meta rows */
+/* ---------------------------------------------------------------------------------- meta rows */
 
 void key_owner(buffer *into);
 void key_schema_version(buffer *into);
@@ -39,7 +39,7 @@ void key_meta(buffer *into, const char *word, const uint64_t *numbers, uint32_t 
 /* True when the key is this word and exactly `count` numbers, which are then in numbers[]. */
 bool key_meta_decode(slice key, const char *word, uint64_t *numbers, uint32_t count);
 
-/* ----------------------------------------------------------------------------- rows and indexes */
+/* --------------------------------------------------------------------------- rows and indexes */
 
 void key_row(buffer *into, table_id table, int64_t handle);
 bool key_row_decode(slice key, table_id *table, int64_t *handle);
@@ -51,7 +51,7 @@ void key_index_prefix(buffer *into, table_id table, index_id index);
 /* values: a cursor left behind the prefix. */
 bool key_index_decode(slice key, table_id *table, index_id *index, cursor *values);
 
-/* --------------------------------------------------------------------------------------- ranges */
+/* ------------------------------------------------------------------------------------- ranges */
 
 /* The least key greater than every key that begins with this prefix; empty (no end) after 0xff…ff.
  * Appends nothing to the prefix: `into` is cleared first, and may not be what prefix borrows from.

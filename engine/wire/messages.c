@@ -23,7 +23,7 @@ const char *reply_status_text(reply_status status)
     return (unsigned)status < REPLY_STATUS_COUNT ? texts[status] : "no such status";
 }
 
-/* -------------------------------------------------------------------------------------- scalars */
+/* ------------------------------------------------------------------------------------ scalars */
 
 static void add_uint32_t(buffer *into, const uint32_t *value)
 {
@@ -105,7 +105,7 @@ static void take_transaction_fate(cursor *from, transaction_fate *value)
     *value = (transaction_fate)take_below(from, TRANSACTION_FATE_COUNT);
 }
 
-/* --------------------------------------------------------------------------------- small shapes */
+/* ------------------------------------------------------------------------------- small shapes */
 
 static void add_region_context(buffer *into, const region_context *value)
 {
@@ -196,7 +196,7 @@ static void take_reply_head(cursor *from, reply_head *head)
     }
 }
 
-/* ---------------------------------------------------------------------------------------- lists */
+/* -------------------------------------------------------------------------------------- lists */
 
 void packing_init(packing *list)
 {
@@ -370,7 +370,7 @@ PACKED_CODEC(packed_mutations, mutation one, unpack_mutation(&at, &one))
 PACKED_CODEC(packed_regions, region_description one, unpack_region(&at, &one))
 PACKED_CODEC(packed_sessions, session_description one, unpack_session(&at, &one))
 
-/* ------------------------------------------------------------------------------------- messages */
+/* ----------------------------------------------------------------------------------- messages */
 
 #define MESSAGE(message)                                                                           \
     void message##_encode(const message *from, buffer *into)                                       \

@@ -26,7 +26,7 @@
 #include "engine/base/bytes.h"
 #include "engine/base/scalars.h"
 
-/* -------------------------------------------------------------------------------------- methods */
+/* ------------------------------------------------------------------------------------ methods */
 
 typedef enum wire_method {
 #define METHOD(name, text) METHOD_##name,
@@ -38,7 +38,7 @@ typedef enum wire_method {
 /* For sb_exchange_open: METHOD_COUNT names. */
 extern const char *const wire_method_names[METHOD_COUNT];
 
-/* --------------------------------------------------------------------------------------- limits */
+/* ------------------------------------------------------------------------------------- limits */
 
 #define TIMESTAMP_COUNT_MAX 4096u
 #define SCAN_LIMIT_MAX 4096u
@@ -50,7 +50,7 @@ extern const char *const wire_method_names[METHOD_COUNT];
 #define UPLOAD_LIFE (60 * SB_SECOND)
 #define UPLOAD_SIZE_MAX ((uint64_t)16 << 20)
 
-/* --------------------------------------------------------------------------------- small shapes */
+/* ------------------------------------------------------------------------------- small shapes */
 
 typedef enum reply_status {
 #define REPLY(name, text) REPLY_##name,
@@ -123,7 +123,7 @@ typedef struct session_description {
     bool live;
 } session_description;
 
-/* ---------------------------------------------------------------------------------------- lists */
+/* -------------------------------------------------------------------------------------- lists */
 
 typedef struct packed {
     uint32_t count;
@@ -155,7 +155,7 @@ bool unpack_mutation(cursor *at, mutation *one);
 bool unpack_region(cursor *at, region_description *one);
 bool unpack_session(cursor *at, session_description *one);
 
-/* ------------------------------------------------------------------------------------- messages */
+/* ----------------------------------------------------------------------------------- messages */
 
 #define MESSAGE(message)                                                                           \
     typedef struct message message;                                                                \

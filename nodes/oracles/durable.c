@@ -97,8 +97,7 @@ void durable_cluster_release(durable_cluster *of)
     *of = (durable_cluster){0};
 }
 
-/* ------------------------------------------------------------------------------------------ locks
- */
+/* -------------------------------------------------------------------------------------- locks */
 
 /* The lock becomes a version or goes away.  Lists of versions change, the map of keys does not. */
 static void resolve_lock(durable_cluster *of, mvcc *within, slice key, const version *lock)
@@ -128,8 +127,7 @@ void durable_resolve_locks(durable_cluster *of)
     }
 }
 
-/* ---------------------------------------------------------------------------------------- looking
- */
+/* ------------------------------------------------------------------------------------ looking */
 
 const entry *durable_find(const durable_cluster *of, slice key)
 {

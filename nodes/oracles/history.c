@@ -46,8 +46,7 @@ bool row_value_equal(const row_value *left, const row_value *right)
            left->pad == right->pad;
 }
 
-/* ------------------------------------------------------------------------------------------ begin
- */
+/* -------------------------------------------------------------------------------------- begin */
 
 static history_statement statement_begun(const statement *asked)
 {
@@ -88,8 +87,7 @@ static const operation *begin(history *into, sb_world *world, sb_node client, sl
     return made;
 }
 
-/* -------------------------------------------------------------------------------------------- end
- */
+/* ---------------------------------------------------------------------------------------- end */
 
 static void keep_result(history *into, history_statement *of, const statement_result *result)
 {

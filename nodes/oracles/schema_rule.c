@@ -84,8 +84,7 @@ static void check_operation(const evidence *of, const schema_steps *steps, const
     }
 }
 
-/* ------------------------------------------------------------------------------------- states of
- * indexes */
+/* -------------------------------------------------------------------------- states of indexes */
 
 static schema_state state_in(const table_definition *table, index_id id)
 {

@@ -19,8 +19,7 @@ static unsigned long long number(uint64_t of)
     return (unsigned long long)of;
 }
 
-/* ------------------------------------------------------------------------------------------- its
- * pieces */
+/* --------------------------------------------------------------------------------- its pieces */
 
 static void read_subtasks(check *in)
 {
@@ -90,8 +89,7 @@ static void check_partition(const check *in)
     }
 }
 
-/* --------------------------------------------------------------------------------------- how it
- * came about */
+/* -------------------------------------------------------------------------- how it came about */
 
 static void check_move(const check *in, uint32_t at, const subtask_row *from, const subtask_row *to)
 {

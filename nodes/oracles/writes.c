@@ -77,8 +77,7 @@ static bool is_last_write(const writes *in, const operation *of, uint32_t at)
     return own_write(in, of, of->statement_count, one->id) == one;
 }
 
-/* ---------------------------------------------------------------------------------------- what was
- * said */
+/* ------------------------------------------------------------------------------ what was said */
 
 static void gather(writes *in)
 {
@@ -104,8 +103,7 @@ static void gather(writes *in)
     }
 }
 
-/* ---------------------------------------------------------------------------------------- what is
- * there */
+/* ------------------------------------------------------------------------------ what is there */
 
 /* A key of by_k, never 0. */
 static uint64_t k_key(int64_t k)
@@ -221,8 +219,7 @@ static void look_at_rows(writes *in)
     }
 }
 
-/* --------------------------------------------------------------------------------------
- * acknowledgements */
+/* --------------------------------------------------------------------------- acknowledgements */
 
 static const version *version_by(const writes *in, int64_t id, timestamp start)
 {
@@ -273,8 +270,7 @@ static void check_unknown(const writes *in, const operation *of)
     }
 }
 
-/* ----------------------------------------------------------------------------------------------
- * reads */
+/* -------------------------------------------------------------------------------------- reads */
 
 /* Whether the row was there at the start, and what it held. */
 static bool row_at(const writes *in, int64_t id, timestamp at, row_value *value)
@@ -392,8 +388,7 @@ static void check_committed(const writes *in, const operation *of)
     }
 }
 
-/* ----------------------------------------------------------------------------------------------
- * the whole */
+/* ---------------------------------------------------------------------------------- the whole */
 
 void oracle_writes(const evidence *of)
 {

@@ -20,8 +20,7 @@ uint64_t setting_of(const sb_settings *settings, uint32_t setting)
     return settings->values[setting];
 }
 
-/* ------------------------------------------------------------------------------------------
- * regions */
+/* ------------------------------------------------------------------------------------ regions */
 
 /* Ids behind which the rows are cut: equal parts, each cut drawn up to half a part further. */
 static int64_t draw_cut(sb_world *world, uint64_t rows, uint64_t parts, uint64_t part)
@@ -79,8 +78,7 @@ uint32_t machines_row_regions(const machines *of)
     return count;
 }
 
-/* ---------------------------------------------------------------------------------------------
- * plan */
+/* --------------------------------------------------------------------------------------- plan */
 
 static void apply_settings(boot_settings *into, const sb_settings *settings)
 {
@@ -189,8 +187,7 @@ void machines_add(machines *into, sb_world *world, const sb_settings *settings, 
     buffer_release(&argument);
 }
 
-/* --------------------------------------------------------------------------------------------
- * power */
+/* -------------------------------------------------------------------------------------- power */
 
 uint64_t machines_bits(const sb_node *nodes, uint32_t count)
 {

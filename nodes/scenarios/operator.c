@@ -53,8 +53,7 @@ static void unreadable(const char *what)
     sb_fail("the answer to %s cannot be read", what);
 }
 
-/* ---------------------------------------------------------------------------------------------
- * jobs */
+/* --------------------------------------------------------------------------------------- jobs */
 
 bool operator_try_submit(operator_desk *of)
 {
@@ -117,8 +116,7 @@ bool operator_cancel(operator_desk *of, sb_duration patience)
     return known;
 }
 
-/* ---------------------------------------------------------------------------------------
- * transactions */
+/* ------------------------------------------------------------------------------- transactions */
 
 /* One EXECUTE; *reply points into *message: release both. */
 static sb_status execute(operator_desk *of, sb_node server, const execute_request *asked,
@@ -218,8 +216,7 @@ bool operator_try_transaction(operator_desk *of, sb_world *world)
     return run_transaction(of, world, server, &asked);
 }
 
-/* ---------------------------------------------------------------------------------------- looking
- * on */
+/* --------------------------------------------------------------------------------- looking on */
 
 tenure_id operator_read_tenure(operator_desk *of)
 {

@@ -16,8 +16,7 @@
 #define CANCEL_PATIENCE (20 * SB_SECOND)
 #define WARM_UP (2 * SB_SECOND)
 
-/* ----------------------------------------------------------------------------------------
- * observing */
+/* ---------------------------------------------------------------------------------- observing */
 
 static void observe_report(sb_world *world, sb_node node, uint32_t kind, const void *data,
                            size_t size)
@@ -69,8 +68,7 @@ static void trial_init(trial *into, sb_world *world, const sb_settings *settings
     sb_observe_moves(world, observe_move);
 }
 
-/* -------------------------------------------------------------------------------------------
- * helpers */
+/* ------------------------------------------------------------------------------------ helpers */
 
 uint64_t trial_setting(const trial *of, uint32_t setting)
 {
@@ -107,8 +105,7 @@ void trial_cancel_within(trial *of, sb_duration window)
     sb_spawn(&of->helpers, cancel_task, of, "operator-cancels");
 }
 
-/* ------------------------------------------------------------------------------------------
- * restarts */
+/* ----------------------------------------------------------------------------------- restarts */
 
 /* Asks again: a machine that the swarm had stopped comes back first. */
 static bool is_down(sb_world *world, void *context)
@@ -160,8 +157,7 @@ void trial_restart_server(trial *of, sb_node server, const restart_plan *plan)
     }
 }
 
-/* -------------------------------------------------------------------------------------------
- * phases */
+/* ------------------------------------------------------------------------------------- phases */
 
 /* The other clients come when the first has loaded: an id that they insert before would be a
  * duplicate to it. */
@@ -288,8 +284,7 @@ static void restart_cold(trial *of, bool at_once)
     stop_everything(of, at_once);
 }
 
-/* ---------------------------------------------------------------------------------------------
- * verdict */
+/* ------------------------------------------------------------------------------------ verdict */
 
 /* Failpoints whose name says so inject an error that no retry will heal. */
 static bool permanent_error_was_injected(const sb_world *world)

@@ -25,8 +25,7 @@ void watch_release(watch *of)
     history_release(&of->operations);
 }
 
-/* ------------------------------------------------------------------------------------------
- * reports */
+/* ------------------------------------------------------------------------------------ reports */
 
 void watch_report(watch *into, sb_world *world, sb_node node, uint32_t kind, slice report)
 {
@@ -37,8 +36,7 @@ void watch_report(watch *into, sb_world *world, sb_node node, uint32_t kind, sli
     into->loaded |= kind == REPORT_LOADED;
 }
 
-/* --------------------------------------------------------------------------------------------
- * moves */
+/* -------------------------------------------------------------------------------------- moves */
 
 static watched_job *find_or_add(watch *in, job_id id)
 {
@@ -91,8 +89,7 @@ void watch_move(watch *into, sb_node node, const sb_machine *machine, uint64_t i
     }
 }
 
-/* ----------------------------------------------------------------------------------------
- * questions */
+/* ---------------------------------------------------------------------------------- questions */
 
 const watched_job *watch_job(const watch *of, job_id id)
 {
@@ -132,8 +129,7 @@ static uint32_t count_succeeded(const watched_job *of)
     return count;
 }
 
-/* ------------------------------------------------------------------------------------------
- * witness */
+/* ------------------------------------------------------------------------------------ witness */
 
 uint64_t watch_progress(const watch *of, const sb_world *world)
 {

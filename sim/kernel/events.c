@@ -25,7 +25,8 @@ void sb_events_flush(sb_world *world)
         const sb_step from = first > world->record_from ? first : world->record_from;
         const sb_step to = last < world->record_to ? last : world->record_to;
         if (first < from) {
-            sb_record_pass_over(world->record, world->batch, (size_t)(least(from, last + 1) - first));
+            sb_record_pass_over(world->record, world->batch,
+                                (size_t)(least(from, last + 1) - first));
         }
         if (from <= to) {
             sb_record_append(world->record, world->batch + (from - first), (size_t)(to - from + 1));
@@ -71,7 +72,8 @@ static void set_halt(sb_world *world)
 static void runs_on(sb_world *world)
 {
     if (world->running != NULL && world->outcome == SB_OUTCOME_RUNNING) {
-        sb_misuse(world, SB_FINDING_RUNAWAY, "steps", "a million steps and the clock has not moved");
+        sb_misuse(world, SB_FINDING_RUNAWAY, "steps",
+                  "a million steps and the clock has not moved");
     }
 }
 

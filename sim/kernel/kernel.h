@@ -48,7 +48,7 @@
 #define SB_MARK_MAX (1u << 20)
 #define SB_STEPS_PER_INSTANT_MAX (1u << 20) /* more is a runaway */
 
-/* ----------------------------------------------------------------------------------------- due */
+/* ---------------------------------------------------------------------------------------- due */
 
 typedef enum sb_due_type {
     SB_DUE_TASK,    /* a task that may run */
@@ -73,7 +73,7 @@ typedef struct sb_action {
     void *context;
 } sb_action;
 
-/* --------------------------------------------------------------------------------------- tasks */
+/* -------------------------------------------------------------------------------------- tasks */
 
 typedef enum sb_wait_kind {
     SB_WAIT_NONE,
@@ -116,14 +116,14 @@ typedef struct sb_task {
     sb_step cause; /* the event this task's present doing goes back to */
     sb_task_main *main;
     void *argument;
-    sb_wait_group *group; /* counted down when it ends; NULL: none */
+    sb_wait_group *group;                /* counted down when it ends; NULL: none */
     void (*ended)(struct sb_task *task); /* called on its own stack, last of all; NULL: nothing */
     struct sb_task *next, **link;        /* live tasks of the node, oldest first is the tail */
     char name[SB_TASK_NAME_MAX];
     uint64_t name_hash;
 } sb_task;
 
-/* ------------------------------------------------------------------------------------ messages */
+/* ----------------------------------------------------------------------------------- messages */
 
 typedef struct sb_packet {
     sb_due due;                     /* node: the receiver */
@@ -137,7 +137,7 @@ typedef struct sb_packet {
     /* the bytes follow, aligned to 16 */
 } sb_packet;
 
-/* --------------------------------------------------------------------------------------- nodes */
+/* -------------------------------------------------------------------------------------- nodes */
 
 typedef enum sb_node_power { SB_NODE_DOWN, SB_NODE_UP } sb_node_power;
 
@@ -181,7 +181,7 @@ typedef struct sb_node_state {
     char name[SB_TASK_NAME_MAX], role[SB_TASK_NAME_MAX];
 } sb_node_state;
 
-/* --------------------------------------------------------------------------------------- world */
+/* -------------------------------------------------------------------------------------- world */
 
 #define SB_BATCH_EVENTS 84 /* 4,032 bytes: what the digest takes at once */
 
@@ -225,7 +225,7 @@ struct sb_world {
     sb_exploration exploration;
     sb_network network;
     sb_packet *spare_packets; /* machine/network.c */
-    sb_link_state *links; /* [SB_NODE_COUNT_MAX * SB_NODE_COUNT_MAX]; NULL: none differs */
+    sb_link_state *links;     /* [SB_NODE_COUNT_MAX * SB_NODE_COUNT_MAX]; NULL: none differs */
     sb_disk disk;
     sb_heap kernel_heap, disk_heap;
     uint64_t bugs;
@@ -290,7 +290,7 @@ struct sb_world {
 /* The one world that runs, for door 1.  One of the few statics of libsim. */
 extern sb_world *sb_current;
 
-/* -------------------------------------------------------------------------------------- events */
+/* ------------------------------------------------------------------------------------- events */
 
 void sb_event_slow(sb_world *world);
 
@@ -347,7 +347,7 @@ static inline uint64_t sb_text_hash(sb_world *world, const char *text, size_t si
 
 void sb_events_flush(sb_world *world);
 
-/* ------------------------------------------------------------------------------------- choices */
+/* ------------------------------------------------------------------------------------ choices */
 
 uint64_t sb_choose_slow(sb_world *world, sb_node_state *node, sb_stream stream, uint64_t bound);
 sb_choice_stream *sb_stream_open(sb_world *world, sb_node_state *node, sb_stream stream);
@@ -385,7 +385,7 @@ sb_duration sb_strategy_delay(sb_world *world,
                               sb_node_state *node); /* extra, for a delivery or wake-up */
 void sb_strategy_step(sb_world *world);             /* PCT's change points; from sb_event_slow */
 
-/* ----------------------------------------------------------------------------------- scheduler */
+/* ---------------------------------------------------------------------------------- scheduler */
 
 /* Memory of the kernel: never NULL (the world ends as `runaway`). */
 void *sb_kernel_alloc(sb_world *world, size_t size);
@@ -464,7 +464,8 @@ void sb_wake(sb_world *world, sb_task *task, sb_status status);
 /* The same without an event, when one was just recorded (step) that explains it. */
 void sb_wake_by(sb_world *world, sb_task *task, sb_status status, sb_step cause);
 
-/* A waiting task's deadline comes at another instant of true time: its clock has changed its rate. */
+/* A waiting task's deadline comes at another instant of true time: its clock has changed its rate.
+ */
 void sb_task_set_deadline(sb_world *world, sb_task *task, sb_time deadline);
 
 /* True time at which a deadline on a node's monotonic clock comes. */
@@ -475,7 +476,7 @@ sb_time sb_local_time(const sb_node_state *node, sb_time true_time);
 void sb_park(sb_world *world, sb_due *due);
 void sb_unpark(sb_world *world, sb_node_state *node);
 
-/* ---------------------------------------------------------------------------------------- ends */
+/* --------------------------------------------------------------------------------------- ends */
 
 /* The world ends here with a finding; called by the task that proves it, or with no task running.
  */
@@ -490,8 +491,7 @@ void sb_misuse(sb_world *world, sb_finding_kind kind, const char *oracle, const 
 /* Leave to the host; comes back only if the host runs the world again. */
 void sb_stop_here(sb_world *world);
 
-/* ------------------------------------------------------------------------------------- machine
- * Parts of other rooms that kill, boot and heal call. */
+/* -------------------------------- machine Parts of other rooms that kill, boot and heal call. */
 void sb_packet_arrives(sb_world *world, sb_packet *packet);
 void sb_node_state_init(sb_world *world, sb_node number, const char *name, const char *role);
 void sb_disk_crash(sb_world *world,

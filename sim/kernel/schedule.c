@@ -264,8 +264,8 @@ static sb_task *timer_fires(sb_world *world, sb_due *due)
     return task;
 }
 
-/* The one task that what just happened has made ready, when nothing else is: the usual case, spared the
- * way through the list. */
+/* The one task that what just happened has made ready, when nothing else is: the usual case, spared
+ * the way through the list. */
 static sb_task *only_ready_task(sb_world *world)
 {
     if (world->ready_count != 1) {

@@ -37,7 +37,8 @@ sb_time sb_true_time(const sb_node_state *node, sb_time local)
     return at;
 }
 
-/* Deadlines are kept in true time, but meant in local time: under another rate they come at another instant. */
+/* Deadlines are kept in true time, but meant in local time: under another rate they come at another
+ * instant. */
 static void change_rate(sb_world *world, sb_node_state *node, int32_t drift)
 {
     const sb_node_state old = *node;

@@ -106,8 +106,7 @@ typedef struct sb_disk_fate {
     bool may_lose, may_tear, may_lose_names;
 } sb_disk_fate;
 
-/* ------------------------------------------------------------------------------------ disk_file.c
- */
+/* -------------------------------------------------------------------------------- disk_file.c */
 
 sb_disk_file *sb_disk_file_new(sb_world *world, uint64_t path_hash);
 void sb_disk_file_drop(sb_world *world, sb_disk_file *file); /* one reference less */
@@ -125,8 +124,7 @@ void sb_disk_file_crash(sb_world *world, sb_disk_state *disk, sb_disk_file *file
 const unsigned char *sb_disk_file_durable(sb_world *world, sb_disk_state *disk,
                                           const sb_disk_file *file, size_t *size);
 
-/* ------------------------------------------------------------------------------------ disk_name.c
- */
+/* -------------------------------------------------------------------------------- disk_name.c */
 
 sb_disk_file *sb_disk_find(const sb_disk_state *disk, const char *path); /* NULL: there is none */
 uint32_t sb_disk_lower_bound(const sb_disk_state *disk,

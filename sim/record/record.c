@@ -127,7 +127,7 @@ void sb_record_clear(sb_record *record)
     memset(record->current_tasks, 0, sizeof record->current_tasks);
 }
 
-/* -------------------------------------------------------------------------------------- reading */
+/* ------------------------------------------------------------------------------------ reading */
 
 size_t sb_record_count(const sb_record *record)
 {
@@ -235,7 +235,7 @@ const char *sb_record_state_name(const sb_record *record, uint64_t index, unsign
     return record->machines[index].states[state];
 }
 
-/* -------------------------------------------------------------------------------------- writing */
+/* ------------------------------------------------------------------------------------ writing */
 
 void sb_record_begin(sb_record *record, sb_step first_step)
 {

@@ -42,8 +42,7 @@ static const unsigned prices[SB_SLICE_QUEUE_COUNT] = {
     [SB_SLICE_WORLD] = 6, [SB_SLICE_FAR] = 8,    [SB_SLICE_DETAIL] = 8,
 };
 
-/* ---------------------------------------------------------------------------------------- queues
- */
+/* ------------------------------------------------------------------------------------- queues */
 
 void sb_slice_add(sb_slicer *slice, sb_slice_queue queue, sb_slice_row row)
 {
@@ -93,8 +92,7 @@ static bool fold(sb_slicer *slice, sb_slice_queue queue, sb_step step, const sb_
     return false;
 }
 
-/* ----------------------------------------------------------------------------------------- marks
- */
+/* -------------------------------------------------------------------------------------- marks */
 
 static unsigned char *mark_of(const sb_slicer *slice, sb_step step)
 {
@@ -140,8 +138,7 @@ static void mark_all(const sb_slicer *slice, sb_step last)
     free(serves);
 }
 
-/* --------------------------------------------------------------------------- what is notable
- */
+/* ---------------------------------------------------------------------------- what is notable */
 
 /* The machine whose story it is: of a message that was lost, the one that still waits. */
 static void find_machine(sb_slicer *slice, sb_step from)
@@ -261,8 +258,7 @@ static void collect_notable(sb_slicer *slice, sb_step from)
     }
 }
 
-/* ---------------------------------------------------------------------------------------- choice
- */
+/* ------------------------------------------------------------------------------------- choice */
 
 /* Take the next row of the queue where it is cheapest; false: all queues are empty. */
 static bool take_cheapest(sb_slicer *slice, size_t taken[], sb_slice_row *row)

@@ -21,8 +21,7 @@
 #define GAP_MAX ((sb_step)1 << 24) /* steps missing in a row that are filled, not refused */
 #define LIST_MAX 512
 
-/* -------------------------------------------------------------------------------- JSON, one line
- */
+/* ----------------------------------------------------------------------------- JSON, one line */
 
 typedef struct scanner {
     char *at; /* texts are unescaped in place */
@@ -179,8 +178,7 @@ static bool skip_value(scanner *scan)
     return true;
 }
 
-/* ------------------------------------------------------------------------------------ the header
- */
+/* --------------------------------------------------------------------------------- the header */
 
 typedef struct reader {
     scanner scan;
@@ -314,8 +312,7 @@ static bool read_header(reader *read)
            fail(&read->scan, "it is of another schema; expected \"schema\":1");
 }
 
-/* ------------------------------------------------------------------------------------ the events
- */
+/* --------------------------------------------------------------------------------- the events */
 
 typedef struct event_line {
     sb_event event;

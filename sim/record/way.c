@@ -44,9 +44,17 @@ static bool is_of_call(const sb_record *record, sb_step sent)
            (before->kind == SB_EVENT_CALL || before->kind == SB_EVENT_ANSWER);
 }
 
+/* The birth of a task that serves: a request arrived, and nothing but an exchange takes those. */
+static bool is_of_request(const sb_record *record, const sb_event *spawn)
+{
+    const sb_event *const delivered = sb_record_event(record, spawn->cause);
+    return delivered != NULL && delivered->kind == SB_EVENT_DELIVER &&
+           is_of_call(record, delivered->cause) &&
+           sb_record_event(record, delivered->cause - 1)->kind == SB_EVENT_CALL;
+}
+
 bool sb_slice_is_told_elsewhere(const sb_record *record, sb_step step, const sb_event *event)
 {
-    const sb_event *next;
     const char *text;
     switch (event->kind) {
     case SB_EVENT_SEND:
@@ -54,8 +62,7 @@ bool sb_slice_is_told_elsewhere(const sb_record *record, sb_step step, const sb_
     case SB_EVENT_DELIVER:
         return is_of_call(record, event->cause);
     case SB_EVENT_SPAWN:
-        next = sb_record_event(record, step + 1);
-        return next != NULL && next->kind == SB_EVENT_SERVE && next->cause == step;
+        return is_of_request(record, event);
     case SB_EVENT_FIRE:
         text = sb_record_text(record, event->a);
         return text != NULL && strcmp(text, "disk") == 0;
@@ -106,8 +113,7 @@ static void walk(const sb_slicer *slice, sb_step from, way *to)
     }
 }
 
-/* ----------------------------------------------------------------------------------------- loops
- */
+/* -------------------------------------------------------------------------------------- loops */
 
 /* Whether two events could be the same line of a program that came by again.  What moves something
  * is never the same. */
@@ -163,8 +169,7 @@ static size_t find_loop(const sb_record *record, const way *of, size_t at, size_
     return 1;
 }
 
-/* ------------------------------------------------------------------------------- near and far
- */
+/* ------------------------------------------------------------------------------- near and far */
 
 static bool is_shown_far(const sb_event *event)
 {

@@ -75,7 +75,7 @@ void sb_help_all(FILE *out, const sb_product *product)
             product->name, product->name);
 }
 
-/* ------------------------------------------------------------------------------------- man page */
+/* ----------------------------------------------------------------------------------- man page */
 
 /* roff reads dots and quotes at the start of lines, and backslashes and hyphens anywhere. */
 static void print_roff(FILE *out, const char *text)

@@ -10,8 +10,7 @@
 
 #define JOBS_MAX 1024
 
-/* ----------------------------------------------------------------------------- values into
- * arguments */
+/* ---------------------------------------------------------------------- values into arguments */
 
 static bool take_seeds(sb_arguments *arguments, const char *value, char *problem)
 {
@@ -147,8 +146,7 @@ TAKE_FLAG(log)
 TAKE_FLAG(all)
 TAKE_FLAG(help)
 
-/* ------------------------------------------------------------------------------------------ tables
- */
+/* ------------------------------------------------------------------------------------- tables */
 
 #define PLAN_OPTIONS                                                                               \
     {"bug", 0, "NAME", "switch a historical bug on; may be given several times", take_bug},        \
@@ -261,8 +259,7 @@ const sb_command sb_commands[] = {
 };
 const size_t sb_command_count = COUNT(sb_commands);
 
-/* ------------------------------------------------------------------------------------------
- * parsing */
+/* ------------------------------------------------------------------------------------ parsing */
 
 static const sb_option *find_option(const sb_command *command, const char *name, size_t length)
 {

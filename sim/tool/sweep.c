@@ -30,8 +30,7 @@
 #define LAST_SEED_DEFAULT 1000
 #define DETAILS_MAX 20 /* groups that are shown in full; more are listed in a line each */
 
-/* ------------------------------------------------------------------------------------ running it
- */
+/* --------------------------------------------------------------------------------- running it */
 
 static bool is_chosen_for_twice(const sb_sweep *sweep, uint64_t seed)
 {
@@ -141,8 +140,7 @@ static void run_sweep(sb_sweep *sweep)
     sb_tally_sort(&sweep->tally);
 }
 
-/* ---------------------------------------------------------------------------------------- details
- */
+/* ------------------------------------------------------------------------------------ details */
 
 typedef struct details {
     const sb_sweep *sweep;
@@ -360,8 +358,7 @@ static void print_differences(sb_sweep *sweep)
     fputc('\n', stdout);
 }
 
-/* ------------------------------------------------------------------------------------- the command
- */
+/* -------------------------------------------------------------------------------- the command */
 
 static int prepare(const sb_arguments *arguments, sb_sweep *sweep, sb_plan *plan)
 {

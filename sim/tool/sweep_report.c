@@ -72,8 +72,7 @@ int sb_sweep_verdict(const sb_sweep *sweep, const char **word)
     return SB_EXIT_PASSED;
 }
 
-/* ---------------------------------------------------------------------------------------- totals
- */
+/* ------------------------------------------------------------------------------------- totals */
 
 static void print_outcomes(FILE *out, const sb_tally *tally)
 {

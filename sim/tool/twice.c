@@ -49,8 +49,7 @@ static int run_half(void *context, sb_watch *watch)
     return 0;
 }
 
-/* ------------------------------------------------------------------------------ a recorded window
- */
+/* -------------------------------------------------------------------------- a recorded window */
 
 typedef struct window {
     const sb_plan *plan;
@@ -115,8 +114,7 @@ static sb_step first_difference(const sb_record *left, const sb_record *right, s
     return 0;
 }
 
-/* ------------------------------------------------------------------------------------- reporting
- */
+/* ---------------------------------------------------------------------------------- reporting */
 
 static void print_event(FILE *out, const char *which, const sb_record *record, sb_step step)
 {

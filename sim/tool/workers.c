@@ -62,7 +62,7 @@ typedef struct seed_pool {
     bool enough, stopping;
 } seed_pool;
 
-/* ----------------------------------------------------------------------------------- interrupts */
+/* --------------------------------------------------------------------------------- interrupts */
 
 static volatile sig_atomic_t interrupts;
 
@@ -85,7 +85,7 @@ bool sb_interrupted(void)
     return interrupts != 0;
 }
 
-/* -------------------------------------------------------------------------------------- batches */
+/* ------------------------------------------------------------------------------------ batches */
 
 uint64_t sb_sequence_seed(const sb_seed_sequence *sequence, uint64_t index)
 {
@@ -156,7 +156,7 @@ static void consume(seed_pool *pool, bool over_gaps)
     }
 }
 
-/* -------------------------------------------------------------------------------------- workers */
+/* ------------------------------------------------------------------------------------ workers */
 
 static void start_worker(seed_pool *pool, worker *started)
 {
@@ -321,7 +321,7 @@ static void read_results(seed_pool *pool, worker *from)
     }
 }
 
-/* ----------------------------------------------------------------------------------------- loop */
+/* --------------------------------------------------------------------------------------- loop */
 
 /* True when somebody is left to wait for. */
 static bool wait_for_results(seed_pool *pool)

@@ -58,7 +58,7 @@ static void print_stack(FILE *out, const sb_stack *stack, bool with_framework, c
     }
 }
 
-/* ------------------------------------------------------------------------------- blocked tasks */
+/* ------------------------------------------------------------------------------ blocked tasks */
 
 static bool same_stack(const sb_waiting_task *left, const sb_waiting_task *right)
 {
@@ -146,7 +146,7 @@ void sb_report_waiting(FILE *out, sb_world *world, const sb_waiting_list *list)
     }
 }
 
-/* ------------------------------------------------------------------------------------ the block */
+/* ---------------------------------------------------------------------------------- the block */
 
 static void print_headline(FILE *out, const sb_finding_report *finding, const sb_place *place,
                            const sb_report_options *options)

@@ -84,7 +84,9 @@ static sb_duration longest_timer(const sb_world *world)
 
 static uint64_t progress_state(sb_world *world, const watch *watching)
 {
-    const uint64_t witness = world->witness.progress != NULL ? world->witness.progress(world) : 0;
+    const uint64_t witness = world->witness.progress != NULL
+                                 ? world->witness.progress(world)
+                                 : XXH3_64bits(world->counters, sizeof(world->counters));
     const sb_duration long_ago = 2 * watching->longest;
     const uint64_t blocked =
         world->now < long_ago ? 0 : blocked_state(world, world->now - long_ago);
@@ -117,12 +119,16 @@ void sb_await(sb_world *world, bool (*done)(sb_world *world, void *context), voi
     sb_assert(world->calm);
     const sb_duration lease_max = world->witness.lease_max;
     watch watching = {0, world->now, lease_max > LOOK_INTERVAL ? lease_max : LOOK_INTERVAL};
-    while (!done(world, context)) {
+    bool has_ended = done(world, context);
+    while (!has_ended) {
         if (nothing_is_due(world)) {
             sb_finding(world, SB_FINDING_DEADLOCK, what,
                        "nothing can happen any more and tasks still wait");
         }
         sb_sleep(LOOK_INTERVAL, NULL);
-        look(world, &watching, what);
+        has_ended = done(world, context); /* first: it may have ended since the last look */
+        if (!has_ended) {
+            look(world, &watching, what);
+        }
     }
 }

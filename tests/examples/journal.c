@@ -16,8 +16,7 @@ enum { METHOD_ADD };
 
 static const char *const methods[] = {"add"};
 
-/* ----------------------------------------------------------------------------------- the program
- */
+/* -------------------------------------------------------------------------------- the program */
 
 typedef struct journal {
     sb_file *file;
@@ -58,8 +57,7 @@ static int serve(const sb_boot *boot)
     return 0;
 }
 
-/* ---------------------------------------------------------------------------------- the scenario
- */
+/* ------------------------------------------------------------------------------- the scenario */
 
 #define CLIENTS 3
 #define ENTRIES_MAX 1000
@@ -181,8 +179,7 @@ static void run(sb_world *world, void *context)
     sb_wait_group_release(&all.clients);
 }
 
-/* ------------------------------------------------------------------------------------ the command
- */
+/* -------------------------------------------------------------------------------- the command */
 
 static const sb_setting settings[] = {
     {"entries", SB_SETTING_NUMBER, "20", 1, ENTRIES_MAX, "entries that each client adds"}};
