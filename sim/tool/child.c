@@ -100,7 +100,9 @@ pid_t sb_fork(void)
         if (getppid() != parent) {
             _exit(SB_EXIT_IO);
         }
-        signal(SIGINT, SIG_IGN);
+        setpgid(
+            0, 0); /* what a terminal or timeout(1) sends to the group is for the parent to weigh */
+        signal(SIGINT, SIG_DFL);
         signal(SIGTERM, SIG_DFL);
         signal(SIGUSR2, SIG_IGN); /* until a universe takes it */
         signal(SIGPIPE, SIG_DFL);
