@@ -39,6 +39,9 @@
 #define SB_LIKELY(condition) __builtin_expect(!!(condition), 1)
 #define SB_UNLIKELY(condition) __builtin_expect(!!(condition), 0)
 
+/* What every event goes through: left to itself, link-time optimisation takes it out of line. */
+#define SB_HOT static inline __attribute__((always_inline))
+
 #define SB_TASK_MAX 4096
 #define SB_STACK_SIZE ((size_t)256 << 10)
 #define SB_STACK_GUARD ((size_t)16 << 10)
@@ -294,9 +297,9 @@ extern sb_world *sb_current;
 
 void sb_event_slow(sb_world *world);
 
-static inline sb_step sb_event_add(sb_world *world, sb_event_kind kind, unsigned node,
-                                   uint32_t incarnation, unsigned lane, sb_step cause, uint64_t a,
-                                   uint64_t b, uint64_t c)
+SB_HOT sb_step sb_event_add(sb_world *world, sb_event_kind kind, unsigned node,
+                            uint32_t incarnation, unsigned lane, sb_step cause, uint64_t a,
+                            uint64_t b, uint64_t c)
 {
     if (SB_UNLIKELY(world->step >= world->halt)) {
         sb_event_slow(world);
@@ -317,8 +320,8 @@ static inline sb_step sb_event_add(sb_world *world, sb_event_kind kind, unsigned
 }
 
 /* An event of the running task (or, while the scheduler decides, of the director's kernel lane). */
-static inline sb_step sb_event_here(sb_world *world, sb_event_kind kind, uint64_t a, uint64_t b,
-                                    uint64_t c)
+SB_HOT sb_step sb_event_here(sb_world *world, sb_event_kind kind, uint64_t a, uint64_t b,
+                             uint64_t c)
 {
     const sb_task *const task = world->running;
     if (SB_UNLIKELY(task == NULL)) {
@@ -329,7 +332,7 @@ static inline sb_step sb_event_here(sb_world *world, sb_event_kind kind, uint64_
 }
 
 /* Fold a value that door 1 hands to a program into the digest. */
-static inline void sb_observe(sb_world *world, uint64_t value)
+SB_HOT void sb_observe(sb_world *world, uint64_t value)
 {
     world->observed =
         (((world->observed << 5) | (world->observed >> 59)) ^ value) * 0x9E3779B97F4A7C15u;
@@ -353,8 +356,7 @@ uint64_t sb_choose_slow(sb_world *world, sb_node_state *node, sb_stream stream, 
 sb_choice_stream *sb_stream_open(sb_world *world, sb_node_state *node, sb_stream stream);
 
 /* One decision in [0, bound), 0 the calm one, drawn from the node's stream of that purpose. */
-static inline uint64_t sb_choose_at(sb_world *world, sb_node_state *node, sb_stream stream,
-                                    uint64_t bound)
+SB_HOT uint64_t sb_choose_at(sb_world *world, sb_node_state *node, sb_stream stream, uint64_t bound)
 {
     if (bound <= 1) {
         return 0;
@@ -369,8 +371,7 @@ static inline uint64_t sb_choose_at(sb_world *world, sb_node_state *node, sb_str
 
 /* True in `rate` of a million; nothing is drawn when the rate is 0. A choice of 0 is calm at any
  * rate. */
-static inline bool sb_chance_at(sb_world *world, sb_node_state *node, sb_stream stream,
-                                uint32_t rate)
+SB_HOT bool sb_chance_at(sb_world *world, sb_node_state *node, sb_stream stream, uint32_t rate)
 {
     const uint32_t least = rate < 1000000u ? 1000000u - rate : 1;
     return rate != 0 && sb_choose_at(world, node, stream, 1000000) >= least;
@@ -395,7 +396,7 @@ void sb_kernel_free(sb_world *world, void *block);
 void sb_queue_full(sb_world *world) __attribute__((noreturn, cold));
 void sb_ready_push_slow(sb_world *world, sb_due *due);
 
-static inline void sb_ready_push(sb_world *world, sb_due *due)
+SB_HOT void sb_ready_push(sb_world *world, sb_due *due)
 {
     const uint32_t at = world->ready_first + world->ready_count;
     if (SB_UNLIKELY(at == SB_READY_MAX)) {
@@ -407,7 +408,7 @@ static inline void sb_ready_push(sb_world *world, sb_due *due)
 }
 
 /* It becomes due at an instant of true time; now or earlier: at once, after what is ready. */
-static inline void sb_due_at(sb_world *world, sb_due *due, sb_time at)
+SB_HOT void sb_due_at(sb_world *world, sb_due *due, sb_time at)
 {
     if (at <= world->now) {
         due->key_low = 0;
