@@ -62,11 +62,21 @@ void sb_output_abandon(sb_output *output)
     output->stream = NULL;
 }
 
+/* A write that failed earlier has left a mark in the stream, but its number is gone: a byte more,
+ * to what is thrown away anyhow, meets the cause again. */
+static int cause_of(const sb_output *output)
+{
+    if (errno == 0 && !output->is_standard) {
+        (void)!write(fileno(output->stream), "\n", 1);
+    }
+    return errno != 0 ? errno : EIO;
+}
+
 bool sb_output_commit(sb_output *output)
 {
     errno = 0;
     const bool flushed = fflush(output->stream) == 0 && !ferror(output->stream);
-    const int error = errno != 0 ? errno : EIO;
+    const int error = flushed ? 0 : cause_of(output);
     if (output->is_standard) {
         output->stream = NULL;
         return flushed || complain("write", "standard output", error);
