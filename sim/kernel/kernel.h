@@ -423,6 +423,13 @@ SB_HOT void sb_due_at(sb_world *world, sb_due *due, sb_time at)
     sb_queue_push(&world->queue, (sb_key){due->key_low, at});
 }
 
+/* What a key of the queue stands for: the key is stale when the due's key_low is another. */
+static inline sb_due *sb_due_of_key(const sb_world *world, sb_key key)
+{
+    const uint64_t offset = key.low & (((uint64_t)1 << SB_KEY_OFFSET_BITS) - 1);
+    return (sb_due *)((uintptr_t)world + (offset << 4));
+}
+
 /* A task of a node, ready to run; name is copied.  It is born of the running task. */
 sb_task *sb_task_start(sb_world *world, sb_node_state *node, sb_task_main *main, void *argument,
                        const char *name, size_t name_size);

@@ -201,17 +201,11 @@ void sb_wake(sb_world *world, sb_task *task, sb_status status)
 
 /* ---------------------------------------------------------------------------- what comes next */
 
-static sb_due *due_of_key(sb_world *world, sb_key key)
-{
-    const uint64_t offset = key.low & (((uint64_t)1 << SB_KEY_OFFSET_BITS) - 1);
-    return (sb_due *)((unsigned char *)world + (offset << 4));
-}
-
 /* The next valid thing of the queue, which is not empty; NULL: the key was stale. */
 static sb_due *queue_take(sb_world *world)
 {
     const sb_key key = sb_queue_pop(&world->queue);
-    sb_due *const due = due_of_key(world, key);
+    sb_due *const due = sb_due_of_key(world, key);
     if (due->key_low != key.low) {
         return NULL;
     }

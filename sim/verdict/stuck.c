@@ -27,8 +27,7 @@ typedef struct watch {
 
 static bool is_due_later(const sb_world *world, sb_key key)
 {
-    const uint64_t offset = key.low & (((uint64_t)1 << SB_KEY_OFFSET_BITS) - 1);
-    const sb_due *const due = (const sb_due *)((const unsigned char *)world + (offset << 4));
+    const sb_due *const due = sb_due_of_key(world, key);
     if (due->key_low != key.low) {
         return false;
     }
@@ -78,8 +77,7 @@ static sb_duration longest_way(const sb_world *world)
     sb_duration longest = 0;
     for (uint32_t i = 0; i < world->queue.count; i++) {
         const sb_key key = world->queue.keys[i];
-        const uint64_t offset = key.low & (((uint64_t)1 << SB_KEY_OFFSET_BITS) - 1);
-        const sb_due *const due = (const sb_due *)((const unsigned char *)world + (offset << 4));
+        const sb_due *const due = sb_due_of_key(world, key);
         if (due->key_low == key.low && due->type != SB_DUE_TIMER &&
             key.time - world->now > longest) {
             longest = key.time - world->now;
