@@ -362,8 +362,10 @@ static void paint(picture *into, sb_world *world, const brush *with)
     into->seen = (evidence){.world = world,
                             .durable = &into->durable,
                             .operations = &into->told,
-                            .table = TABLE,
-                            .job = JOB};
+                            .table_count = 1,
+                            .tables = {{.id = TABLE}},
+                            .job_count = 1,
+                            .jobs = {{.id = JOB}}};
 }
 
 /* ------------------------------------------------------------------------------------- plants */
@@ -502,7 +504,7 @@ static void row_is_left(picture *in)
 
 static void cancel_was_asked(picture *in)
 {
-    in->seen.cancel_asked = true;
+    in->seen.jobs[0].cancel_asked = true;
     drop_entry(in, 1, 1, 240, 241);
     for (int64_t id = 3; id <= 4; id++) {
         drop_entry(in, id, id, 240, 241);

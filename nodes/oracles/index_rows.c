@@ -13,6 +13,7 @@
 /* While of a table's index is checked. */
 typedef struct check {
     const evidence *of;
+    table_id table;
     const index_definition *index;
     timestamp since;  /* when it got public */
     uint64_t entries; /* that the rows ask for */
@@ -33,7 +34,7 @@ static void wrong(const check *in, int64_t k, int64_t id, timestamp at, const ch
 
 static const entry *find_entry(const check *in, int64_t k, int64_t id)
 {
-    const encoded_key key = encode_entry_key(in->of->table, in->index->id, k, id);
+    const encoded_key key = encode_entry_key(in->table, in->index->id, k, id);
     return durable_find(in->of->durable, encoded_slice(&key));
 }
 
@@ -95,7 +96,7 @@ static void explain_entry(const check *in, slice key)
     }
     const int64_t id = decode_last_number(key);
     const int64_t k = decode_last_number((slice){key.data, key.size - 8});
-    const encoded_key row_key = encode_row_key(in->of->table, id);
+    const encoded_key row_key = encode_row_key(in->table, id);
     const version *row = durable_read(in->of->durable, encoded_slice(&row_key), TIMESTAMP_MAX);
     int64_t row_k = 0;
     if (row == NULL || !decode_row_k(version_value(row), &row_k) || row_k != k) {
@@ -106,7 +107,7 @@ static void explain_entry(const check *in, slice key)
 
 static uint64_t walk_entries(const check *in, void (*look)(const check *in, slice key))
 {
-    const encoded_key start = encode_index_prefix(in->of->table, in->index->id);
+    const encoded_key start = encode_index_prefix(in->table, in->index->id);
     const encoded_key end = encode_behind(&start);
     uint64_t there = 0;
     durable_walk walk;
@@ -136,22 +137,23 @@ static void check_entries(const check *in)
 
 /* When the definition that is there now was committed: it is the one that made the index public, or
  * a later one. */
-static timestamp public_since(const evidence *of)
+static timestamp public_since(const evidence *of, table_id table)
 {
     buffer key;
     buffer_init(&key);
-    key_table(&key, of->table);
+    key_table(&key, table);
     const version *found = durable_read(of->durable, buffer_slice(&key), TIMESTAMP_MAX);
     buffer_release(&key);
     return found == NULL ? TIMESTAMP_MAX : found->commit;
 }
 
-void oracle_index_rows(const evidence *of)
+void oracle_index_rows(const evidence *of, const judged_table *table)
 {
-    const encoded_key start = encode_rows_prefix(of->table), end = encode_behind(&start);
-    const timestamp since = public_since(of);
-    for (uint32_t i = 0; i < of->definition.index_count; i++) {
-        check in = {.of = of, .index = &of->definition.indexes[i], .since = since};
+    const encoded_key start = encode_rows_prefix(table->id), end = encode_behind(&start);
+    const timestamp since = public_since(of, table->id);
+    for (uint32_t i = 0; i < table->definition.index_count; i++) {
+        const index_definition *index = &table->definition.indexes[i];
+        check in = {.of = of, .table = table->id, .index = index, .since = since};
         if (in.index->state != SCHEMA_PUBLIC || in.index->unique) {
             continue;
         }

@@ -19,32 +19,51 @@ typedef struct schema_step {
     timestamp committed; /* from here on it was the newest */
 } schema_step;
 
+#define JUDGED_TABLES_MAX 4u
+#define JUDGED_JOBS_MAX 16u
+
+/* A table that clients write. */
+typedef struct judged_table {
+    table_id id;
+    table_definition definition; /* as it is now; oracle_judge reads it */
+} judged_table;
+
+/* A job that was accepted. */
+typedef struct judged_job {
+    job_id id;
+    bool cancel_asked; /* and that may have been heard */
+} judged_job;
+
 typedef struct evidence {
     sb_world *world;
     const durable_cluster *durable;
-    const history *operations;
-    table_id table;
-    table_definition definition; /* of the table, as it is now */
+    const history *operations; /* on all tables; one transaction is of one table */
     const sb_node *servers;
     uint32_t server_count;
-    bool cancel_asked;    /* some job was asked to be cancelled, and that may have been heard */
     bool permanent_error; /* an error that a job may fail for was injected */
-    job_id job;           /* the one submitted; 0: none was */
+    uint32_t table_count;
+    judged_table tables[JUDGED_TABLES_MAX];
+    uint32_t job_count;
+    judged_job jobs[JUDGED_JOBS_MAX];
 } evidence;
+
+/* NULL: it is none of those. */
+const judged_table *evidence_table(const evidence *of, table_id id);
+const judged_job *evidence_job(const evidence *of, job_id id);
 
 /* I1: every index of the table that is public has exactly one entry for every row, and nothing
  * else. */
-void oracle_index_rows(const evidence *of);
+void oracle_index_rows(const evidence *of, const judged_table *table);
 
 /* What clients were told is so: acknowledged writes are there, refused ones are not, unknown ones
  * are there as a whole or not at all; nobody overwrote what he had not seen; reads, by id and by
  * index, gave the state at their timestamp, and timestamps follow real time. */
-void oracle_writes(const evidence *of);
+void oracle_writes(const evidence *of, const judged_table *table);
 
 /* I3: no transaction committed under a schema after one two versions newer had begun to count. */
 void oracle_schema_rule(const evidence *of);
 
-/* I5, law 10: the job is in history, once; it ended as it had to, and left the index that belongs
+/* I5, law 10: every job is in history, once; it ended as it had to, and left the index that belongs
  * to that. */
 void oracle_outcome(const evidence *of);
 
@@ -56,7 +75,7 @@ void oracle_tasks(const evidence *of);
  * index that is not there; no files of a backfill. */
 void oracle_quiescence(const evidence *of);
 
-/* All of them, after what they share has been read from the durable bytes (definition). */
+/* All of them, after what they share has been read from the durable bytes (definitions). */
 void oracle_judge(evidence *of);
 
 #endif

@@ -42,7 +42,8 @@ static void check_cause(const evidence *of, const job_row *row)
         sb_finding(of->world, SB_FINDING_FALSE_DUPLICATE, ORACLE,
                    "job %llu met a duplicate in an index that is not unique", number(row->id));
     }
-    const bool excused = (row->cause == FAILURE_CANCELLED && of->cancel_asked) ||
+    const judged_job *job = evidence_job(of, row->id);
+    const bool excused = (row->cause == FAILURE_CANCELLED && job != NULL && job->cancel_asked) ||
                          (row->cause == FAILURE_INJECTED && of->permanent_error);
     if (!excused) {
         sb_finding(of->world, SB_FINDING_WRONG_OUTCOME, ORACLE, "job %llu ended %s: %s",
@@ -52,7 +53,13 @@ static void check_cause(const evidence *of, const job_row *row)
 
 static void check_row(const evidence *of, const job_row *row)
 {
-    const index_definition *index = table_index(&of->definition, row->index.id);
+    const judged_table *table = evidence_table(of, row->table);
+    if (table == NULL) {
+        sb_finding(of->world, SB_FINDING_WRONG_OUTCOME, ORACLE,
+                   "job %llu is about table %llu, which nobody made", number(row->id),
+                   number(row->table));
+    }
+    const index_definition *index = table_index(&table->definition, row->index.id);
     if (!job_state_is_final(row->state)) {
         sb_finding(of->world, SB_FINDING_WRONG_OUTCOME, ORACLE, "job %llu is in history and %s",
                    number(row->id), job_state_text(row->state));
@@ -86,7 +93,7 @@ void oracle_outcome(const evidence *of)
     key_meta(&start, "history", NULL, 0);
     key_prefix_end(&end, buffer_slice(&start));
     durable_walk walk;
-    bool found = of->job == 0;
+    bool found[JUDGED_JOBS_MAX] = {false};
     for (durable_walk_init(&walk, of->durable, buffer_slice(&start), buffer_slice(&end));
          durable_walk_next(&walk);) {
         const version *last = durable_entry_read(walk.found, TIMESTAMP_MAX);
@@ -100,14 +107,18 @@ void oracle_outcome(const evidence *of)
             sb_finding(of->world, SB_FINDING_WRONG_OUTCOME, ORACLE,
                        "a row of history cannot be read");
         }
-        found |= job == of->job;
+        for (uint32_t i = 0; i < of->job_count; i++) {
+            found[i] |= job == of->jobs[i].id;
+        }
         check_once(of, job, walk.found);
         check_row(of, &row);
     }
     buffer_release(&end);
     buffer_release(&start);
-    if (!found) {
-        sb_finding(of->world, SB_FINDING_WRONG_OUTCOME, ORACLE, "job %llu is not in history",
-                   number(of->job));
+    for (uint32_t i = 0; i < of->job_count; i++) {
+        if (!found[i]) {
+            sb_finding(of->world, SB_FINDING_WRONG_OUTCOME, ORACLE, "job %llu is not in history",
+                       number(of->jobs[i].id));
+        }
     }
 }

@@ -32,9 +32,9 @@ static void check_word(const evidence *of, const char *word)
 }
 
 /* Entries belong to an index that the table has. */
-static void check_entries(const evidence *of)
+static void check_entries(const evidence *of, const judged_table *table)
 {
-    const encoded_key start = encode_indexes_prefix(of->table), end = encode_behind(&start);
+    const encoded_key start = encode_indexes_prefix(table->id), end = encode_behind(&start);
     durable_walk walk;
     for (durable_walk_init(&walk, of->durable, encoded_slice(&start), encoded_slice(&end));
          durable_walk_next(&walk);) {
@@ -44,10 +44,10 @@ static void check_entries(const evidence *of)
         }
         const uint64_t sign = (uint64_t)1 << 63;
         const uint64_t index = (uint64_t)decode_last_number((slice){walk.key.data, id_end}) ^ sign;
-        if (table_index(&of->definition, index) == NULL) {
+        if (table_index(&table->definition, index) == NULL) {
             sb_finding(of->world, SB_FINDING_LEAK, ORACLE,
-                       "an entry of index %llu is left, and no such index",
-                       (unsigned long long)index);
+                       "an entry of index %llu of table %llu is left, and no such index",
+                       (unsigned long long)index, (unsigned long long)table->id);
         }
     }
 }
@@ -75,7 +75,9 @@ void oracle_quiescence(const evidence *of)
     for (uint32_t i = 0; i < TEMPORARY_WORDS; i++) {
         check_word(of, temporary_words[i]);
     }
-    check_entries(of);
+    for (uint32_t i = 0; i < of->table_count; i++) {
+        check_entries(of, &of->tables[i]);
+    }
     for (uint32_t i = 0; i < of->server_count; i++) {
         file_check in = {of, of->servers[i], "jobs/"};
         sb_disk_list_durable(of->world, in.node, check_file, &in);

@@ -116,11 +116,11 @@ static void check_step(const evidence *of, const table_definition *from, const t
     }
 }
 
-static void check_definitions(const evidence *of)
+static void check_definitions(const evidence *of, table_id table)
 {
     buffer key;
     buffer_init(&key);
-    key_table(&key, of->table);
+    key_table(&key, table);
     const entry *found = durable_find(of->durable, buffer_slice(&key));
     buffer_release(&key);
     table_definition later, earlier;
@@ -149,5 +149,7 @@ void oracle_schema_rule(const evidence *of)
         }
     }
     sb_free(steps.steps);
-    check_definitions(of);
+    for (uint32_t i = 0; i < of->table_count; i++) {
+        check_definitions(of, of->tables[i].id);
+    }
 }

@@ -60,7 +60,7 @@ static const subtask_row *range_at(const check *in, slice start)
 /* Ranges follow each other from the first row's key to behind the last, and none is left over. */
 static void check_partition(const check *in)
 {
-    const encoded_key start = encode_rows_prefix(in->of->table), end = encode_behind(&start);
+    const encoded_key start = encode_rows_prefix(in->task.table), end = encode_behind(&start);
     slice at = {NULL, 0};
     uint32_t used = 0;
     for (uint32_t i = 0; i < in->task.subtask_count; i++) {
@@ -140,7 +140,7 @@ static void check_moves(const check *in, uint32_t at)
 /* What the subtasks say they have put is what there was at the snapshot. */
 static void check_row_count(const check *in)
 {
-    const encoded_key start = encode_rows_prefix(in->of->table), end = encode_behind(&start);
+    const encoded_key start = encode_rows_prefix(in->task.table), end = encode_behind(&start);
     uint64_t put = 0, rows = 0;
     for (uint32_t i = 0; i < in->task.subtask_count; i++) {
         put += in->subtasks[i].row_count;

@@ -26,6 +26,7 @@ typedef struct k_put {
 
 typedef struct writes {
     const evidence *of;
+    table_id table;
     const history *told;
     const version **made;  /* by statement: the durable version that bears its number */
     uint32_t *owner;       /* by statement: its operation */
@@ -88,6 +89,9 @@ static void gather(writes *in)
     number_map_init(&in->starts, told->operation_count);
     for (uint32_t i = 0; i < told->operation_count; i++) {
         const operation *of = &told->operations[i];
+        if (of->table != in->table) {
+            continue;
+        }
         if (of->start != 0 && number_map_put(&in->starts, of->start, i) != NUMBER_MAP_NONE) {
             sb_finding(in->of->world, SB_FINDING_WRONG_READ, ORACLE,
                        "two transactions began at %llu", number(of->start));
@@ -173,7 +177,8 @@ static bool unknown_deletion(const writes *in, int64_t id)
 {
     for (uint32_t i = 0; i < in->told->operation_count; i++) {
         const operation *of = &in->told->operations[i];
-        for (uint32_t j = 0; of->outcome == OUTCOME_UNKNOWN && j < of->statement_count; j++) {
+        const bool may_have = of->table == in->table && of->outcome == OUTCOME_UNKNOWN;
+        for (uint32_t j = 0; may_have && j < of->statement_count; j++) {
             const history_statement *one = statement_of(in, of, j);
             if (one->kind == STATEMENT_DELETE && one->id == id) {
                 return true;
@@ -202,7 +207,7 @@ static void check_deletion(writes *in, int64_t id, const version *of)
 
 static void look_at_rows(writes *in)
 {
-    const encoded_key start = encode_rows_prefix(in->of->table), end = encode_behind(&start);
+    const encoded_key start = encode_rows_prefix(in->table), end = encode_behind(&start);
     durable_walk walk;
     for (durable_walk_init(&walk, in->of->durable, encoded_slice(&start), encoded_slice(&end));
          durable_walk_next(&walk);) {
@@ -223,7 +228,7 @@ static void look_at_rows(writes *in)
 
 static const version *version_by(const writes *in, int64_t id, timestamp start)
 {
-    const encoded_key key = encode_row_key(in->of->table, id);
+    const encoded_key key = encode_row_key(in->table, id);
     const entry *found = durable_find(in->of->durable, encoded_slice(&key));
     const version *of = found == NULL ? NULL : found->values;
     while (of != NULL && of->start != start) {
@@ -275,7 +280,7 @@ static void check_unknown(const writes *in, const operation *of)
 /* Whether the row was there at the start, and what it held. */
 static bool row_at(const writes *in, int64_t id, timestamp at, row_value *value)
 {
-    const encoded_key key = encode_row_key(in->of->table, id);
+    const encoded_key key = encode_row_key(in->table, id);
     const version *found = durable_read(in->of->durable, encoded_slice(&key), at);
     return found != NULL && decode_row(version_value(found), value);
 }
@@ -390,14 +395,17 @@ static void check_committed(const writes *in, const operation *of)
 
 /* ---------------------------------------------------------------------------------- the whole */
 
-void oracle_writes(const evidence *of)
+void oracle_writes(const evidence *of, const judged_table *table)
 {
-    writes in = {.of = of, .told = of->operations};
+    writes in = {.of = of, .table = table->id, .told = of->operations};
     gather(&in);
     number_map_init(&in.by_k, in.by_index ? in.told->statement_count : 0);
     look_at_rows(&in);
     for (uint32_t i = 0; i < in.told->operation_count; i++) {
         const operation *one = &in.told->operations[i];
+        if (one->table != in.table) {
+            continue;
+        }
         if (one->outcome == OUTCOME_COMMITTED) {
             check_committed(&in, one);
         } else if (one->outcome == OUTCOME_UNKNOWN) {

@@ -318,12 +318,13 @@ static void judge(trial *of)
     evidence seen = {.world = of->world,
                      .durable = &durable,
                      .operations = &of->watch.operations,
-                     .table = of->machines.plan.settings.table,
                      .servers = of->machines.servers,
                      .server_count = of->machines.server_count,
-                     .cancel_asked = of->desk.cancel_asked,
                      .permanent_error = permanent_error_was_injected(of->world),
-                     .job = of->desk.job};
+                     .table_count = 1,
+                     .tables = {{.id = of->machines.plan.settings.table}},
+                     .job_count = of->desk.job != 0,
+                     .jobs = {{.id = of->desk.job, .cancel_asked = of->desk.cancel_asked}}};
     oracle_judge(&seen);
     durable_cluster_release(&durable);
 }
