@@ -238,7 +238,7 @@ static void keys_world(sb_world *world, void *context)
     key_prefix_end(&other, buffer_slice(&key));
     buffer history;
     buffer_init(&history);
-    key_task_history(&history, 1);
+    key_task_history(&history, 1, 0);
     ck_assert(!key_in_range(buffer_slice(&history), buffer_slice(&key), buffer_slice(&other)));
     buffer_release(&history);
 

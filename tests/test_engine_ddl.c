@@ -31,13 +31,13 @@ static bool decodes_job(slice bytes)
 static bool decodes_task(slice bytes)
 {
     task_row found;
-    return task_row_decode(7, bytes, &found);
+    return task_row_decode(7, 1, bytes, &found);
 }
 
 static bool decodes_subtask(slice bytes)
 {
     subtask_row found;
-    return subtask_row_decode(7, 3, bytes, &found);
+    return subtask_row_decode(7, 1, 3, bytes, &found);
 }
 
 static bool decodes_server(slice bytes)
@@ -52,10 +52,11 @@ static bool decodes_owner(slice bytes)
     return owner_row_decode(bytes, &found);
 }
 
-static bool decodes_delete_range(slice bytes)
+static bool decodes_delete_ranges(slice bytes)
 {
-    slice start, end;
-    return delete_range_row_decode(bytes, &start, &end);
+    key_span spans[DELETE_RANGES_MAX];
+    uint32_t count;
+    return delete_ranges_decode(bytes, spans, &count);
 }
 
 /* Decodes as it is; with no bit flipped and with no byte missing. */
@@ -91,7 +92,12 @@ static job_row some_job(void)
     made.id = 7;
     made.nonce = 77;
     made.table = TABLE;
-    made.index = index_on_k(SCHEMA_WRITE_REORGANIZATION);
+    made.index_count = 2;
+    made.indexes[0] = index_on_k(SCHEMA_WRITE_REORGANIZATION);
+    made.indexes[1] = made.indexes[0];
+    made.indexes[1].id++;
+    made.indexes[1].name[0] = 'l';
+    made.phase = 1;
     made.state = JOB_RUNNING;
     made.version = 4;
     made.snapshot = 1u << 20;
@@ -115,6 +121,7 @@ static void rows_world(sb_world *world, void *context)
     refuses_damage(&bytes, decodes_job);
 
     const task_row task = {.job = 7,
+                           .phase = 1,
                            .state = TASK_RUNNING,
                            .table = TABLE,
                            .index = INDEX,
@@ -124,6 +131,7 @@ static void rows_world(sb_world *world, void *context)
     refuses_damage(&bytes, decodes_task);
 
     subtask_row subtask = {.job = 7,
+                           .phase = 1,
                            .number = 3,
                            .state = SUBTASK_RUNNING,
                            .server = 5,
@@ -136,18 +144,20 @@ static void rows_world(sb_world *world, void *context)
     range_key_set(&subtask.end, slice_of_string("b"));
     subtask_row subtask_back;
     subtask_row_encode(&subtask, &bytes);
-    ck_assert(subtask_row_decode(7, 3, buffer_slice(&bytes), &subtask_back));
+    ck_assert(subtask_row_decode(7, 1, 3, buffer_slice(&bytes), &subtask_back));
     ck_assert_uint_eq(subtask_back.attempt, 2);
     ck_assert(slice_equal(range_key_slice(&subtask_back.end), slice_of_string("b")));
-    ck_assert(!subtask_row_decode(7, 4, buffer_slice(&bytes), &subtask_back));
+    ck_assert(!subtask_row_decode(7, 1, 4, buffer_slice(&bytes), &subtask_back));
     refuses_damage(&bytes, decodes_subtask);
 
     server_row_encode(&(server_row){5, 9}, &bytes);
     refuses_damage(&bytes, decodes_server);
     owner_row_encode(&(owner_row){3, 5}, &bytes);
     refuses_damage(&bytes, decodes_owner);
-    delete_range_row_encode(slice_of_string("a"), slice_of_string("b"), &bytes);
-    refuses_damage(&bytes, decodes_delete_range);
+    const key_span spans[2] = {{slice_of_string("a"), slice_of_string("b")},
+                               {slice_of_string("c"), slice_of_string("d")}};
+    delete_ranges_encode(spans, 2, &bytes);
+    refuses_damage(&bytes, decodes_delete_ranges);
     buffer_release(&bytes);
 }
 
@@ -164,16 +174,16 @@ static void requests_world(sb_world *world, void *context)
     (void)context;
     buffer bytes;
     buffer_init(&bytes);
-    const submit_job_request asked = {.nonce = 5,
-                                      .table = TABLE,
-                                      .index_name = slice_of_string("k_1"),
-                                      .column_count = 1,
-                                      .columns = {SBTEST_K}};
+    const submit_job_request asked = {
+        .nonce = 5,
+        .table = TABLE,
+        .index_count = 1,
+        .indexes = {{.name = slice_of_string("k_1"), .column_count = 1, .columns = {SBTEST_K}}}};
     submit_job_request back;
     submit_job_request_encode(&asked, &bytes);
     ck_assert(submit_job_request_decode(&back, buffer_slice(&bytes)));
-    ck_assert(slice_equal(back.index_name, asked.index_name));
-    ck_assert_uint_eq(back.columns[0], SBTEST_K);
+    ck_assert(slice_equal(back.indexes[0].name, asked.indexes[0].name));
+    ck_assert_uint_eq(back.indexes[0].columns[0], SBTEST_K);
     for (uint32_t size = 0; size < bytes.size; size++) {
         ck_assert(!submit_job_request_decode(&back, (slice){bytes.data, size}));
     }
@@ -283,11 +293,11 @@ static void submission_world(sb_world *world, void *context)
     test_cluster machines;
     test_cluster_start(&machines, world);
     cluster *of = test_cluster_open(&machines);
-    submit_job_request asked = {.nonce = 5,
-                                .table = TABLE,
-                                .index_name = slice_of_string("k_1"),
-                                .column_count = 1,
-                                .columns = {SBTEST_K}};
+    submit_job_request asked = {
+        .nonce = 5,
+        .table = TABLE,
+        .index_count = 1,
+        .indexes = {{.name = slice_of_string("k_1"), .column_count = 1, .columns = {SBTEST_K}}}};
     const submit_job_reply first = job_submit(of, &asked, NULL);
     ck_assert_int_eq(first.answer, JOB_ANSWER_OK);
     const submit_job_reply again = job_submit(of, &asked, NULL);
@@ -296,7 +306,7 @@ static void submission_world(sb_world *world, void *context)
     asked.nonce = 6;
     const submit_job_reply second = job_submit(of, &asked, NULL);
     ck_assert_uint_gt(second.job, first.job);
-    asked.column_count = 0;
+    asked.indexes[0].column_count = 0;
     ck_assert_int_eq(job_submit(of, &asked, NULL).answer, JOB_ANSWER_BAD_REQUEST);
 
     ck_assert_int_eq(job_cancel(of, first.job, NULL).answer, JOB_ANSWER_OK);
@@ -320,7 +330,7 @@ static void submission_world(sb_world *world, void *context)
     told = job_status(of, first.job, NULL);
     ck_assert(told.ended && told.cause == FAILURE_CANCELLED);
     asked.nonce = 5;
-    asked.column_count = 1;
+    asked.indexes[0].column_count = 1;
     ck_assert_uint_eq(job_submit(of, &asked, NULL).job, first.job);
     ck_assert_int_eq(job_status(of, 999, NULL).answer, JOB_ANSWER_NOT_FOUND);
     test_cluster_close(&machines, of);

@@ -65,7 +65,7 @@ static void definitions_world(sb_world *world, void *context)
         ck_assert(!table_decode(buffer_slice(&bytes), &back));
         bytes.data[i / 8] ^= (unsigned char)(1u << i % 8);
     }
-    ck_assert(table_set_index_state(&table, 9, SCHEMA_PUBLIC));
+    ck_assert(table_set_index_state(&table, 9, SCHEMA_PUBLIC, BACKFILL_INAPPLICABLE));
     ck_assert_int_eq(table_index_named(&table, "k_1")->state, SCHEMA_PUBLIC);
     ck_assert(table_remove_index(&table, 9));
     ck_assert(!table_remove_index(&table, 9));
@@ -295,7 +295,8 @@ static schema_version take_step(cluster *of, schema_state state)
     ck_assert_int_eq(transaction_read(step, buffer_slice(&key), &value, NULL), ENGINE_OK);
     ck_assert(table_decode(buffer_slice(&value), &table));
     const index_definition index = index_on(9, "k_1", SBTEST_K, state);
-    ck_assert(table_add_index(&table, &index) || table_set_index_state(&table, 9, state));
+    ck_assert(table_add_index(&table, &index) ||
+              table_set_index_state(&table, 9, state, BACKFILL_INAPPLICABLE));
     table_encode(&table, &value);
     transaction_put(step, buffer_slice(&key), buffer_slice(&value));
     key_job(&key, JOB);

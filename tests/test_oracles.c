@@ -267,9 +267,10 @@ static void paint_job(picture *in, const brush *with)
     buffer_init(&key);
     buffer_init(&value);
     job_row row = {.id = JOB, .nonce = 1, .table = TABLE, .version = 5, .snapshot = SNAPSHOT};
-    row.index = (index_definition){.id = INDEX, .column_count = 1, .columns = {SBTEST_K}};
-    memcpy(row.index.name, "k_1", 4);
-    row.index.state = with->job_state == JOB_SYNCED ? SCHEMA_PUBLIC : SCHEMA_NONE;
+    row.index_count = 1;
+    row.indexes[0] = (index_definition){.id = INDEX, .column_count = 1, .columns = {SBTEST_K}};
+    memcpy(row.indexes[0].name, "k_1", 4);
+    row.indexes[0].state = with->job_state == JOB_SYNCED ? SCHEMA_PUBLIC : SCHEMA_NONE;
     row.state = with->job_state;
     row.cause = with->cause;
     key_history(&key, JOB);
@@ -295,7 +296,7 @@ static void paint_subtask(picture *in, uint32_t number, const encoded_key *start
     buffer key, value;
     buffer_init(&key);
     buffer_init(&value);
-    key_subtask(&key, JOB, number);
+    key_subtask(&key, JOB, 0, number);
     subtask_row_encode(&row, &value);
     put(in, buffer_slice(&key), buffer_slice(&value), 150, 151);
     row.state = SUBTASK_RUNNING;
@@ -308,7 +309,7 @@ static void paint_subtask(picture *in, uint32_t number, const encoded_key *start
     subtask_row_encode(&row, &value);
     put(in, buffer_slice(&key), buffer_slice(&value), 154, 155);
     drop(in, buffer_slice(&key), 204, 205);
-    key_subtask_history(&key, JOB, number);
+    key_subtask_history(&key, JOB, 0, number);
     put(in, buffer_slice(&key), buffer_slice(&value), 204, 205);
     buffer_release(&value);
     buffer_release(&key);
@@ -331,7 +332,7 @@ static void paint_task(picture *in, const brush *with)
     buffer key, value;
     buffer_init(&key);
     buffer_init(&value);
-    key_task_history(&key, JOB);
+    key_task_history(&key, JOB, 0);
     task_row_encode(&row, &value);
     put(in, buffer_slice(&key), buffer_slice(&value), 204, 205);
     buffer_release(&value);

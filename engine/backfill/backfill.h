@@ -33,7 +33,7 @@ typedef struct backfill_settings {
 
 typedef struct backfill_work {
     job_id job;
-    uint32_t number;        /* of the subtask */
+    uint32_t number;        /* subtask_number: of the subtask within its job */
     table_definition table; /* a copy: the schema must not stay pinned for so long */
     index_definition index;
     timestamp snapshot;

@@ -1,9 +1,10 @@
 /*
  * Job rows.  The value:
  *
- *     u8 format | u64 nonce | u64 table
- *               | index: u64 id, name, u8 state, u8 unique, u8 columns, their positions
- *               | u8 state | u64 version | u64 snapshot | u64 tenure | u64 row count | u8 cause
+ *     u8 format | u64 nonce | u64 table | u8 kind | u8 single
+ *               | u8 indexes | for each: as in a table's definition
+ *               | u8 state | u8 phase | u64 version | u64 snapshot | u64 tenure | u64 row count
+ *               | u8 cause
  *               | u64 checksum of all before and of the job's number
  */
 #include "engine/ddl/job.h"
@@ -13,7 +14,7 @@
 #include "engine/base/checksum.h"
 #include "engine/wire/keys.h"
 
-#define JOB_FORMAT 1u
+#define JOB_FORMAT 2u
 #define CHECKSUM_SIZE 8u
 
 /* ------------------------------------------------------------------------------------- states */
@@ -54,44 +55,21 @@ bool job_state_is_final(job_state state)
 
 /* -------------------------------------------------------------------------------------- bytes */
 
-static void encode_index(const index_definition *from, buffer *into)
-{
-    buffer_add_u64(into, from->id);
-    buffer_add_slice(into, slice_of_string(from->name));
-    buffer_add_u8(into, (uint8_t)from->state);
-    buffer_add_u8(into, from->unique);
-    buffer_add_u8(into, from->column_count);
-    buffer_add(into, from->columns, from->column_count);
-}
-
-static void decode_index(cursor *from, index_definition *into)
-{
-    into->id = cursor_u64(from);
-    const slice name = cursor_slice(from);
-    const uint8_t state = cursor_u8(from);
-    const uint8_t unique = cursor_u8(from);
-    into->column_count = cursor_u8(from);
-    if (name.size == 0 || name.size >= NAME_SIZE_MAX || state >= SCHEMA_STATE_COUNT || unique > 1 ||
-        into->column_count == 0 || into->column_count > INDEX_COLUMNS_MAX) {
-        from->failed = true;
-        return;
-    }
-    memcpy(into->name, name.data, name.size);
-    into->state = (schema_state)state;
-    into->unique = unique == 1;
-    for (uint32_t i = 0; i < into->column_count; i++) {
-        into->columns[i] = cursor_u8(from);
-    }
-}
-
 /* What no step can have made. */
 static bool row_is_possible(const job_row *row)
 {
     const bool ended_well = row->state == JOB_DONE || row->state == JOB_SYNCED;
     const bool undone = row->state == JOB_ROLLINGBACK || row->state == JOB_ROLLBACKDONE ||
                         row->state == JOB_CANCELLED;
-    return row->id != 0 && row->index.id != 0 &&
-           ended_well == (row->index.state == SCHEMA_PUBLIC) &&
+    bool alike = row->index_count > 0;
+    for (uint32_t i = 1; i < row->index_count; i++) {
+        alike &= row->indexes[i].state == row->indexes[0].state &&
+                 row->indexes[i].backfill == row->indexes[0].backfill;
+    }
+    const bool fits = row->kind == JOB_KIND_ADD_INDEX
+                          ? ended_well == (job_schema(row) == SCHEMA_PUBLIC)
+                          : !ended_well || job_schema(row) == SCHEMA_NONE;
+    return row->id != 0 && alike && fits && row->phase <= JOB_PHASES_MAX &&
            undone == (row->cause != FAILURE_NONE) && (row->snapshot == 0 || row->version != 0);
 }
 
@@ -102,8 +80,14 @@ void job_row_encode(const job_row *from, buffer *into)
     buffer_add_u8(into, JOB_FORMAT);
     buffer_add_u64(into, from->nonce);
     buffer_add_u64(into, from->table);
-    encode_index(&from->index, into);
+    buffer_add_u8(into, (uint8_t)from->kind);
+    buffer_add_u8(into, from->single);
+    buffer_add_u8(into, from->index_count);
+    for (uint32_t i = 0; i < from->index_count; i++) {
+        index_definition_encode(&from->indexes[i], into);
+    }
     buffer_add_u8(into, (uint8_t)from->state);
+    buffer_add_u8(into, (uint8_t)from->phase);
     buffer_add_u64(into, from->version);
     buffer_add_u64(into, from->snapshot);
     buffer_add_u64(into, from->tenure);
@@ -128,8 +112,17 @@ bool job_row_decode(job_id id, slice value, job_row *into)
     at.failed |= cursor_u8(&at) != JOB_FORMAT;
     into->nonce = cursor_u64(&at);
     into->table = cursor_u64(&at);
-    decode_index(&at, &into->index);
+    const uint8_t kind = cursor_u8(&at);
+    const uint8_t single = cursor_u8(&at);
+    into->index_count = cursor_u8(&at);
+    if (kind >= JOB_KIND_COUNT || single > 1 || into->index_count > JOB_INDEXES_MAX) {
+        return false;
+    }
+    for (uint32_t i = 0; i < into->index_count; i++) {
+        index_definition_decode(&at, &into->indexes[i]);
+    }
     const uint8_t state = cursor_u8(&at);
+    into->phase = cursor_u8(&at);
     into->version = cursor_u64(&at);
     into->snapshot = cursor_u64(&at);
     into->tenure = cursor_u64(&at);
@@ -138,6 +131,8 @@ bool job_row_decode(job_id id, slice value, job_row *into)
     if (!cursor_finished(&at) || state >= JOB_STATE_COUNT || cause >= FAILURE_COUNT) {
         return false;
     }
+    into->kind = (job_kind)kind;
+    into->single = single == 1;
     into->state = (job_state)state;
     into->cause = (failure)cause;
     return row_is_possible(into);

@@ -1,5 +1,5 @@
 /*
- * A job: one ADD INDEX, from its submission to history.
+ * A job: one ADD INDEX or DROP INDEX, from its submission to history.
  *
  * A job lives in the row `m job <id>` and, once it has ended, in `m history <id>`, never in both.
  * Only the owner moves it, but any server may submit one or mark one for cancelling; all of that is
@@ -38,14 +38,30 @@ typedef struct job_row {
     job_id id;
     uint64_t nonce; /* of its submission */
     table_id table;
-    index_definition index; /* its state: how far the last committed step has brought it */
+    job_kind kind;
+    bool single; /* the owner does the backfill itself */
+    uint8_t index_count;
+    index_definition indexes[JOB_INDEXES_MAX]; /* their states, which are all the same: how far the
+                                                  last committed step has brought them */
     job_state state;
+    uint32_t phase;         /* of the reorganization: those before it have succeeded */
     schema_version version; /* written by the last step that changed the schema; 0: none has */
     timestamp snapshot;     /* the backfill reads and ingests at it; 0: not chosen yet */
     tenure_id tenure;       /* who wrote the row last; 0: not an owner */
     uint64_t row_count;     /* entries put by subtasks that succeeded, as last looked at */
     failure cause;
 } job_row;
+
+/* How far its indexes are. */
+static inline schema_state job_schema(const job_row *of)
+{
+    return of->indexes[0].state;
+}
+
+static inline backfill_state job_backfill(const job_row *of)
+{
+    return of->indexes[0].backfill;
+}
 
 /* The value of the row.  Encoding clears `into` first; decoding is false on damage, or on the row
  * of another job. */

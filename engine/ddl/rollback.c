@@ -11,38 +11,52 @@
 
 /* ------------------------------------------------------------------------------ delete ranges */
 
-void delete_range_row_encode(slice start, slice end, buffer *into)
+void delete_ranges_encode(const key_span *spans, uint32_t count, buffer *into)
 {
     buffer_clear(into);
-    buffer_add_slice(into, start);
-    buffer_add_slice(into, end);
+    buffer_add_u8(into, (uint8_t)count);
+    for (uint32_t i = 0; i < count; i++) {
+        buffer_add_slice(into, spans[i].start);
+        buffer_add_slice(into, spans[i].end);
+    }
     buffer_add_u64(into, checksum64(buffer_slice(into)));
 }
 
-bool delete_range_row_decode(slice value, slice *start, slice *end)
+bool delete_ranges_decode(slice value, key_span *spans, uint32_t *count)
 {
     cursor at = cursor_of(value);
-    *start = cursor_slice(&at);
-    *end = cursor_slice(&at);
+    *count = cursor_u8(&at);
+    at.failed |= *count == 0 || *count > DELETE_RANGES_MAX;
+    for (uint32_t i = 0; i < *count && !at.failed; i++) {
+        spans[i].start = cursor_slice(&at);
+        spans[i].end = cursor_slice(&at);
+    }
     const uint64_t sum = cursor_u64(&at);
     return cursor_finished(&at) && sum == checksum64((slice){value.data, value.size - 8});
 }
 
-static void put_delete_range(job_step *step)
+/* Everything that was ever written for the indexes of the job. */
+static void put_delete_ranges(job_step *step)
 {
-    buffer start, end, key, value;
-    buffer_init(&start);
-    buffer_init(&end);
+    buffer start[JOB_INDEXES_MAX], end[JOB_INDEXES_MAX], key, value;
+    key_span spans[JOB_INDEXES_MAX];
+    for (uint32_t i = 0; i < step->row.index_count; i++) {
+        buffer_init(&start[i]);
+        buffer_init(&end[i]);
+        index_range(step->row.table, step->row.indexes[i].id, &start[i], &end[i]);
+        spans[i] = (key_span){buffer_slice(&start[i]), buffer_slice(&end[i])};
+    }
     buffer_init(&key);
     buffer_init(&value);
-    index_range(step->row.table, step->row.index.id, &start, &end);
-    delete_range_row_encode(buffer_slice(&start), buffer_slice(&end), &value);
+    delete_ranges_encode(spans, step->row.index_count, &value);
     key_delete_range(&key, step->row.id);
     transaction_put(step->in, buffer_slice(&key), buffer_slice(&value));
-    buffer_release(&start);
-    buffer_release(&end);
     buffer_release(&key);
     buffer_release(&value);
+    for (uint32_t i = 0; i < step->row.index_count; i++) {
+        buffer_release(&start[i]);
+        buffer_release(&end[i]);
+    }
 }
 
 /* One region's part of [at, end): *next is where the region ends, or the end of the range. */
@@ -99,7 +113,7 @@ static engine_status delete_everywhere(cluster *of, slice start, slice end, sb_s
 }
 
 /* Delete what the job's row says, if there is one. */
-static engine_status execute_delete_range(job_worker *of)
+static engine_status execute_delete_ranges(job_worker *of)
 {
     cluster *in = of->reign->ddl->cluster;
     buffer key, value;
@@ -107,12 +121,15 @@ static engine_status execute_delete_range(job_worker *of)
     buffer_init(&value);
     key_delete_range(&key, of->job);
     engine_status status = cluster_read(in, TIMESTAMP_MAX, buffer_slice(&key), &value, &of->scope);
-    slice start, end;
     if (status == ENGINE_OK) {
-        if (!delete_range_row_decode(buffer_slice(&value), &start, &end)) {
-            sb_fail("the delete range of job %llu is damaged", (unsigned long long)of->job);
+        key_span spans[DELETE_RANGES_MAX];
+        uint32_t count;
+        if (!delete_ranges_decode(buffer_slice(&value), spans, &count)) {
+            sb_fail("the delete ranges of job %llu are damaged", (unsigned long long)of->job);
         }
-        status = delete_everywhere(in, start, end, &of->scope);
+        for (uint32_t i = 0; i < count && status == ENGINE_OK; i++) {
+            status = delete_everywhere(in, spans[i].start, spans[i].end, &of->scope);
+        }
     } else if (status == ENGINE_NOT_FOUND) {
         status = ENGINE_OK; /* the index was never in the schema */
     }
@@ -126,12 +143,12 @@ static engine_status execute_delete_range(job_worker *of)
 /* From here on the index is on its way back. */
 static engine_status turn_back(job_step *step, failure cause, sb_scope *scope)
 {
-    const schema_state at = step->row.index.state;
+    const schema_state at = job_schema(&step->row);
     sb_assert(at != SCHEMA_PUBLIC && cause != FAILURE_NONE && step->row.cause == FAILURE_NONE);
     step->row.state = JOB_ROLLINGBACK;
     step->row.cause = cause;
     if (at == SCHEMA_WRITE_ONLY || at == SCHEMA_WRITE_REORGANIZATION) {
-        return step_schema(step, SCHEMA_DELETE_ONLY, scope);
+        return step_schema(step, SCHEMA_DELETE_ONLY, BACKFILL_INAPPLICABLE, scope);
     }
     return ENGINE_OK;
 }
@@ -166,7 +183,7 @@ static engine_status step_cancelling(job_worker *of, const job_row *seen)
         tenure_abandon(&of->reign->tenure, step.in);
         return worker_reorganize(of, seen, true);
     }
-    if (status == ENGINE_OK && step.row.index.state == SCHEMA_NONE) {
+    if (status == ENGINE_OK && job_schema(&step.row) == SCHEMA_NONE) {
         step.row.state = JOB_CANCELLED;
         step.row.cause = FAILURE_CANCELLED;
     } else if (status == ENGINE_OK) {
@@ -182,9 +199,9 @@ static engine_status step_remove_index(job_worker *of, const job_row *seen)
     if (status != ENGINE_OK) {
         return status;
     }
-    status = step_schema(&step, SCHEMA_NONE, &of->scope);
+    status = step_schema(&step, SCHEMA_NONE, BACKFILL_INAPPLICABLE, &of->scope);
     if (status == ENGINE_OK) {
-        put_delete_range(&step);
+        put_delete_ranges(&step);
     }
     return step_end(&step, status, &of->scope);
 }
@@ -192,7 +209,7 @@ static engine_status step_remove_index(job_worker *of, const job_row *seen)
 /* No server can write the index any more: take away what was written, then the job. */
 static engine_status step_rolled_back(job_worker *of, const job_row *seen)
 {
-    engine_status status = execute_delete_range(of);
+    engine_status status = execute_delete_ranges(of);
     job_step step;
     if (status == ENGINE_OK) {
         status = step_begin(&step, of, seen, &of->scope);
@@ -215,11 +232,11 @@ engine_status rollback_step(job_worker *of, const job_row *seen)
         return step_cancelling(of, seen);
     }
     sb_assert(seen->state == JOB_ROLLINGBACK);
-    switch (seen->index.state) {
+    switch (job_schema(seen)) {
     case SCHEMA_DELETE_ONLY:
         return step_remove_index(of, seen);
     default:
-        sb_assert(seen->index.state == SCHEMA_NONE);
+        sb_assert(job_schema(seen) == SCHEMA_NONE);
         return step_rolled_back(of, seen);
     }
 }

@@ -20,8 +20,13 @@ engine_status rollback_begin(job_worker *of, const job_row *seen, failure cause)
 /* The next step of a job that is cancelling or rolling back. */
 engine_status rollback_step(job_worker *of, const job_row *seen);
 
-/* The row `m delete-range job`: keys to be deleted for ever.  Encoding clears `into` first. */
-void delete_range_row_encode(slice start, slice end, buffer *into);
-bool delete_range_row_decode(slice value, slice *start, slice *end);
+/* The row `m delete-range job`: ranges of keys to be deleted for ever.  Encoding clears `into`
+ * first; decoded spans borrow from the value, and spans has room for DELETE_RANGES_MAX. */
+#define DELETE_RANGES_MAX (2u * JOB_INDEXES_MAX)
+typedef struct key_span {
+    slice start, end;
+} key_span;
+void delete_ranges_encode(const key_span *spans, uint32_t count, buffer *into);
+bool delete_ranges_decode(slice value, key_span *spans, uint32_t *count);
 
 #endif

@@ -15,8 +15,9 @@ engine_status step_begin(job_step *step, job_worker *by, const job_row *seen, sb
     }
     status = job_read_in(step->in, by->job, &step->before, scope);
     if (status == ENGINE_OK &&
-        (step->before.state != seen->state || step->before.index.state != seen->index.state ||
-         step->before.version != seen->version || step->before.snapshot != seen->snapshot)) {
+        (step->before.state != seen->state || job_schema(&step->before) != job_schema(seen) ||
+         step->before.version != seen->version || step->before.snapshot != seen->snapshot ||
+         step->before.phase != seen->phase)) {
         SOMETIMES(true, "job-changed-since-its-worker-looked");
         status = ENGINE_CONFLICT;
     }
@@ -51,7 +52,7 @@ static engine_status read_table(job_step *step, table_definition *table, sb_scop
     return status;
 }
 
-static failure check_index(const table_definition *table, const index_definition *index)
+static failure check_index(table_definition *table, const index_definition *index)
 {
     for (uint32_t i = 0; i < index->column_count; i++) {
         if (index->columns[i] >= table->column_count) {
@@ -61,7 +62,7 @@ static failure check_index(const table_definition *table, const index_definition
     if (table_index_named(table, index->name) != NULL) {
         return FAILURE_INDEX_EXISTS;
     }
-    return table->index_count == TABLE_INDEXES_MAX ? FAILURE_TOO_MANY_INDEXES : FAILURE_NONE;
+    return table_add_index(table, index) ? FAILURE_NONE : FAILURE_TOO_MANY_INDEXES;
 }
 
 engine_status step_check_definition(job_step *step, failure *cause, sb_scope *scope)
@@ -72,7 +73,12 @@ engine_status step_check_definition(job_step *step, failure *cause, sb_scope *sc
         *cause = FAILURE_NO_TABLE;
         return ENGINE_OK;
     }
-    *cause = status == ENGINE_OK ? check_index(&table, &step->row.index) : FAILURE_NONE;
+    *cause = FAILURE_NONE;
+    for (uint32_t i = 0; status == ENGINE_OK && i < step->row.index_count; i++) {
+        if (*cause == FAILURE_NONE) { /* each with those before it */
+            *cause = check_index(&table, &step->row.indexes[i]);
+        }
+    }
     return status;
 }
 
@@ -108,12 +114,34 @@ static engine_status bump_version(job_step *step, schema_version *version, sb_sc
     return status;
 }
 
-engine_status step_schema(job_step *step, schema_state to, sb_scope *scope)
+/* One index in its table's definition and in the job's row. */
+static void change_index(job_step *step, table_definition *table, index_definition *index,
+                         schema_state to, backfill_state backfill)
+{
+    const schema_state from = index->state;
+    if (from != to) {
+        moves_note(&step->moves, &schema_state_machine, index->id, from, to);
+    }
+    if (index->backfill != backfill) {
+        moves_note(&step->moves, &backfill_state_machine, index->id, index->backfill, backfill);
+    }
+    index->state = to;
+    index->backfill = backfill;
+    bool changed;
+    if (from == SCHEMA_NONE) {
+        changed = table_add_index(table, index);
+    } else if (to == SCHEMA_NONE) {
+        changed = table_remove_index(table, index->id);
+    } else {
+        changed = table_set_index_state(table, index->id, to, backfill);
+    }
+    sb_assert(changed);
+}
+
+engine_status step_schema(job_step *step, schema_state to, backfill_state backfill, sb_scope *scope)
 {
     table_definition table;
-    index_definition *index = &step->row.index;
-    const schema_state from = index->state;
-    sb_assert(schema_move_allowed(from, to));
+    sb_assert(job_schema(&step->row) == to || schema_move_allowed(job_schema(&step->row), to));
     engine_status status = read_table(step, &table, scope);
     if (status == ENGINE_OK) {
         status = bump_version(step, &table.version, scope);
@@ -122,26 +150,19 @@ engine_status step_schema(job_step *step, schema_state to, sb_scope *scope)
         sb_assert(status != ENGINE_NOT_FOUND); /* both rows are there as long as there is a job */
         return status;
     }
-    index->state = to;
-    bool changed;
-    if (from == SCHEMA_NONE) {
-        changed = table_add_index(&table, index);
-    } else if (to == SCHEMA_NONE) {
-        changed = table_remove_index(&table, index->id);
-    } else {
-        changed = table_set_index_state(&table, index->id, to);
+    for (uint32_t i = 0; i < step->row.index_count; i++) {
+        change_index(step, &table, &step->row.indexes[i], to, backfill);
     }
-    sb_assert(changed);
     put_table(step, &table);
     step->row.version = table.version;
-    moves_note(&step->moves, &schema_state_machine, index->id, from, to);
     return ENGINE_OK;
 }
 
 engine_status step_task_state(job_step *step, task_state *state, sb_scope *scope)
 {
     task_row task;
-    const engine_status status = task_read_in(step->in, step->row.id, &task, scope);
+    const engine_status status =
+        task_read_in(step->in, step->row.id, step->row.phase, &task, scope);
     *state = status == ENGINE_OK ? task.state : TASK_SUCCEED;
     return status == ENGINE_NOT_FOUND ? ENGINE_OK : status;
 }
@@ -153,8 +174,8 @@ static engine_status put_final(job_step *step, sb_scope *scope)
 {
     server_sessions servers;
     engine_status status = server_sessions_read(step->by->reign->ddl->cluster, &servers, scope);
-    if (status == ENGINE_OK) {
-        status = task_put_history(step->in, step->row.id, scope);
+    for (uint32_t phase = 0; status == ENGINE_OK && phase < JOB_PHASES_MAX; phase++) {
+        status = task_put_history(step->in, step->row.id, phase, scope);
     }
     if (status != ENGINE_OK) {
         return status;
@@ -179,8 +200,9 @@ static void begin_doubt(job_step *step)
 
 static bool is_done(const job_row *row, const job_row *wanted)
 {
-    return row->state == wanted->state && row->index.state == wanted->index.state &&
-           row->version == wanted->version && row->snapshot == wanted->snapshot;
+    return row->state == wanted->state && job_schema(row) == job_schema(wanted) &&
+           row->version == wanted->version && row->snapshot == wanted->snapshot &&
+           row->phase == wanted->phase;
 }
 
 void step_settle_doubt(job_worker *of, engine_status found, const job_row *row)

@@ -42,15 +42,16 @@ typedef struct job_step {
  * ENGINE_OK: step_end. */
 engine_status step_begin(job_step *step, job_worker *by, const job_row *seen, sb_scope *scope);
 
-/* Bring the index of the job to another state in the table's definition, at the next schema
+/* Bring the indexes of the job to other states in the table's definition, at the next schema
  * version. */
-engine_status step_schema(job_step *step, schema_state to, sb_scope *scope);
+engine_status step_schema(job_step *step, schema_state to, backfill_state backfill,
+                          sb_scope *scope);
 
-/* Why the index cannot be added to its table now; FAILURE_NONE: it can. */
+/* Why the indexes cannot be added to their table now; FAILURE_NONE: they can. */
 engine_status step_check_definition(job_step *step, failure *cause, sb_scope *scope);
 
-/* The state of the job's task, TASK_SUCCEED when it has none (nothing of it is left to be undone).
- */
+/* The state of the task of the job's phase, TASK_SUCCEED when it has none (nothing of it is left to
+ * be undone). */
 engine_status step_task_state(job_step *step, task_state *state, sb_scope *scope);
 
 /* Commit when `so_far` is ENGINE_OK, else give up; returns how it went.  A final state goes to

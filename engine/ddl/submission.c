@@ -54,8 +54,8 @@ static engine_status find_nonce(transaction *in, const char *word, uint64_t nonc
     return status;
 }
 
-/* Take a number that nobody else gets. */
-static engine_status take_id(transaction *in, uint64_t *id, sb_scope *scope)
+/* Take numbers that nobody else gets: *id and those behind it. */
+static engine_status take_ids(transaction *in, uint32_t count, uint64_t *id, sb_scope *scope)
 {
     buffer key, value;
     buffer_init(&key);
@@ -72,7 +72,7 @@ static engine_status take_id(transaction *in, uint64_t *id, sb_scope *scope)
     }
     if (status == ENGINE_OK || status == ENGINE_NOT_FOUND) {
         buffer_clear(&value);
-        buffer_add_u64(&value, *id + 1);
+        buffer_add_u64(&value, *id + count);
         transaction_put(in, buffer_slice(&key), buffer_slice(&value));
         status = ENGINE_OK;
     }
@@ -81,20 +81,28 @@ static engine_status take_id(transaction *in, uint64_t *id, sb_scope *scope)
     return status;
 }
 
+/* The numbers behind the job's own are its indexes', and are never used again. */
 static job_row new_job(const submit_job_request *asked, job_id id)
 {
     job_row row;
     memset(&row, 0, sizeof(row));
     row.id = id;
     row.nonce = asked->nonce;
+    row.kind = asked->kind;
     row.table = asked->table;
+    row.single = asked->single;
     row.state = JOB_QUEUEING;
-    row.index.id = id; /* a job makes one index, and their numbers are never used again */
-    row.index.state = SCHEMA_NONE;
-    row.index.unique = asked->unique;
-    row.index.column_count = asked->column_count;
-    memcpy(row.index.columns, asked->columns, asked->column_count);
-    memcpy(row.index.name, asked->index_name.data, asked->index_name.size);
+    row.index_count = asked->index_count;
+    for (uint32_t i = 0; i < asked->index_count; i++) {
+        const index_request *from = &asked->indexes[i];
+        index_definition *index = &row.indexes[i];
+        index->id = id + 1 + i;
+        index->state = SCHEMA_NONE;
+        index->unique = from->unique;
+        index->column_count = from->column_count;
+        memcpy(index->columns, from->columns, from->column_count);
+        memcpy(index->name, from->name.data, from->name.size);
+    }
     return row;
 }
 
@@ -113,7 +121,7 @@ static engine_status try_submit(cluster *of, const submit_job_request *asked, jo
     }
     const bool is_new = status == ENGINE_OK && *job == 0;
     if (is_new) {
-        status = take_id(in, job, scope);
+        status = take_ids(in, 1 + asked->index_count, job, scope);
     }
     if (is_new && status == ENGINE_OK) {
         const job_row row = new_job(asked, *job);
@@ -126,12 +134,21 @@ static engine_status try_submit(cluster *of, const submit_job_request *asked, jo
     return status;
 }
 
+static bool index_is_good(const index_request *asked)
+{
+    return asked->name.size > 0 && asked->name.size < NAME_SIZE_MAX &&
+           memchr(asked->name.data, 0, asked->name.size) == NULL && asked->column_count > 0 &&
+           asked->column_count <= INDEX_COLUMNS_MAX;
+}
+
 static bool request_is_good(const submit_job_request *asked)
 {
-    return asked->nonce != 0 && asked->table != 0 && asked->index_name.size > 0 &&
-           asked->index_name.size < NAME_SIZE_MAX &&
-           memchr(asked->index_name.data, 0, asked->index_name.size) == NULL &&
-           asked->column_count > 0 && asked->column_count <= INDEX_COLUMNS_MAX;
+    bool good = asked->nonce != 0 && asked->table != 0 && asked->kind == JOB_KIND_ADD_INDEX &&
+                asked->index_count > 0 && asked->index_count <= JOB_INDEXES_MAX;
+    for (uint32_t i = 0; i < asked->index_count && good; i++) {
+        good = index_is_good(&asked->indexes[i]);
+    }
+    return good;
 }
 
 submit_job_reply job_submit(cluster *of, const submit_job_request *asked, sb_scope *scope)
@@ -252,7 +269,7 @@ job_status_reply job_status(cluster *of, job_id job, sb_scope *scope)
     if (status == ENGINE_OK) {
         reply.answer = JOB_ANSWER_OK;
         reply.state = (uint8_t)row.state;
-        reply.schema = (uint8_t)row.index.state;
+        reply.schema = (uint8_t)job_schema(&row);
         reply.cause = row.cause;
         reply.row_count = row.row_count;
     } else if (status == ENGINE_NOT_FOUND) {

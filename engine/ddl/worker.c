@@ -29,16 +29,27 @@ static engine_status step_forward(job_worker *of, const job_row *seen, schema_st
         return status;
     }
     if (to == SCHEMA_PUBLIC) {
-        /* What a memory says about the task is a hint: the row decides (TiDB issue 54897). */
-        task_row task;
-        status = task_read_in(step.in, of->job, &task, &of->scope);
-        sb_assert(status != ENGINE_NOT_FOUND);
-        sb_assert(status != ENGINE_OK || task.state == TASK_SUCCEED);
+        sb_assert_op(step.row.phase, ==, step.row.index_count);
         step.row.state = JOB_DONE;
     }
-    if (status == ENGINE_OK) {
-        status = step_schema(&step, to, &of->scope);
+    status = step_schema(&step, to, BACKFILL_INAPPLICABLE, &of->scope);
+    return step_end(&step, status, &of->scope);
+}
+
+/* The task of the phase at hand has succeeded: the next one's turn. */
+static engine_status step_phase(job_worker *of, const job_row *seen)
+{
+    job_step step;
+    engine_status status = step_begin(&step, of, seen, &of->scope);
+    if (status != ENGINE_OK) {
+        return status;
     }
+    /* What a memory says about the task is a hint: the row decides (TiDB issue 54897). */
+    task_row task;
+    status = task_read_in(step.in, of->job, step.row.phase, &task, &of->scope);
+    sb_assert(status != ENGINE_NOT_FOUND);
+    sb_assert(status != ENGINE_OK || task.state == TASK_SUCCEED);
+    step.row.phase++;
     return step_end(&step, status, &of->scope);
 }
 
@@ -55,7 +66,7 @@ static engine_status step_first(job_worker *of, const job_row *seen)
         step.row.state = JOB_ROLLINGBACK;
         step.row.cause = cause;
     } else if (status == ENGINE_OK) {
-        status = step_schema(&step, SCHEMA_DELETE_ONLY, &of->scope);
+        status = step_schema(&step, SCHEMA_DELETE_ONLY, BACKFILL_INAPPLICABLE, &of->scope);
     }
     return step_end(&step, status, &of->scope);
 }
@@ -99,8 +110,9 @@ static reorg_context *attach(job_worker *of, const job_row *seen, reorg_signal s
     reorg_context *context = reorg_context_of(&in->reorgs, of->job);
     if (context == NULL) {
         const task_row wanted = {.job = of->job,
+                                 .phase = seen->phase,
                                  .table = seen->table,
-                                 .index = seen->index.id,
+                                 .index = seen->indexes[seen->phase].id,
                                  .snapshot = seen->snapshot};
         return reorg_begin(&in->reorgs, &of->reign->tenure, &wanted, &in->settings.scheduler,
                            signal, &of->scope);
@@ -130,14 +142,14 @@ engine_status worker_reorganize(job_worker *of, const job_row *seen, bool cancel
         return rollback_begin(of, seen, task.cause);
     }
     status = save_progress(of, seen, row_count);
-    return status == ENGINE_OK ? step_forward(of, seen, SCHEMA_PUBLIC) : status;
+    return status == ENGINE_OK ? step_phase(of, seen) : status;
 }
 
 /* -------------------------------------------------------------------------------------- steps */
 
 static engine_status step_running(job_worker *of, const job_row *seen)
 {
-    switch (seen->index.state) {
+    switch (job_schema(seen)) {
     case SCHEMA_NONE:
         return step_first(of, seen);
     case SCHEMA_DELETE_ONLY:
@@ -145,8 +157,12 @@ static engine_status step_running(job_worker *of, const job_row *seen)
     case SCHEMA_WRITE_ONLY:
         return step_forward(of, seen, SCHEMA_WRITE_REORGANIZATION);
     default:
-        sb_assert(seen->index.state == SCHEMA_WRITE_REORGANIZATION);
-        return seen->snapshot == 0 ? step_snapshot(of, seen) : worker_reorganize(of, seen, false);
+        sb_assert(job_schema(seen) == SCHEMA_WRITE_REORGANIZATION);
+        if (seen->snapshot == 0) {
+            return step_snapshot(of, seen);
+        }
+        return seen->phase < seen->index_count ? worker_reorganize(of, seen, false)
+                                               : step_forward(of, seen, SCHEMA_PUBLIC);
     }
 }
 

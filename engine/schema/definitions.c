@@ -4,8 +4,8 @@
  * The value of a `m table` row:
  *
  *     u8 format | u64 table | u64 version | name | u8 columns | for each: name, u8 type
- *               | u8 indexes | for each: u64 id, name, u8 state, u8 unique, u8 columns, positions
- *               | u64 checksum of all before
+ *               | u8 indexes | for each: u64 id, name, u8 state, u8 backfill, u8 unique, u8
+ * columns, their positions | u64 checksum of all before
  */
 #include "engine/schema/definitions.h"
 
@@ -51,6 +51,29 @@ bool schema_move_allowed(schema_state from, schema_state to)
         }
     }
     return false;
+}
+
+static const char *const backfill_state_texts[] = {
+#define BACKFILL_STATE(name, text) [BACKFILL_##name] = text,
+#include "engine/schema/backfill_states.def"
+#undef BACKFILL_STATE
+};
+
+static const sb_move backfill_state_moves[] = {
+    {BACKFILL_INAPPLICABLE, BACKFILL_RUNNING},
+    {BACKFILL_RUNNING, BACKFILL_READY_TO_MERGE},
+    {BACKFILL_READY_TO_MERGE, BACKFILL_MERGING},
+    {BACKFILL_MERGING, BACKFILL_INAPPLICABLE}, /* public */
+    {BACKFILL_RUNNING, BACKFILL_INAPPLICABLE}, /* given up */
+    {BACKFILL_READY_TO_MERGE, BACKFILL_INAPPLICABLE},
+};
+
+SB_MACHINE(backfill_state_machine, "backfill-state", backfill_state_texts, backfill_state_moves);
+
+const char *backfill_state_text(backfill_state state)
+{
+    sb_assert_op(state, <, BACKFILL_STATE_COUNT);
+    return backfill_state_texts[state];
 }
 
 /* ------------------------------------------------------------------------------------- values */
@@ -106,11 +129,13 @@ bool table_add_index(table_definition *table, const index_definition *index)
     return true;
 }
 
-bool table_set_index_state(table_definition *table, index_id id, schema_state state)
+bool table_set_index_state(table_definition *table, index_id id, schema_state state,
+                           backfill_state backfill)
 {
     for (uint32_t i = 0; i < table->index_count; i++) {
         if (table->indexes[i].id == id) {
             table->indexes[i].state = state;
+            table->indexes[i].backfill = backfill;
             return true;
         }
     }
@@ -149,33 +174,47 @@ static void take_name(cursor *from, char *name)
     from->failed |= strlen(name) != bytes.size; /* a zero inside */
 }
 
-static void add_index_definition(buffer *into, const index_definition *index)
+void index_definition_encode(const index_definition *index, buffer *into)
 {
     buffer_add_u64(into, index->id);
     add_name(into, index->name);
     buffer_add_u8(into, (uint8_t)index->state);
+    buffer_add_u8(into, (uint8_t)index->backfill);
     buffer_add_u8(into, index->unique);
     buffer_add_u8(into, index->column_count);
     buffer_add(into, index->columns, index->column_count);
 }
 
-static void take_index_definition(cursor *from, const table_definition *table,
-                                  index_definition *index)
+void index_definition_decode(cursor *from, index_definition *index)
 {
+    memset(index, 0, sizeof(*index));
     index->id = cursor_u64(from);
     take_name(from, index->name);
     const uint8_t state = cursor_u8(from);
+    const uint8_t backfill = cursor_u8(from);
     const uint8_t unique = cursor_u8(from);
     index->column_count = cursor_u8(from);
-    if (index->id == 0 || state == SCHEMA_NONE || state >= SCHEMA_STATE_COUNT || unique > 1 ||
-        index->column_count == 0 || index->column_count > INDEX_COLUMNS_MAX) {
+    if (index->id == 0 || index->id >= TEMPORARY_INDEX || state >= SCHEMA_STATE_COUNT ||
+        backfill >= BACKFILL_STATE_COUNT || unique > 1 || index->column_count == 0 ||
+        index->column_count > INDEX_COLUMNS_MAX) {
         from->failed = true;
+        index->column_count = 0;
         return;
     }
     index->state = (schema_state)state;
+    index->backfill = (backfill_state)backfill;
     index->unique = unique == 1;
     for (uint32_t i = 0; i < index->column_count; i++) {
         index->columns[i] = cursor_u8(from);
+    }
+}
+
+/* An index that stands in a table. */
+static void take_index(cursor *from, const table_definition *table, index_definition *index)
+{
+    index_definition_decode(from, index);
+    from->failed |= index->state == SCHEMA_NONE;
+    for (uint32_t i = 0; i < index->column_count; i++) {
         from->failed |= index->columns[i] >= table->column_count;
     }
 }
@@ -194,7 +233,7 @@ void table_encode(const table_definition *table, buffer *into)
     }
     buffer_add_u8(into, (uint8_t)table->index_count);
     for (uint32_t i = 0; i < table->index_count; i++) {
-        add_index_definition(into, &table->indexes[i]);
+        index_definition_encode(&table->indexes[i], into);
     }
     buffer_add_u64(into, checksum64(buffer_slice(into)));
 }
@@ -224,8 +263,7 @@ static void take_indexes(cursor *from, table_definition *table)
     }
     for (uint32_t i = 0; i < count && !from->failed; i++) {
         index_definition index;
-        memset(&index, 0, sizeof(index));
-        take_index_definition(from, table, &index);
+        take_index(from, table, &index);
         from->failed |= !table_add_index(table, &index);
     }
 }

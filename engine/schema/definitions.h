@@ -34,6 +34,20 @@ typedef enum schema_state {
 /* "write-reorganization".  Static. */
 const char *schema_state_text(schema_state state);
 
+/* How the entries of an index in the making come together: see "The temporary index" in
+ * docs/ENGINE.md. */
+typedef enum backfill_state {
+#define BACKFILL_STATE(name, text) BACKFILL_##name,
+#include "engine/schema/backfill_states.def"
+#undef BACKFILL_STATE
+    BACKFILL_STATE_COUNT
+} backfill_state;
+
+const char *backfill_state_text(backfill_state state);
+
+/* Moved with the index's id, like schema_state_machine. */
+extern const sb_machine backfill_state_machine;
+
 /* The moves an index may make, forward and back; whoever commits a step calls
  * sb_machine_move(&schema_state_machine, index id, from, to) once it is committed. */
 extern const sb_machine schema_state_machine;
@@ -56,6 +70,7 @@ typedef struct column_definition {
 typedef struct index_definition {
     index_id id;
     schema_state state;
+    backfill_state backfill;
     bool unique;
     uint8_t column_count;
     uint8_t columns[INDEX_COLUMNS_MAX]; /* positions in the table's columns */
@@ -84,8 +99,16 @@ const index_definition *table_index_named(const table_definition *table, const c
  * the table has no room, or has an index of that id or name already; the others are false when
  * there is no such index.  Nothing is changed then. */
 bool table_add_index(table_definition *table, const index_definition *index);
-bool table_set_index_state(table_definition *table, index_id id, schema_state state);
+bool table_set_index_state(table_definition *table, index_id id, schema_state state,
+                           backfill_state backfill);
 bool table_remove_index(table_definition *table, index_id id);
+
+/* The place of the temporary index of an index, in keys.  Index ids are below it. */
+#define TEMPORARY_INDEX ((index_id)1 << 63)
+
+/* An index inside another value.  Encoding appends; decoding fails the cursor on what cannot be. */
+void index_definition_encode(const index_definition *index, buffer *into);
+void index_definition_decode(cursor *from, index_definition *index);
 
 /* The value of the `m table` row; encoding clears `into` first.  Decode is false on damage or on a
  * definition that cannot be. */

@@ -114,7 +114,7 @@ static engine_status try_move(subtask_run *run, expectation *expected, const sub
         return status;
     }
     subtask_row row = {0};
-    status = subtask_read_in(in, to->job, to->number, &row, scope);
+    status = subtask_read_in(in, to->job, to->phase, to->number, &row, scope);
     const bool moved = status == ENGINE_OK && in_doubt && is_moved_already(run, &row, to);
     if (status == ENGINE_OK && !moved && !expected(run, &row)) {
         SOMETIMES(true, "subtask-is-not-ours-any-more");
@@ -129,7 +129,9 @@ static engine_status try_move(subtask_run *run, expectation *expected, const sub
     }
     transaction_release(in);
     if (status == ENGINE_OK && from != to->state) {
-        sb_machine_move(&subtask_machine, subtask_identity(to->job, to->number), from, to->state);
+        sb_machine_move(&subtask_machine,
+                        subtask_identity(to->job, subtask_number(to->phase, to->number)), from,
+                        to->state);
     }
     return status;
 }
@@ -208,7 +210,7 @@ static engine_status record(subtask_run *run, engine_status ended, uint64_t row_
 static engine_status execute(subtask_run *run)
 {
     backfill_work work = {.job = run->row.job,
-                          .number = run->row.number,
+                          .number = subtask_number(run->row.phase, run->row.number),
                           .snapshot = run->row.snapshot,
                           .start = range_key_slice(&run->row.start),
                           .end = range_key_slice(&run->row.end)};
@@ -255,16 +257,22 @@ static void start(executor *of, const subtask_row *row, sb_scope *scope)
     of->runs = run;
     of->run_count++;
     sb_scope_init(&run->scope, scope, "subtask");
-    sb_spawn(&of->tasks, run_main, run, "subtask-%llu-%u", (unsigned long long)row->job,
-             row->number);
+    sb_spawn(&of->tasks, run_main, run, "subtask-%llu-%u-%u", (unsigned long long)row->job,
+             row->phase, row->number);
 }
 
 /* ------------------------------------------------------------------------------------ looking */
 
-static subtask_run *run_of(const executor *of, job_id job, uint32_t number)
+/* Both are rows of one subtask. */
+static bool is_same(const subtask_row *a, const subtask_row *b)
+{
+    return a->job == b->job && a->phase == b->phase && a->number == b->number;
+}
+
+static subtask_run *run_of(const executor *of, const subtask_row *row)
 {
     for (subtask_run *run = of->runs; run != NULL; run = run->next) {
-        if (run->row.job == job && run->row.number == number) {
+        if (is_same(&run->row, row)) {
             return run;
         }
     }
@@ -279,8 +287,8 @@ static void cancel_lost(executor *of, const subtask_row *rows, uint32_t count)
     while (run != NULL) {
         bool kept = sb_scope_status(&run->scope) != SB_OK; /* or on its way out already */
         for (uint32_t i = 0; i < count && !kept; i++) {
-            kept = rows[i].job == run->row.job && rows[i].number == run->row.number &&
-                   is_ours(run, &rows[i]) && rows[i].state != SUBTASK_CANCELED;
+            kept = is_same(&rows[i], &run->row) && is_ours(run, &rows[i]) &&
+                   rows[i].state != SUBTASK_CANCELED;
         }
         if (kept) {
             run = run->next;
@@ -299,7 +307,7 @@ static void start_ours(executor *of, const subtask_row *rows, uint32_t count, sb
     for (uint32_t i = 0; i < count && of->run_count < of->settings.concurrency; i++) {
         const subtask_row *row = &rows[i];
         if (row->server == sb_self() && !subtask_state_is_final(row->state) &&
-            run_of(of, row->job, row->number) == NULL) {
+            run_of(of, row) == NULL) {
             start(of, row, scope);
         }
     }

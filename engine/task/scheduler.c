@@ -112,7 +112,8 @@ static candidate *idlest(round *on)
 
 static void move_task(round *on, task_state to)
 {
-    moves_note(&on->moves, &task_machine, on->task.job, on->task.state, to);
+    moves_note(&on->moves, &task_machine, task_identity(on->task.job, on->task.phase),
+               on->task.state, to);
     on->task.state = to;
     on->task.tenure = on->of->tenure.id;
     task_put(on->in, &on->task);
@@ -122,8 +123,9 @@ static void move_task(round *on, task_state to)
 static void put_subtask(round *on, subtask_row *row, subtask_state to)
 {
     if (row->state != to) {
-        moves_note(&on->moves, &subtask_machine, subtask_identity(row->job, row->number),
-                   row->state, to);
+        moves_note(&on->moves, &subtask_machine,
+                   subtask_identity(row->job, subtask_number(row->phase, row->number)), row->state,
+                   to);
         row->state = to;
     }
     subtask_put(on->in, row);
@@ -204,6 +206,7 @@ static void start(round *on)
     for (uint32_t i = 0; i < plan->count; i++) {
         candidate *heir = idlest(on);
         subtask_row row = {.job = on->task.job,
+                           .phase = on->task.phase,
                            .number = i,
                            .state = SUBTASK_PENDING,
                            .server = heir->server,
@@ -302,10 +305,11 @@ static engine_status look(round *on, sb_scope *scope)
 {
     engine_status status = find_candidates(on, scope);
     if (status == ENGINE_OK) {
-        status = task_read_in(on->in, on->of->wanted.job, &on->task, scope);
+        status = task_read_in(on->in, on->of->wanted.job, on->of->wanted.phase, &on->task, scope);
     }
     if (status == ENGINE_OK) {
-        status = subtasks_read_in(on->in, on->task.job, &on->subtasks, &on->subtask_count, scope);
+        status = subtasks_read_in(on->in, on->task.job, on->task.phase, &on->subtasks,
+                                  &on->subtask_count, scope);
     }
     return status;
 }
@@ -329,7 +333,7 @@ static engine_status view_cheaply(scheduler *of, const server_sessions *sessions
         buffer_add_u8(&seen, sessions->items[i].live);
     }
     for (uint32_t i = 0; i < count; i++) {
-        if (rows[i].job == of->wanted.job) {
+        if (rows[i].job == of->wanted.job && rows[i].phase == of->wanted.phase) {
             buffer_add_u8(&seen, (uint8_t)rows[i].state);
             buffer_add_u16(&seen, rows[i].server);
         }

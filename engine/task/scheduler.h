@@ -29,7 +29,7 @@ typedef enum scheduler_order {
 
 typedef struct scheduler {
     tenure tenure;
-    task_row wanted; /* job, table, index, snapshot: the task to submit if there is none */
+    task_row wanted; /* job, phase, table, index, snapshot: the task to submit if there is none */
     scheduler_settings settings;
     scheduler_order order;
     bool woken;

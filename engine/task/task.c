@@ -128,13 +128,13 @@ void task_row_encode(const task_row *from, buffer *into)
     buffer_add_u32(into, from->subtask_count);
     buffer_add_u64(into, from->tenure);
     buffer_add_u8(into, (uint8_t)from->cause);
-    seal(into, from->job);
+    seal(into, task_identity(from->job, from->phase));
 }
 
-bool task_row_decode(job_id job, slice value, task_row *into)
+bool task_row_decode(job_id job, uint32_t phase, slice value, task_row *into)
 {
-    cursor at = unseal(value, job);
-    *into = (task_row){.job = job};
+    cursor at = unseal(value, task_identity(job, phase));
+    *into = (task_row){.job = job, .phase = phase};
     into->state = (task_state)take_below(&at, TASK_STATE_COUNT);
     into->table = cursor_u64(&at);
     into->index = cursor_u64(&at);
@@ -159,7 +159,7 @@ void subtask_row_encode(const subtask_row *from, buffer *into)
     buffer_add_slice(into, range_key_slice(&from->end));
     buffer_add_u64(into, from->row_count);
     buffer_add_u8(into, (uint8_t)from->cause);
-    seal(into, subtask_identity(from->job, from->number));
+    seal(into, subtask_identity(from->job, subtask_number(from->phase, from->number)));
 }
 
 static void take_range_key(cursor *from, range_key *into)
@@ -172,11 +172,12 @@ static void take_range_key(cursor *from, range_key *into)
     range_key_set(into, key);
 }
 
-bool subtask_row_decode(job_id job, uint32_t number, slice value, subtask_row *into)
+bool subtask_row_decode(job_id job, uint32_t phase, uint32_t number, slice value, subtask_row *into)
 {
-    cursor at = unseal(value, subtask_identity(job, number));
+    cursor at = unseal(value, subtask_identity(job, subtask_number(phase, number)));
     memset(into, 0, sizeof(*into));
     into->job = job;
+    into->phase = phase;
     into->number = number;
     into->state = (subtask_state)take_below(&at, SUBTASK_STATE_COUNT);
     into->server = cursor_u16(&at);
@@ -218,14 +219,15 @@ static uint32_t number_of_key(uint64_t number, uint64_t bound)
     return (uint32_t)number;
 }
 
-engine_status task_read_in(transaction *in, job_id job, task_row *found, sb_scope *scope)
+engine_status task_read_in(transaction *in, job_id job, uint32_t phase, task_row *found,
+                           sb_scope *scope)
 {
     buffer key, value;
     buffer_init(&key);
     buffer_init(&value);
-    key_task(&key, job);
+    key_task(&key, job, phase);
     const engine_status status = transaction_read(in, buffer_slice(&key), &value, scope);
-    if (status == ENGINE_OK && !task_row_decode(job, buffer_slice(&value), found)) {
+    if (status == ENGINE_OK && !task_row_decode(job, phase, buffer_slice(&value), found)) {
         sb_fail("the task of job %llu is damaged", (unsigned long long)job);
     }
     buffer_release(&key);
@@ -233,15 +235,16 @@ engine_status task_read_in(transaction *in, job_id job, task_row *found, sb_scop
     return status;
 }
 
-engine_status subtask_read_in(transaction *in, job_id job, uint32_t number, subtask_row *found,
-                              sb_scope *scope)
+engine_status subtask_read_in(transaction *in, job_id job, uint32_t phase, uint32_t number,
+                              subtask_row *found, sb_scope *scope)
 {
     buffer key, value;
     buffer_init(&key);
     buffer_init(&value);
-    key_subtask(&key, job, number);
+    key_subtask(&key, job, phase, number);
     const engine_status status = transaction_read(in, buffer_slice(&key), &value, scope);
-    if (status == ENGINE_OK && !subtask_row_decode(job, number, buffer_slice(&value), found)) {
+    if (status == ENGINE_OK &&
+        !subtask_row_decode(job, phase, number, buffer_slice(&value), found)) {
         sb_fail("subtask %u of job %llu is damaged", number, (unsigned long long)job);
     }
     buffer_release(&key);
@@ -289,22 +292,24 @@ static subtask_row *decode_subtasks(const pair_list *found)
 {
     subtask_row *rows = sb_alloc((found->count + 1) * sizeof(*rows));
     for (uint32_t i = 0; i < found->count; i++) {
-        uint64_t numbers[2] = {0}; /* job, subtask */
-        if (!key_meta_decode(found->pairs[i].key, "subtask", numbers, 2) ||
-            !subtask_row_decode(numbers[0], number_of_key(numbers[1], SUBTASKS_MAX),
-                                found->pairs[i].value, &rows[i])) {
-            sb_fail("subtask %llu of job %llu is damaged", (unsigned long long)numbers[1],
+        uint64_t numbers[3] = {0}; /* job, phase, subtask */
+        if (!key_meta_decode(found->pairs[i].key, "subtask", numbers, 3) ||
+            !subtask_row_decode(numbers[0], number_of_key(numbers[1], JOB_PHASES_MAX),
+                                number_of_key(numbers[2], SUBTASKS_MAX), found->pairs[i].value,
+                                &rows[i])) {
+            sb_fail("subtask %llu of job %llu is damaged", (unsigned long long)numbers[2],
                     (unsigned long long)numbers[0]);
         }
     }
     return rows;
 }
 
-engine_status subtasks_read_in(transaction *in, job_id job, subtask_row **rows, uint32_t *count,
-                               sb_scope *scope)
+engine_status subtasks_read_in(transaction *in, job_id job, uint32_t phase, subtask_row **rows,
+                               uint32_t *count, sb_scope *scope)
 {
+    const uint64_t numbers[2] = {job, phase};
     pair_list found;
-    const engine_status status = scan_rows(in, NULL, "subtask", &job, 1, &found, scope);
+    const engine_status status = scan_rows(in, NULL, "subtask", numbers, 2, &found, scope);
     if (status == ENGINE_OK) {
         *rows = decode_subtasks(&found);
         *count = found.count;
@@ -353,7 +358,7 @@ void task_put(transaction *in, const task_row *row)
     buffer key, value;
     buffer_init(&key);
     buffer_init(&value);
-    key_task(&key, row->job);
+    key_task(&key, row->job, row->phase);
     task_row_encode(row, &value);
     transaction_put(in, buffer_slice(&key), buffer_slice(&value));
     buffer_release(&key);
@@ -366,7 +371,7 @@ void subtask_put(transaction *in, const subtask_row *row)
     buffer key, value;
     buffer_init(&key);
     buffer_init(&value);
-    key_subtask(&key, row->job, row->number);
+    key_subtask(&key, row->job, row->phase, row->number);
     subtask_row_encode(row, &value);
     transaction_put(in, buffer_slice(&key), buffer_slice(&value));
     buffer_release(&key);
@@ -394,33 +399,33 @@ void server_delete(transaction *in, sb_address server)
     buffer_release(&key);
 }
 
-engine_status task_put_history(transaction *in, job_id job, sb_scope *scope)
+engine_status task_put_history(transaction *in, job_id job, uint32_t phase, sb_scope *scope)
 {
     task_row task;
-    engine_status status = task_read_in(in, job, &task, scope);
+    engine_status status = task_read_in(in, job, phase, &task, scope);
     if (status != ENGINE_OK) {
         return status == ENGINE_NOT_FOUND ? ENGINE_OK : status;
     }
     sb_assert(task_state_is_final(task.state));
     subtask_row *rows;
     uint32_t count;
-    status = subtasks_read_in(in, job, &rows, &count, scope);
+    status = subtasks_read_in(in, job, phase, &rows, &count, scope);
     if (status != ENGINE_OK) {
         return status;
     }
     buffer key, value;
     buffer_init(&key);
     buffer_init(&value);
-    key_task_history(&key, job);
+    key_task_history(&key, job, phase);
     task_row_encode(&task, &value);
     transaction_put(in, buffer_slice(&key), buffer_slice(&value));
-    key_task(&key, job);
+    key_task(&key, job, phase);
     transaction_delete(in, buffer_slice(&key));
     for (uint32_t i = 0; i < count; i++) {
-        key_subtask_history(&key, job, rows[i].number);
+        key_subtask_history(&key, job, phase, rows[i].number);
         subtask_row_encode(&rows[i], &value);
         transaction_put(in, buffer_slice(&key), buffer_slice(&value));
-        key_subtask(&key, job, rows[i].number);
+        key_subtask(&key, job, phase, rows[i].number);
         transaction_delete(in, buffer_slice(&key));
     }
     buffer_release(&key);

@@ -1,13 +1,13 @@
 /*
- * Rows of the distributed-task framework: one task per job, its subtasks, and the registry of
- * servers that run them.
+ * Rows of the distributed-task framework: one task per job and phase, its subtasks, and the
+ * registry of servers that run them.
  *
- * `m task <job>` is moved by the owner alone.  `m subtask <job> <n>` is moved by the owner
- * (assigned, moved away, canceled) and by the server that runs it (started, succeeded, failed);
- * every move is made in a transaction that reads the row and finds the state, server and attempt it
- * expects.  `attempt` rises whenever the subtask is given to a server, so that the result of a
- * server that lost it, and got it again, is not taken for another's (TiDB issues 48649, 48701:
- * identity was ip:port alone).  When the task is over all these rows go to history in one
+ * `m task <job> <phase>` is moved by the owner alone.  `m subtask <job> <phase> <n>` is moved by
+ * the owner (assigned, moved away, canceled) and by the server that runs it (started, succeeded,
+ * failed); every move is made in a transaction that reads the row and finds the state, server and
+ * attempt it expects.  `attempt` rises whenever the subtask is given to a server, so that the
+ * result of a server that lost it, and got it again, is not taken for another's (TiDB issues 48649,
+ * 48701: identity was ip:port alone).  When the task is over all these rows go to history in one
  * transaction.
  */
 #ifndef ENGINE_TASK_TASK_H
@@ -33,16 +33,18 @@ typedef enum subtask_state {
 const char *task_state_text(task_state state);
 const char *subtask_state_text(subtask_state state);
 
-extern const sb_machine task_machine;    /* moved with id = job */
+extern const sb_machine task_machine;    /* moved with id = task_identity */
 extern const sb_machine subtask_machine; /* moved with id = subtask_identity */
 
 bool task_state_is_final(task_state state);
 bool subtask_state_is_final(subtask_state state);
 
-#define SUBTASKS_MAX 512u
+#define SUBTASKS_MAX 512u /* of one task */
+_Static_assert(SUBTASKS_MAX <= 1u << SUBTASK_NUMBER_BITS, "a subtask's number has room");
 
 typedef struct task_row {
     job_id job;
+    uint32_t phase; /* of the job's reorganization: wire/job.h */
     task_state state;
     table_id table;
     index_id index;
@@ -67,6 +69,7 @@ void range_key_set(range_key *of, slice key);
 
 typedef struct subtask_row {
     job_id job;
+    uint32_t phase;
     uint32_t number;
     subtask_state state;
     sb_address server;  /* whose it is */
@@ -89,16 +92,18 @@ typedef struct server_row {
 /* Values of the rows.  Encoding clears `into` first; decoding is false on damage or on another
  * one's row. */
 void task_row_encode(const task_row *from, buffer *into);
-bool task_row_decode(job_id job, slice value, task_row *into);
+bool task_row_decode(job_id job, uint32_t phase, slice value, task_row *into);
 void subtask_row_encode(const subtask_row *from, buffer *into);
-bool subtask_row_decode(job_id job, uint32_t number, slice value, subtask_row *into);
+bool subtask_row_decode(job_id job, uint32_t phase, uint32_t number, slice value,
+                        subtask_row *into);
 void server_row_encode(const server_row *from, buffer *into);
 bool server_row_decode(sb_address server, slice value, server_row *into);
 
 /* ENGINE_NOT_FOUND: there is no such row. */
-engine_status task_read_in(transaction *in, job_id job, task_row *found, sb_scope *scope);
-engine_status subtask_read_in(transaction *in, job_id job, uint32_t number, subtask_row *found,
-                              sb_scope *scope);
+engine_status task_read_in(transaction *in, job_id job, uint32_t phase, task_row *found,
+                           sb_scope *scope);
+engine_status subtask_read_in(transaction *in, job_id job, uint32_t phase, uint32_t number,
+                              subtask_row *found, sb_scope *scope);
 engine_status server_read_in(transaction *in, sb_address server, server_row *found,
                              sb_scope *scope);
 
@@ -107,15 +112,15 @@ void subtask_put(transaction *in, const subtask_row *row);
 void server_put(transaction *in, const server_row *row);
 void server_delete(transaction *in, sb_address server);
 
-/* All subtasks of a job, by number, as the transaction sees them; all subtasks there are, at the
+/* All subtasks of a task, by number, as the transaction sees them; all subtasks there are, at the
  * latest; all servers in the registry.  The caller frees *rows after ENGINE_OK. */
-engine_status subtasks_read_in(transaction *in, job_id job, subtask_row **rows, uint32_t *count,
-                               sb_scope *scope);
+engine_status subtasks_read_in(transaction *in, job_id job, uint32_t phase, subtask_row **rows,
+                               uint32_t *count, sb_scope *scope);
 engine_status subtasks_read_all(cluster *of, subtask_row **rows, uint32_t *count, sb_scope *scope);
 engine_status servers_read_in(transaction *in, server_row **rows, uint32_t *count, sb_scope *scope);
 
 /* Buffer the move of a task that is over, and of its subtasks, to history; without a task: nothing.
  */
-engine_status task_put_history(transaction *in, job_id job, sb_scope *scope);
+engine_status task_put_history(transaction *in, job_id job, uint32_t phase, sb_scope *scope);
 
 #endif

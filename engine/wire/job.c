@@ -18,6 +18,18 @@ static const char *const job_answer_texts[] = {
     [JOB_ANSWER_BAD_REQUEST] = "bad request",
 };
 
+static const char *const job_kind_texts[] = {
+#define JOB_KIND(name, text) [JOB_KIND_##name] = text,
+#include "engine/wire/job_kinds.def"
+#undef JOB_KIND
+};
+
+const char *job_kind_text(job_kind kind)
+{
+    sb_assert_op(kind, <, JOB_KIND_COUNT);
+    return job_kind_texts[kind];
+}
+
 const char *failure_text(failure of)
 {
     sb_assert_op(of, <, FAILURE_COUNT);
@@ -41,16 +53,37 @@ static uint8_t take_below(cursor *from, uint32_t bound)
     return value;
 }
 
-void submit_job_request_encode(const submit_job_request *from, buffer *into)
+static void encode_index_request(const index_request *from, buffer *into)
 {
     sb_assert_op(from->column_count, <=, JOB_COLUMNS_MAX);
-    buffer_clear(into);
-    buffer_add_u64(into, from->nonce);
-    buffer_add_u64(into, from->table);
-    buffer_add_slice(into, from->index_name);
+    buffer_add_slice(into, from->name);
     buffer_add_u8(into, from->unique);
     buffer_add_u8(into, from->column_count);
     buffer_add(into, from->columns, from->column_count);
+}
+
+static void decode_index_request(cursor *from, index_request *into)
+{
+    into->name = cursor_slice(from);
+    into->unique = take_below(from, 2) == 1;
+    into->column_count = take_below(from, JOB_COLUMNS_MAX + 1);
+    for (uint32_t i = 0; i < into->column_count; i++) {
+        into->columns[i] = cursor_u8(from);
+    }
+}
+
+void submit_job_request_encode(const submit_job_request *from, buffer *into)
+{
+    sb_assert_op(from->index_count, <=, JOB_INDEXES_MAX);
+    buffer_clear(into);
+    buffer_add_u64(into, from->nonce);
+    buffer_add_u8(into, (uint8_t)from->kind);
+    buffer_add_u64(into, from->table);
+    buffer_add_u8(into, from->single);
+    buffer_add_u8(into, from->index_count);
+    for (uint32_t i = 0; i < from->index_count; i++) {
+        encode_index_request(&from->indexes[i], into);
+    }
 }
 
 bool submit_job_request_decode(submit_job_request *into, slice bytes)
@@ -58,12 +91,12 @@ bool submit_job_request_decode(submit_job_request *into, slice bytes)
     cursor at = cursor_of(bytes);
     *into = (submit_job_request){0};
     into->nonce = cursor_u64(&at);
+    into->kind = (job_kind)take_below(&at, JOB_KIND_COUNT);
     into->table = cursor_u64(&at);
-    into->index_name = cursor_slice(&at);
-    into->unique = take_below(&at, 2) == 1;
-    into->column_count = take_below(&at, JOB_COLUMNS_MAX + 1);
-    for (uint32_t i = 0; i < into->column_count && i < JOB_COLUMNS_MAX; i++) {
-        into->columns[i] = cursor_u8(&at);
+    into->single = take_below(&at, 2) == 1;
+    into->index_count = take_below(&at, JOB_INDEXES_MAX + 1);
+    for (uint32_t i = 0; i < into->index_count; i++) {
+        decode_index_request(&at, &into->indexes[i]);
     }
     return cursor_finished(&at);
 }

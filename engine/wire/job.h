@@ -33,22 +33,65 @@ typedef enum job_answer {
 const char *job_answer_text(job_answer answer);
 
 #define JOB_COLUMNS_MAX 4u
+#define JOB_INDEXES_MAX 4u
 
-/* The number under which a subtask's moves are recorded. */
+typedef enum job_kind {
+#define JOB_KIND(name, text) JOB_KIND_##name,
+#include "engine/wire/job_kinds.def"
+#undef JOB_KIND
+    JOB_KIND_COUNT
+} job_kind;
+
+const char *job_kind_text(job_kind kind);
+
+/* The reorganization of a job goes through phases, each a distributed task of its own: the backfill
+ * of its first index, of its second, ..., then the merge of its first, .... */
+#define JOB_PHASES_MAX (2u * JOB_INDEXES_MAX)
+
+static inline uint32_t backfill_phase(uint32_t index)
+{
+    return index;
+}
+
+static inline uint32_t merge_phase(uint32_t index, uint32_t index_count)
+{
+    return index_count + index;
+}
+
+/* The numbers under which the moves of a task and of a subtask are recorded; a subtask's number
+ * within its job. */
+#define SUBTASK_NUMBER_BITS 12u
+static inline uint64_t task_identity(job_id job, uint32_t phase)
+{
+    return job << 4 | phase;
+}
+
+static inline uint32_t subtask_number(uint32_t phase, uint32_t number)
+{
+    return phase << SUBTASK_NUMBER_BITS | number;
+}
+
 static inline uint64_t subtask_identity(job_id job, uint32_t number)
 {
     return job << 16 | number;
 }
 
-/* ADD INDEX name (columns) of a table.  columns are positions.  nonce: not 0, the asker's own, one
- * per job. */
-typedef struct submit_job_request {
-    uint64_t nonce;
-    table_id table;
-    slice index_name;
+/* ADD INDEX name (columns), ... or DROP INDEX name of a table.  columns are positions; of a drop
+ * there are none, and one index.  nonce: not 0, the asker's own, one per job. */
+typedef struct index_request {
+    slice name;
     bool unique;
     uint8_t column_count;
     uint8_t columns[JOB_COLUMNS_MAX];
+} index_request;
+
+typedef struct submit_job_request {
+    uint64_t nonce;
+    job_kind kind;
+    table_id table;
+    bool single; /* the owner does the backfill itself, instead of a distributed task */
+    uint8_t index_count;
+    index_request indexes[JOB_INDEXES_MAX];
 } submit_job_request;
 
 typedef struct submit_job_reply {

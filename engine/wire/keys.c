@@ -87,26 +87,28 @@ void key_server(buffer *into, sb_address server)
     key_meta(into, "server", &number, 1);
 }
 
-void key_task(buffer *into, job_id job)
+void key_task(buffer *into, job_id job, uint32_t phase)
 {
-    key_meta(into, "task", &job, 1);
+    const uint64_t numbers[2] = {job, phase};
+    key_meta(into, "task", numbers, 2);
 }
 
-void key_task_history(buffer *into, job_id job)
+void key_task_history(buffer *into, job_id job, uint32_t phase)
 {
-    key_meta(into, "task-history", &job, 1);
+    const uint64_t numbers[2] = {job, phase};
+    key_meta(into, "task-history", numbers, 2);
 }
 
-void key_subtask(buffer *into, job_id job, uint64_t number)
+void key_subtask(buffer *into, job_id job, uint32_t phase, uint32_t number)
 {
-    const uint64_t numbers[2] = {job, number};
-    key_meta(into, "subtask", numbers, 2);
+    const uint64_t numbers[3] = {job, phase, number};
+    key_meta(into, "subtask", numbers, 3);
 }
 
-void key_subtask_history(buffer *into, job_id job, uint64_t number)
+void key_subtask_history(buffer *into, job_id job, uint32_t phase, uint32_t number)
 {
-    const uint64_t numbers[2] = {job, number};
-    key_meta(into, "subtask-history", numbers, 2);
+    const uint64_t numbers[3] = {job, phase, number};
+    key_meta(into, "subtask-history", numbers, 3);
 }
 
 void key_delete_range(buffer *into, job_id job)

@@ -25,10 +25,10 @@ void key_job(buffer *into, job_id job);
 void key_history(buffer *into, job_id job);
 void key_ack(buffer *into, job_id job, sb_address server);
 void key_server(buffer *into, sb_address server);
-void key_task(buffer *into, job_id job);
-void key_task_history(buffer *into, job_id job);
-void key_subtask(buffer *into, job_id job, uint64_t number);
-void key_subtask_history(buffer *into, job_id job, uint64_t number);
+void key_task(buffer *into, job_id job, uint32_t phase);
+void key_task_history(buffer *into, job_id job, uint32_t phase);
+void key_subtask(buffer *into, job_id job, uint32_t phase, uint32_t number);
+void key_subtask_history(buffer *into, job_id job, uint32_t phase, uint32_t number);
 void key_delete_range(buffer *into, job_id job);
 
 /* Any meta key: the word, then `count` numbers.  With fewer numbers than the rows have it is the

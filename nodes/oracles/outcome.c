@@ -38,9 +38,13 @@ static void check_once(const evidence *of, job_id job, const entry *found)
 /* A job may end without its index only for a cause that the scenario has put into the world. */
 static void check_cause(const evidence *of, const job_row *row)
 {
-    if (row->cause == FAILURE_DUPLICATE_KEY && !row->index.unique) {
+    bool unique = false;
+    for (uint32_t i = 0; i < row->index_count; i++) {
+        unique |= row->indexes[i].unique;
+    }
+    if (row->cause == FAILURE_DUPLICATE_KEY && !unique) {
         sb_finding(of->world, SB_FINDING_FALSE_DUPLICATE, ORACLE,
-                   "job %llu met a duplicate in an index that is not unique", number(row->id));
+                   "job %llu met a duplicate in indexes that are not unique", number(row->id));
     }
     const judged_job *job = evidence_job(of, row->id);
     const bool excused = (row->cause == FAILURE_CANCELLED && job != NULL && job->cancel_asked) ||
@@ -48,6 +52,23 @@ static void check_cause(const evidence *of, const job_row *row)
     if (!excused) {
         sb_finding(of->world, SB_FINDING_WRONG_OUTCOME, ORACLE, "job %llu ended %s: %s",
                    number(row->id), job_state_text(row->state), failure_text(row->cause));
+    }
+}
+
+/* What the job has left of one of its indexes. */
+static void check_index(const evidence *of, const judged_table *table, const job_row *row,
+                        index_id id)
+{
+    const index_definition *index = table_index(&table->definition, id);
+    if (row->state == JOB_SYNCED && (index == NULL || index->state != SCHEMA_PUBLIC)) {
+        sb_finding(of->world, SB_FINDING_WRONG_OUTCOME, ORACLE,
+                   "job %llu ended synced, its index is %s", number(row->id),
+                   index == NULL ? "gone" : schema_state_text(index->state));
+    }
+    if (row->state != JOB_SYNCED && index != NULL) {
+        sb_finding(of->world, SB_FINDING_WRONG_OUTCOME, ORACLE,
+                   "job %llu ended %s and left its index %s", number(row->id),
+                   job_state_text(row->state), schema_state_text(index->state));
     }
 }
 
@@ -59,7 +80,6 @@ static void check_row(const evidence *of, const job_row *row)
                    "job %llu is about table %llu, which nobody made", number(row->id),
                    number(row->table));
     }
-    const index_definition *index = table_index(&table->definition, row->index.id);
     if (!job_state_is_final(row->state)) {
         sb_finding(of->world, SB_FINDING_WRONG_OUTCOME, ORACLE, "job %llu is in history and %s",
                    number(row->id), job_state_text(row->state));
@@ -69,20 +89,12 @@ static void check_row(const evidence *of, const job_row *row)
                    "job %llu ended %s with the cause \"%s\"", number(row->id),
                    job_state_text(row->state), failure_text(row->cause));
     }
-    if (row->state == JOB_SYNCED) {
-        if (index == NULL || index->state != SCHEMA_PUBLIC) {
-            sb_finding(of->world, SB_FINDING_WRONG_OUTCOME, ORACLE,
-                       "job %llu ended synced, its index is %s", number(row->id),
-                       index == NULL ? "gone" : schema_state_text(index->state));
-        }
-        return;
+    for (uint32_t i = 0; i < row->index_count; i++) {
+        check_index(of, table, row, row->indexes[i].id);
     }
-    if (index != NULL) {
-        sb_finding(of->world, SB_FINDING_WRONG_OUTCOME, ORACLE,
-                   "job %llu ended %s and left its index %s", number(row->id),
-                   job_state_text(row->state), schema_state_text(index->state));
+    if (row->state != JOB_SYNCED) {
+        check_cause(of, row);
     }
-    check_cause(of, row);
 }
 
 void oracle_outcome(const evidence *of)

@@ -26,10 +26,11 @@ static void read_subtasks(check *in)
     buffer key;
     buffer_init(&key);
     for (uint32_t i = 0; i < in->task.subtask_count; i++) {
-        key_subtask_history(&key, in->task.job, i);
+        key_subtask_history(&key, in->task.job, in->task.phase, i);
         const version *found = durable_read(in->of->durable, buffer_slice(&key), TIMESTAMP_MAX);
         subtask_row *row = &in->subtasks[i];
-        if (found == NULL || !subtask_row_decode(in->task.job, i, version_value(found), row)) {
+        if (found == NULL ||
+            !subtask_row_decode(in->task.job, in->task.phase, i, version_value(found), row)) {
             sb_finding(in->of->world, SB_FINDING_WRONG_STATE, ORACLE,
                        "subtask %u of job %llu is not in history, or cannot be read", i,
                        number(in->task.job));
@@ -113,7 +114,7 @@ static void check_moves(const check *in, uint32_t at)
 {
     buffer key;
     buffer_init(&key);
-    key_subtask(&key, in->task.job, at);
+    key_subtask(&key, in->task.job, in->task.phase, at);
     const entry *found = durable_find(in->of->durable, buffer_slice(&key));
     buffer_release(&key);
     subtask_row later = {.state = SUBTASK_PENDING, .attempt = UINT64_MAX};
@@ -123,7 +124,7 @@ static void check_moves(const check *in, uint32_t at)
         if (of->kind != VERSION_PUT) {
             continue;
         }
-        if (!subtask_row_decode(in->task.job, at, version_value(of), &row)) {
+        if (!subtask_row_decode(in->task.job, in->task.phase, at, version_value(of), &row)) {
             sb_finding(in->of->world, SB_FINDING_WRONG_STATE, ORACLE,
                        "a row of subtask %u cannot be read", at);
         }
@@ -157,10 +158,10 @@ static void check_row_count(const check *in)
     }
 }
 
-static void check_task(const evidence *of, job_id job, slice value)
+static void check_task(const evidence *of, job_id job, uint32_t phase, slice value)
 {
     check in = {.of = of};
-    if (!task_row_decode(job, value, &in.task)) {
+    if (!task_row_decode(job, phase, value, &in.task)) {
         sb_finding(of->world, SB_FINDING_WRONG_STATE, ORACLE, "the task of job %llu cannot be read",
                    number(job));
     }
@@ -193,9 +194,9 @@ void oracle_tasks(const evidence *of)
     for (durable_walk_init(&walk, of->durable, buffer_slice(&start), buffer_slice(&end));
          durable_walk_next(&walk);) {
         const version *last = durable_entry_read(walk.found, TIMESTAMP_MAX);
-        job_id job = 0;
-        if (last != NULL && key_meta_decode(walk.key, "task-history", &job, 1)) {
-            check_task(of, job, version_value(last));
+        uint64_t numbers[2] = {0}; /* job, phase */
+        if (last != NULL && key_meta_decode(walk.key, "task-history", numbers, 2)) {
+            check_task(of, numbers[0], (uint32_t)numbers[1], version_value(last));
         }
     }
     buffer_release(&end);

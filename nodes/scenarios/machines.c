@@ -12,7 +12,7 @@
 #include "nodes/server.h"
 #include "nodes/storage.h"
 
-#define FIRST_INDEX 1u /* of a cluster without indexes: where its entries are cut in two */
+#define FIRST_INDEX 2u /* of a cluster without indexes: where its entries are cut in two */
 
 uint64_t setting_of(const sb_settings *settings, uint32_t setting)
 {

@@ -59,9 +59,10 @@ bool operator_try_submit(operator_desk *of)
 {
     const submit_job_request asked = {.nonce = of->nonce,
                                       .table = of->machines->plan.settings.table,
-                                      .index_name = slice_of_string(WORKLOAD_INDEX_NAME),
-                                      .column_count = 1,
-                                      .columns = {SBTEST_K}};
+                                      .index_count = 1,
+                                      .indexes = {{.name = slice_of_string(WORKLOAD_INDEX_NAME),
+                                                   .column_count = 1,
+                                                   .columns = {SBTEST_K}}}};
     buffer bytes;
     sb_reply reply;
     submit_job_reply said = {.answer = JOB_ANSWER_UNKNOWN};
@@ -241,14 +242,15 @@ tenure_id operator_read_tenure(operator_desk *of)
 /* Is it a row that may stay? */
 static bool is_temporary(slice key)
 {
-    static const char *const words[] = {"job", "task", "delete-range"};
-    uint64_t numbers[2];
+    static const char *const words[] = {"job", "delete-range"};
+    uint64_t numbers[3];
     for (unsigned i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
         if (key_meta_decode(key, words[i], numbers, 1)) {
             return true;
         }
     }
-    return key_meta_decode(key, "ack", numbers, 2) || key_meta_decode(key, "subtask", numbers, 2);
+    return key_meta_decode(key, "ack", numbers, 2) || key_meta_decode(key, "task", numbers, 2) ||
+           key_meta_decode(key, "subtask", numbers, 3);
 }
 
 static bool rows_are_quiet(const operator_desk *of, const pair_list *rows)

@@ -58,10 +58,7 @@ static watched_job *find_or_add(watch *in, job_id id)
 static void subtask_moved(watch *into, sb_node node, uint64_t identity, uint32_t to)
 {
     watched_job *of = find_or_add(into, identity >> 16);
-    const uint32_t number = (uint32_t)(identity & 0xffff);
-    if (number >= SUBTASKS_MAX) {
-        return;
-    }
+    const uint32_t number = (uint32_t)(identity & ((1u << SUBTASK_NUMBER_BITS) - 1));
     of->subtasks[number] = (uint8_t)to;
     of->runners[number] = node;
     of->subtask_count = number >= of->subtask_count ? number + 1 : of->subtask_count;
@@ -81,7 +78,10 @@ void watch_move(watch *into, sb_node node, const sb_machine *machine, uint64_t i
         into->schema = (schema_state)to;
         into->moves++;
     } else if (machine == &task_machine) {
-        watched_job *of = find_or_add(into, id);
+        watched_job *of = find_or_add(into, id >> 4);
+        if (to == TASK_RUNNING) {
+            of->subtask_count = 0; /* of this phase */
+        }
         of->task = (task_state)to;
         of->has_task = true;
     } else if (machine == &subtask_machine) {
