@@ -391,28 +391,43 @@ bool sb_bug(uint32_t bug);
 /* ---------------------------------------------------------------------------------- state machines
  *
  * A lifecycle is a table of allowed moves.  Every move is checked and recorded; one that is not in
- * the table is a finding of kind wrong-state.  The table is listed and drawn from here.
+ * the table is a finding of kind wrong-state.  The table is listed and drawn from here, and a sweep
+ * tells which of its moves no seed has walked.
  *
  *   static const char *const job_states[] = {"queueing", "running", "done"};
  *   static const sb_move job_moves[] = {{QUEUEING, RUNNING}, {RUNNING, DONE}};
- *   SB_MACHINE(job_machine, "job", job_states, job_moves);
+ *   SB_MACHINE(job_machine, "job", job_states, job_moves, .finals = SB_STATE(DONE),
+ *              .source = "TIDB.md 2.3");
+ *
+ * What follows the two tables may be left out: things are born in the first state, end where no
+ * move leads out, and have no source.  At most SB_STATE_MAX states, each with a name, and no move
+ * twice: a table that breaks this ends the program when the lists are made.
  */
 typedef struct sb_move {
     uint8_t from, to;
 } sb_move;
 
+#define SB_STATE_MAX 64
+#define SB_STATE(number) (UINT64_C(1) << (number))
+
 typedef struct sb_machine {
     const char *name;
-    const char *const *states; /* the first is where things are born */
+    const char *const *states;
     uint32_t state_count;
     const sb_move *moves;
     uint32_t move_count;
+    uint32_t initial;   /* where things are born */
+    uint64_t finals;    /* where they end: SB_STATE(A) | SB_STATE(B); 0: where no move leads out */
+    const char *source; /* whose rules these are: a paper's section, an issue; NULL: our own */
 } sb_machine;
 
-#define SB_MACHINE(variable, literal, state_names, move_table)                                     \
-    const sb_machine variable = {literal, state_names,                                             \
-                                 sizeof(state_names) / sizeof((state_names)[0]), move_table,       \
-                                 sizeof(move_table) / sizeof((move_table)[0])};                    \
+#define SB_MACHINE(variable, literal, state_names, move_table, ...)                                \
+    const sb_machine variable = {.name = literal,                                                  \
+                                 .states = state_names,                                            \
+                                 .state_count = sizeof(state_names) / sizeof((state_names)[0]),    \
+                                 .moves = move_table,                                              \
+                                 .move_count = sizeof(move_table) / sizeof((move_table)[0]),       \
+                                 __VA_ARGS__};                                                     \
     static const sb_machine *const variable##_listed                                               \
         __attribute__((used, section("sb_machines"))) = &variable
 

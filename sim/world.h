@@ -155,6 +155,9 @@ const uint64_t *sb_world_edge_bits(const sb_world *world);      /* moves walked,
 size_t sb_probe_list(const sb_place_name ***probes);
 size_t sb_failpoint_list(const sb_place_name ***failpoints);
 size_t sb_machine_list(const sb_machine *const **machines);
+bool sb_machine_ends_in(const sb_machine *machine, uint32_t state);
+/* Whether a name is what the glob says: ? is any character, * any run of them. */
+bool sb_glob_matches(const char *glob, const char *name);
 #define SB_PROBE_MAX 512
 #define SB_FAILPOINT_MAX 256
 #define SB_EDGE_MAX 1024

@@ -591,41 +591,6 @@ START_TEST(rates_change_without_a_jump)
 }
 END_TEST
 
-/* ----------------------------------------------------------------------------- state machines */
-
-enum { EGG, BIRD, GHOST };
-static const char *const bird_states[] = {"egg", "bird", "ghost"};
-static const sb_move bird_moves[] = {{EGG, BIRD}, {BIRD, GHOST}};
-SB_MACHINE(bird_machine, "bird", bird_states, bird_moves);
-
-static void walk(sb_world *world, void *context)
-{
-    (void)world;
-    sb_machine_move(&bird_machine, 7, EGG, BIRD);
-    sb_machine_move(&bird_machine, 7, BIRD, *(const unsigned *)context);
-}
-
-/* A move that is in the table is walked and noted; any other is a finding that names thing and
- * states. */
-START_TEST(machines_check_their_moves)
-{
-    unsigned target = GHOST;
-    sb_universe *const universe = open_universe(NULL);
-    const sb_world_options options = {.seed = 1};
-    sb_world *const world = sb_world_reset(universe, &options, walk, &target);
-    const ending end = ending_of(world, sb_world_run(world));
-    must_pass(&end);
-    ck_assert_uint_eq(sb_world_edge_bits(world)[0], 3);
-    const sb_machine *const *machines;
-    ck_assert_uint_eq(sb_machine_list(&machines), 1);
-    ck_assert_str_eq(machines[0]->name, "bird");
-    sb_universe_close(universe);
-    target = EGG;
-    const ending wrong = run_once(walk, &target);
-    must_find(&wrong, SB_FINDING_WRONG_STATE, "bird 7 went from bird to egg");
-}
-END_TEST
-
 int main(void)
 {
     Suite *const suite = suite_create("process");
@@ -644,7 +609,6 @@ int main(void)
     tcase_add_loop_test(tests, clocks_drift, 0, 6);
     tcase_add_test(tests, impossible_requests_are_findings);
     tcase_add_test(tests, rates_change_without_a_jump);
-    tcase_add_test(tests, machines_check_their_moves);
     suite_add_tcase(suite, tests);
     return run_suite(suite);
 }

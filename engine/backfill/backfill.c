@@ -52,7 +52,9 @@ static const sb_move backend_moves[] = {
     {BACKEND_CLEANING, BACKEND_CLEANED},
 };
 
-SB_MACHINE(local_engine_machine, "local-engine", backend_states, backend_moves);
+SB_MACHINE(local_engine_machine, "local-engine", backend_states, backend_moves,
+           .initial = BACKEND_OPEN, .finals = SB_STATE(BACKEND_CLEANED),
+           .source = "writers close before their engine, each exactly once: issue 54568");
 
 /* ---------------------------------------------------------------------------------- lifetimes */
 

@@ -40,7 +40,9 @@ static const sb_move job_moves[] = {
     {JOB_PAUSED, JOB_QUEUEING},
 };
 
-SB_MACHINE(job_machine, "job", job_state_texts, job_moves);
+SB_MACHINE(job_machine, "job", job_state_texts, job_moves, .initial = JOB_QUEUEING,
+           .finals = SB_STATE(JOB_SYNCED) | SB_STATE(JOB_ROLLBACKDONE) | SB_STATE(JOB_CANCELLED),
+           .source = "TiDB's job states; issues 47902, 49114, 52747");
 
 const char *job_state_text(job_state state)
 {

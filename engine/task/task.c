@@ -36,7 +36,9 @@ static const sb_move task_moves[] = {
     {TASK_PAUSED, TASK_RESUMING},      {TASK_RESUMING, TASK_RUNNING},
 };
 
-SB_MACHINE(task_machine, "task", task_state_texts, task_moves);
+SB_MACHINE(task_machine, "task", task_state_texts, task_moves, .initial = TASK_PENDING,
+           .finals = SB_STATE(TASK_SUCCEED) | SB_STATE(TASK_FAILED) | SB_STATE(TASK_REVERTED),
+           .source = "TiDB's distributed tasks; issues 47520, 47902, 47954");
 
 static const char *const subtask_state_texts[] = {
 #define SUBTASK_STATE(name, text) [SUBTASK_##name] = text,
@@ -56,7 +58,11 @@ static const sb_move subtask_moves[] = {
     {SUBTASK_PAUSED, SUBTASK_PENDING},
 };
 
-SB_MACHINE(subtask_machine, "subtask", subtask_state_texts, subtask_moves);
+SB_MACHINE(subtask_machine, "subtask", subtask_state_texts, subtask_moves,
+           .initial = SUBTASK_PENDING,
+           .finals = SB_STATE(SUBTASK_SUCCEED) | SB_STATE(SUBTASK_FAILED) |
+                     SB_STATE(SUBTASK_CANCELED),
+           .source = "TiDB's distributed tasks; issues 46735, 48649, 48701");
 
 const char *task_state_text(task_state state)
 {

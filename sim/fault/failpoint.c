@@ -3,8 +3,8 @@
  */
 #include "sim/fault/swarm.h"
 
-/* ? is any character, * any run of them.  After a mismatch the last * takes one character more. */
-static bool glob_matches(const char *glob, const char *name)
+/* After a mismatch the last * takes one character more. */
+bool sb_glob_matches(const char *glob, const char *name)
 {
     const char *star = NULL, *resume = NULL;
     while (*name != '\0') {
@@ -34,7 +34,7 @@ void sb_failpoints_enable(sb_world *world, const char *glob, uint32_t rate)
     const sb_place_name **names;
     const size_t count = sb_failpoint_list(&names);
     for (size_t i = 0; i < count; i++) {
-        if (glob_matches(glob, names[i]->name)) {
+        if (sb_glob_matches(glob, names[i]->name)) {
             world->failpoint_rates[i] = rate;
             if (world->swarm != NULL) {
                 world->swarm->code_rates[i] = 0;
@@ -69,7 +69,7 @@ void sb_failpoints_draw(const char *glob, uint64_t salt, uint32_t low, uint32_t 
     for (size_t i = 0; i < count; i++) {
         const char *const name = names[i]->name;
         const uint64_t hash = XXH3_64bits_withSeed(name, strlen(name), salt);
-        if (glob_matches(glob, name) && (hash & 1) != 0) {
+        if (sb_glob_matches(glob, name) && (hash & 1) != 0) {
             rates[i] = rate_of_hash(hash >> 1, low, high);
         }
     }

@@ -130,9 +130,70 @@ typedef struct machine_list {
     size_t count;
 } machine_list;
 
+/* A move that stands in the table after place `at` too. */
+static bool stands_again(const sb_machine *machine, uint32_t at)
+{
+    const sb_move *const move = &machine->moves[at];
+    for (uint32_t i = at + 1; i < machine->move_count; i++) {
+        if (machine->moves[i].from == move->from && machine->moves[i].to == move->to) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* What is wrong with a table; NULL: nothing. */
+static const char *flaw_of(const sb_machine *machine)
+{
+    const uint32_t count = machine->state_count;
+    if (count == 0 || count > SB_STATE_MAX || machine->initial >= count) {
+        return "has no states, too many, or is born in none of them";
+    }
+    if (count < SB_STATE_MAX && machine->finals >> count != 0) {
+        return "ends in a state that it has not";
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        if (machine->states[i] == NULL) {
+            return "has a state without a name";
+        }
+    }
+    for (uint32_t i = 0; i < machine->move_count; i++) {
+        if (machine->moves[i].from >= count || machine->moves[i].to >= count) {
+            return "has a move from or to a state that it has not";
+        }
+        if (stands_again(machine, i)) {
+            return "has a move twice";
+        }
+    }
+    return NULL;
+}
+
+static void check_machine(const sb_machine *machine)
+{
+    const char *const flaw = flaw_of(machine);
+    if (flaw != NULL) {
+        fprintf(stderr, "seedbed: state machine %s %s\n", machine->name, flaw);
+        abort();
+    }
+}
+
+bool sb_machine_ends_in(const sb_machine *machine, uint32_t state)
+{
+    if (machine->finals != 0) {
+        return (machine->finals >> state & 1) != 0;
+    }
+    for (uint32_t i = 0; i < machine->move_count; i++) {
+        if (machine->moves[i].from == state) {
+            return false;
+        }
+    }
+    return true;
+}
+
 static void insert_machine(machine_list *list, const sb_machine *machine)
 {
     size_t at = list->count;
+    check_machine(machine);
     if (at == MACHINE_MAX) {
         too_many("state machines", MACHINE_MAX);
     }
@@ -155,6 +216,9 @@ static const machine_list *machines(void)
         for (size_t i = 0; i < list.count; i++) {
             list.first_edge[i] = edges;
             edges += list.machines[i]->move_count;
+        }
+        if (edges > SB_EDGE_MAX) {
+            too_many("moves of state machines", SB_EDGE_MAX);
         }
     }
     return &list;

@@ -129,27 +129,63 @@ bool sb_bug(uint32_t bug)
 
 /* -------------------------------------------------------------------------------------- moves */
 
-void sb_machine_move(const sb_machine *machine, uint64_t id, uint32_t from, uint32_t to)
+/* "; from running it may go to done or pausing". */
+static void say_allowed(const sb_machine *machine, uint32_t from, char *text, size_t size)
 {
-    sb_world *const world = sb_current;
-    sb_assert_op(from, <, machine->state_count);
-    sb_assert_op(to, <, machine->state_count);
-    size_t edge;
-    const size_t index = sb_machine_number(machine, &edge);
+    size_t used = 0;
+    for (uint32_t i = 0; i < machine->move_count && used < size; i++) {
+        if (machine->moves[i].from == from) {
+            const char *const to = machine->states[machine->moves[i].to];
+            const int length = used == 0 ? snprintf(text, size, "; from %s it may go to %s",
+                                                    machine->states[from], to)
+                                         : snprintf(text + used, size - used, ", %s", to);
+            used += length > 0 ? (size_t)length : 0;
+        }
+    }
+    if (used == 0) {
+        snprintf(text, size, "; no move leads out of %s", machine->states[from]);
+    }
+}
+
+static void wrong_move(const sb_machine *machine, uint64_t id, uint32_t from, uint32_t to)
+    __attribute__((noreturn, cold));
+static void wrong_move(const sb_machine *machine, uint64_t id, uint32_t from, uint32_t to)
+{
+    char allowed[256];
+    const uint32_t count = machine->state_count;
+    if (from >= count || to >= count) {
+        sb_misuse(sb_current, SB_FINDING_WRONG_STATE, machine->name,
+                  "%s %llu went from state %u to state %u; it has states 0 to %u", machine->name,
+                  (unsigned long long)id, from, to, count - 1);
+    }
+    say_allowed(machine, from, allowed, sizeof(allowed));
+    sb_misuse(sb_current, SB_FINDING_WRONG_STATE, machine->name, "%s %llu went from %s to %s%s",
+              machine->name, (unsigned long long)id, machine->states[from], machine->states[to],
+              allowed);
+}
+
+/* The place of a move in its table; the table's length when it is not there. */
+static uint32_t find_move(const sb_machine *machine, uint32_t from, uint32_t to)
+{
     uint32_t move = 0;
     while (move < machine->move_count &&
            (machine->moves[move].from != from || machine->moves[move].to != to)) {
         move++;
     }
+    return move;
+}
+
+void sb_machine_move(const sb_machine *machine, uint64_t id, uint32_t from, uint32_t to)
+{
+    sb_world *const world = sb_current;
+    size_t edge;
+    const size_t index = sb_machine_number(machine, &edge);
+    const uint32_t move = find_move(machine, from, to);
     if (move == machine->move_count) {
-        sb_misuse(world, SB_FINDING_WRONG_STATE, machine->name, "%s %llu went from %s to %s",
-                  machine->name, (unsigned long long)id, machine->states[from],
-                  machine->states[to]);
+        wrong_move(machine, id, from, to);
     }
     edge += move;
-    if (edge < SB_EDGE_MAX) {
-        world->edge_bits[edge / 64] |= UINT64_C(1) << (edge % 64);
-    }
+    world->edge_bits[edge / 64] |= UINT64_C(1) << (edge % 64);
     if (world->record != NULL) {
         sb_record_set_machine(world->record, (unsigned)index, machine->name, machine->states,
                               machine->state_count);

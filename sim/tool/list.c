@@ -8,6 +8,7 @@
 
 #include "sim/record/trace_file.h"
 #include "sim/tool/contract.h"
+#include "sim/tool/list_states.h"
 #include "sim/tool/options.h"
 
 #define COLUMN_MAX 5
@@ -172,70 +173,6 @@ static int list_failpoints(const sb_arguments *arguments, bool json)
     return list_places(failpoints, count, json);
 }
 
-static int list_states(const sb_arguments *arguments, bool json)
-{
-    (void)arguments;
-    listing list = {json, {"machine", "from", "to"}, {24, 24}, 0};
-    const sb_machine *const *machines;
-    const size_t count = sb_machine_list(&machines);
-    list_begin(&list);
-    for (size_t i = 0; i < count; i++) {
-        for (uint32_t move = 0; move < machines[i]->move_count; move++) {
-            list_row(&list,
-                     (const char *const[]){machines[i]->name,
-                                           machines[i]->states[machines[i]->moves[move].from],
-                                           machines[i]->states[machines[i]->moves[move].to]});
-        }
-    }
-    list_end(&list);
-    return 0;
-}
-
-/* States where things end: no move leads out of them. */
-static bool is_last_state(const sb_machine *machine, uint32_t state)
-{
-    for (uint32_t i = 0; i < machine->move_count; i++) {
-        if (machine->moves[i].from == state) {
-            return false;
-        }
-    }
-    return true;
-}
-
-static void draw_machine(const sb_machine *machine, size_t number)
-{
-    printf("  subgraph cluster_%zu {\n    label=\"%s\" fontname=\"Helvetica-Bold\" style=rounded "
-           "color=\"#bbbbbb\";\n",
-           number, machine->name);
-    for (uint32_t state = 0; state < machine->state_count; state++) {
-        printf("    s%zu_%" PRIu32 " [label=\"%s\"%s];\n", number, state, machine->states[state],
-               state == 0                      ? " fillcolor=\"#d6e8fa\" penwidth=2"
-               : is_last_state(machine, state) ? " fillcolor=\"#e4e4e4\" peripheries=2"
-                                               : "");
-    }
-    for (uint32_t i = 0; i < machine->move_count; i++) {
-        printf("    s%zu_%u -> s%zu_%u;\n", number, machine->moves[i].from, number,
-               machine->moves[i].to);
-    }
-    fputs("  }\n", stdout);
-}
-
-static int draw_states(void)
-{
-    const sb_machine *const *machines;
-    const size_t count = sb_machine_list(&machines);
-    fputs("digraph states {\n  rankdir=LR;\n"
-          "  node [shape=box style=\"filled,rounded\" fillcolor=\"#f7f7f7\" fontname=\"Helvetica\" "
-          "fontsize=11];\n"
-          "  edge [color=\"#555555\" arrowsize=0.7];\n",
-          stdout);
-    for (size_t i = 0; i < count; i++) {
-        draw_machine(machines[i], i);
-    }
-    fputs("}\n", stdout);
-    return 0;
-}
-
 static const struct {
     const char *name;
     int (*list)(const sb_arguments *arguments, bool json);
@@ -243,7 +180,7 @@ static const struct {
     {"scenarios", list_scenarios},   {"settings", list_settings},
     {"faults", list_faults},         {"bugs", list_bugs},
     {"strategies", list_strategies}, {"probes", list_probes},
-    {"failpoints", list_failpoints}, {"states", list_states},
+    {"failpoints", list_failpoints}, {"states", sb_list_states},
 };
 #define LIST_COUNT (sizeof lists / sizeof lists[0])
 
@@ -275,7 +212,7 @@ int sb_command_list(const sb_arguments *arguments)
     }
     if (dot) {
         return strcmp(what, "states") == 0
-                   ? draw_states()
+                   ? sb_draw_states()
                    : sb_complain(
                          SB_EXIT_USAGE,
                          "--format: dot draws nothing but states; expected text or json for %s",
