@@ -9,7 +9,9 @@
 static void serve(store *at, const boot_settings *settings)
 {
     storage_service service;
-    storage_service_init(&service, at);
+    const storage_settings own = {.capacity = settings->store_capacity,
+                                  .ingest_pairs_max = settings->ingest_pairs_max};
+    storage_service_init(&service, at, &own);
     sb_exchange *exchange =
         sb_exchange_open(wire_method_names, METHOD_COUNT, storage_service_handle, &service,
                          settings->storage_concurrency);

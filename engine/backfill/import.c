@@ -145,41 +145,69 @@ static import_result upload_piece(import_state *of)
 
 /* ---------------------------------------------------------------------------------- ingesting */
 
-static import_result ingest_piece(import_state *of)
+/* What an answer to an ingest says; done: the position goes up to where the store has come. */
+static import_result take_ingest(import_state *of, const sb_reply *reply, slice end)
 {
-    buffer end;
-    buffer_init(&end);
-    buffer_add(&end, of->last.data, of->last.size);
-    buffer_add_u8(&end, 0); /* the least key behind the last */
+    ingest_reply got;
+    if (!ingest_reply_decode(&got, slice_of(reply->data, reply->size))) {
+        route_trouble(&of->way, REPLY_CORRUPT);
+        return IMPORT_AGAIN;
+    }
+    switch (got.head.status) {
+    case REPLY_OK:
+        if (failpoint("ingest-reply-is-lost")) {
+            break;
+        }
+        SOMETIMES(got.next.size > 0, "ingest-goes-on-with-the-rest");
+        buffer_clear(&of->position);
+        buffer_add(&of->position, got.next.size > 0 ? got.next.data : end.data,
+                   got.next.size > 0 ? got.next.size : end.size);
+        return IMPORT_DONE;
+    case REPLY_RANGE_DELETED:
+        return IMPORT_GIVEN_UP;
+    case REPLY_NO_SPACE:
+        return IMPORT_NO_SPACE;
+    default:
+        SOMETIMES(got.head.status == REPLY_NOT_FOUND, "ingest-finds-no-upload");
+        break;
+    }
+    route_trouble(&of->way, got.head.status);
+    return IMPORT_AGAIN;
+}
+
+/* One request for what is left of the piece, up to `end`. */
+static import_result ingest_rest(import_state *of, slice end)
+{
     const ingest_request ask = {.region = {of->way.region->id, of->way.region->epoch},
                                 .name = slice_of_string(of->name),
                                 .digest = of->summary.digest,
                                 .at = of->work->snapshot,
                                 .start = buffer_slice(&of->position),
-                                .end = buffer_slice(&end),
+                                .end = end,
                                 .remove = true};
     sb_assert_op(ask.at, >, 0); /* TiDB issue 48804 */
     ingest_request_encode(&ask, &of->request);
     sb_reply reply;
     if (failpoint("ingest-fails") || !route_send(&of->way, METHOD_INGEST, &of->request, &reply)) {
         of->way.waiting = true;
-        buffer_release(&end);
         return IMPORT_AGAIN;
     }
-    const reply_status said = reply_status_of(&reply);
+    const import_result result = take_ingest(of, &reply, end);
     sb_reply_release(&reply);
-    import_result result = IMPORT_AGAIN;
-    if (said == REPLY_OK && !failpoint("ingest-reply-is-lost")) {
-        buffer_clear(&of->position);
-        buffer_add(&of->position, end.data, end.size);
-        result = IMPORT_DONE;
-    } else if (said == REPLY_RANGE_DELETED) {
-        result = IMPORT_GIVEN_UP;
-    } else if (said == REPLY_NO_SPACE) {
-        result = IMPORT_NO_SPACE;
-    } else {
-        SOMETIMES(said == REPLY_NOT_FOUND, "ingest-finds-no-upload");
-        route_trouble(&of->way, said);
+    return result;
+}
+
+/* A store may do a part of the range at a time. */
+static import_result ingest_piece(import_state *of)
+{
+    buffer end;
+    import_result result = IMPORT_DONE;
+    buffer_init(&end);
+    buffer_add(&end, of->last.data, of->last.size);
+    buffer_add_u8(&end, 0); /* the least key behind the last */
+    while (result == IMPORT_DONE &&
+           slice_compare(buffer_slice(&of->position), buffer_slice(&end)) < 0) {
+        result = ingest_rest(of, buffer_slice(&end));
     }
     buffer_release(&end);
     return result;

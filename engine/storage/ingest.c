@@ -3,11 +3,15 @@
  *
  * Ingest bypasses transactions.  Its versions carry the timestamp of the snapshot they were made
  * from, so whatever a transaction has committed since lies above them, deletes included.  The
- * content goes through the log like everything else, in one record: all or nothing, and once the
- * answer is sent for good.
+ * content goes through the log like everything else, in one record, and once the answer is sent for
+ * good.  A store does not take more pairs at once than its setting says, so that one request does
+ * not hold up the log for long: the answer then says where to go on (TiKV does the same by failing
+ * an ingest that has been done for some peers of a region only, and TiDB goes on with the rest).
  */
 #include "engine/storage/command.h"
 #include "engine/storage/sorted_file.h"
+
+#define PARTIAL_PAIRS 8u /* that an injected partial ingest does */
 
 /* ------------------------------------------------------------------------------------- upload */
 
@@ -15,9 +19,13 @@ void command_upload(command *of)
 {
     upload_request request;
     upload_reply reply = {0};
-    reply.head.status = upload_request_decode(&request, of->body)
-                            ? uploads_write(&of->service->uploads, &request, &reply.size)
-                            : REPLY_BAD_REQUEST;
+    if (!upload_request_decode(&request, of->body)) {
+        reply.head.status = REPLY_BAD_REQUEST;
+    } else if (storage_is_full(of->service)) {
+        reply.head.status = REPLY_NO_SPACE;
+    } else {
+        reply.head.status = uploads_write(&of->service->uploads, &request, &reply.size);
+    }
     upload_reply_encode(&reply, of->reply);
 }
 
@@ -36,6 +44,9 @@ static reply_status check_ingest(command *of, const ingest_request *request, sli
     if (status == REPLY_OK && (request->at == 0 || request->at >= TIMESTAMP_MAX)) {
         status = REPLY_BAD_REQUEST;
     }
+    if (status == REPLY_OK && storage_is_full(of->service)) {
+        status = REPLY_NO_SPACE;
+    }
     if (status == REPLY_OK && store_state_deleted_overlaps(state, request->start, *end)) {
         command_depends_on(of, state->deletion);
         SOMETIMES(true, "a straggler ingests into a deleted range");
@@ -44,10 +55,20 @@ static reply_status check_ingest(command *of, const ingest_request *request, sli
     return status;
 }
 
-/* Add the pairs of the range that are not there yet to the record.  *count: all of the range. */
-static reply_status add_pairs(command *of, const ingest_request *request, slice end,
-                              sorted_reader *reader, buffer *record, uint64_t *count, bool *fresh)
+/* How many pairs one request may bring in. */
+static uint64_t pairs_max(const command *of)
 {
+    return failpoint("storage-ingest-is-partial") ? PARTIAL_PAIRS
+                                                  : of->service->settings.ingest_pairs_max;
+}
+
+/* Add the pairs of the range that are not there yet to the record.  *count: all that were looked
+ * at; `next`: where the range goes on behind them, empty when it does not. */
+static reply_status add_pairs(command *of, const ingest_request *request, slice end,
+                              sorted_reader *reader, buffer *record, uint64_t *count, bool *fresh,
+                              buffer *next)
+{
+    const uint64_t most = pairs_max(of);
     slice key, value;
     sorted_status status = sorted_reader_seek(reader, request->start);
     while (status == SORTED_OK) {
@@ -57,6 +78,11 @@ static reply_status add_pairs(command *of, const ingest_request *request, slice 
         }
         if (key.size > KEY_SIZE_MAX || value.size > VALUE_SIZE_MAX) {
             return REPLY_BAD_REQUEST;
+        }
+        if (*count == most) {
+            SOMETIMES(true, "an ingest is done in part");
+            buffer_add(next, key.data, key.size);
+            break;
         }
         (*count)++;
         const entry *found = command_find(of, key);
@@ -69,7 +95,7 @@ static reply_status add_pairs(command *of, const ingest_request *request, slice 
 }
 
 static reply_status apply_file(command *of, const ingest_request *request, slice end, slice file,
-                               uint64_t *count)
+                               uint64_t *count, buffer *next)
 {
     store *at = of->service->store;
     sorted_reader reader;
@@ -81,7 +107,7 @@ static reply_status apply_file(command *of, const ingest_request *request, slice
                               ? REPLY_OK
                               : REPLY_CORRUPT;
     if (status == REPLY_OK) {
-        status = add_pairs(of, request, end, &reader, record, count, &fresh);
+        status = add_pairs(of, request, end, &reader, record, count, &fresh, next);
     }
     if (status == REPLY_OK && fresh) {
         command_depends_on(of, store_apply(at));
@@ -93,7 +119,8 @@ static reply_status apply_file(command *of, const ingest_request *request, slice
     return status;
 }
 
-static reply_status ingest(command *of, const ingest_request *request, uint64_t *count)
+static reply_status ingest(command *of, const ingest_request *request, uint64_t *count,
+                           buffer *next)
 {
     buffer file;
     slice end;
@@ -106,7 +133,7 @@ static reply_status ingest(command *of, const ingest_request *request, uint64_t 
         status = check_ingest(of, request, &end);
     }
     if (status == REPLY_OK) {
-        status = apply_file(of, request, end, buffer_slice(&file), count);
+        status = apply_file(of, request, end, buffer_slice(&file), count, next);
     }
     buffer_release(&file);
     return status;
@@ -116,13 +143,19 @@ void command_ingest(command *of)
 {
     ingest_request request;
     ingest_reply reply = {0};
+    buffer next;
+    buffer_init(&next);
     const bool good = ingest_request_decode(&request, of->body);
-    reply.head.status = good ? ingest(of, &request, &reply.pair_count) : REPLY_BAD_REQUEST;
+    reply.head.status = good ? ingest(of, &request, &reply.pair_count, &next) : REPLY_BAD_REQUEST;
+    if (reply.head.status == REPLY_OK) {
+        reply.next = buffer_slice(&next);
+    }
     ingest_reply_encode(&reply, of->reply);
-    if (reply.head.status == REPLY_OK && request.remove &&
+    if (reply.head.status == REPLY_OK && next.size == 0 && request.remove &&
         store_wait(of->service->store, of->after)) {
         uploads_remove(&of->service->uploads, request.name);
     }
+    buffer_release(&next);
 }
 
 /* ------------------------------------------------------------------------------- delete range */

@@ -5,11 +5,42 @@
 
 #include <string.h>
 
+/* Of entry_encode's format and the lengths around key and value. */
+#define ENTRY_SIZE 17u
+#define VERSION_SIZE 29u
+
 /* ------------------------------------------------------------------------- making and freeing */
 
 void mvcc_init(mvcc *store)
 {
+    *store = (mvcc){0};
     ordered_map_init(&store->entries);
+}
+
+/* What an entry without versions, and a version, take in an encoding. */
+static uint64_t entry_size(const entry *of)
+{
+    return ENTRY_SIZE + of->key_size;
+}
+
+static uint64_t version_size(const version *of)
+{
+    return VERSION_SIZE + of->value_size + of->primary_size;
+}
+
+static uint64_t versions_size(const version *newest)
+{
+    uint64_t size = 0;
+    for (; newest != NULL; newest = newest->older) {
+        size += version_size(newest);
+    }
+    return size;
+}
+
+uint64_t entry_encoded_size(const entry *of)
+{
+    return entry_size(of) + (of->lock != NULL ? version_size(of->lock) : 0) +
+           versions_size(of->values) + versions_size(of->marks);
 }
 
 static void free_versions(version *first)
@@ -65,6 +96,7 @@ static entry *find_or_add(mvcc *store, slice key)
     *added = (entry){.key_size = key.size};
     memcpy(added->key, key.data, key.size);
     (void)ordered_map_insert(&store->entries, entry_key(added), added);
+    store->size += entry_size(added);
     return added;
 }
 
@@ -185,6 +217,7 @@ void mvcc_prewrite(mvcc *store, timestamp start, uint32_t ttl_ms, slice primary,
     into->lock->older = NULL;
     into->lock->ttl_ms = ttl_ms;
     into->sequence = sequence;
+    store->size += version_size(into->lock);
 }
 
 void mvcc_commit(mvcc *store, slice key, timestamp start, timestamp commit, log_sequence sequence)
@@ -205,6 +238,7 @@ void mvcc_rollback(mvcc *store, slice key, timestamp start, log_sequence sequenc
 {
     entry *into = find_or_add(store, key);
     if (entry_own_lock(into, start) != NULL) {
+        store->size -= version_size(into->lock);
         sb_free(into->lock);
         into->lock = NULL;
         into->sequence = sequence;
@@ -214,6 +248,7 @@ void mvcc_rollback(mvcc *store, slice key, timestamp start, log_sequence sequenc
         record->commit = start;
         link_version(into, record);
         into->sequence = sequence;
+        store->size += version_size(record);
     }
 }
 
@@ -227,6 +262,7 @@ void mvcc_ingest(mvcc *store, slice key, slice value, timestamp at, log_sequence
     ingested->commit = at;
     link_version(into, ingested);
     into->sequence = sequence;
+    store->size += version_size(ingested);
 }
 
 uint64_t mvcc_delete_range(mvcc *store, slice start, slice end)
@@ -240,6 +276,7 @@ uint64_t mvcc_delete_range(mvcc *store, slice start, slice end)
         }
         entry *victim = ordered_map_value(&at);
         (void)ordered_map_remove(&store->entries, entry_key(victim));
+        store->size -= entry_encoded_size(victim);
         free_entry(victim);
         removed++;
     }
@@ -326,5 +363,6 @@ bool mvcc_load_entry(mvcc *store, slice key, slice encoded, log_sequence sequenc
     }
     versions_decode(&from, &loaded->values, value_count);
     versions_decode(&from, &loaded->marks, mark_count);
+    store->size += entry_encoded_size(loaded) - entry_size(loaded);
     return cursor_finished(&from);
 }

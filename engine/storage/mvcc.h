@@ -55,6 +55,8 @@ typedef struct entry {
 
 typedef struct mvcc {
     ordered_map entries;
+    uint64_t
+        size; /* encoded bytes of all entries: keys, values, primaries, and what goes with them */
 } mvcc;
 
 void mvcc_init(mvcc *store);
@@ -85,6 +87,9 @@ timestamp entry_commit_after(const entry *of, timestamp start);
 const version *entry_own_lock(const entry *of, timestamp start);
 
 bool entry_has_ingested(const entry *of, timestamp at);
+
+/* What it adds to mvcc.size. */
+uint64_t entry_encoded_size(const entry *of);
 
 /* ------------------------------------------------------------------------------------ changes */
 

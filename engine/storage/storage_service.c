@@ -5,15 +5,23 @@
 
 #include "engine/storage/command.h"
 
-void storage_service_init(storage_service *of, store *at)
+void storage_service_init(storage_service *of, store *at, const storage_settings *settings)
 {
     of->store = at;
+    of->settings = *settings;
+    of->settings.ingest_pairs_max =
+        settings->ingest_pairs_max > 0 ? settings->ingest_pairs_max : UINT64_MAX;
     uploads_init(&of->uploads);
 }
 
 void storage_service_release(storage_service *of)
 {
     uploads_release(&of->uploads);
+}
+
+bool storage_is_full(const storage_service *of)
+{
+    return of->settings.capacity > 0 && of->store->state.data.size >= of->settings.capacity;
 }
 
 /* --------------------------------------------------------------- what commands have in common */

@@ -12,12 +12,24 @@
 #include "engine/storage/store.h"
 #include "engine/storage/uploads.h"
 
+typedef struct storage_settings {
+    uint64_t capacity;         /* encoded bytes of entries; above it no upload and no ingest is
+                                * taken: NO_SPACE.  0: none */
+    uint64_t ingest_pairs_max; /* of one request; 0: none */
+} storage_settings;
+
 typedef struct storage_service {
     store *store;
+    storage_settings settings;
     uploads uploads;
 } storage_service;
 
-void storage_service_init(storage_service *of, store *at);
+void storage_service_init(storage_service *of, store *at, const storage_settings *settings);
+
+/* Whether the store has reached its capacity.  Transactions are taken all the same: they are small,
+ * and what frees space is one of them. */
+bool storage_is_full(const storage_service *of);
+
 void storage_service_release(storage_service *of); /* after its exchange has been closed */
 
 /* The handler of an exchange whose context is the service. */
