@@ -142,11 +142,15 @@ static void rows_world(sb_world *world, void *context)
                            .snapshot = 1u << 20};
     range_key_set(&subtask.start, slice_of_string("a"));
     range_key_set(&subtask.end, slice_of_string("b"));
+    range_key_set(&subtask.imported, slice_of_string("aa"));
+    subtask.imported_rows = 17;
     subtask_row subtask_back;
     subtask_row_encode(&subtask, &bytes);
     ck_assert(subtask_row_decode(7, 1, 3, buffer_slice(&bytes), &subtask_back));
     ck_assert_uint_eq(subtask_back.attempt, 2);
     ck_assert(slice_equal(range_key_slice(&subtask_back.end), slice_of_string("b")));
+    ck_assert(slice_equal(range_key_slice(&subtask_back.imported), slice_of_string("aa")));
+    ck_assert_uint_eq(subtask_back.imported_rows, 17);
     ck_assert(!subtask_row_decode(7, 1, 4, buffer_slice(&bytes), &subtask_back));
     refuses_damage(&bytes, decodes_subtask);
 

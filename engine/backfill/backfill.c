@@ -255,7 +255,7 @@ static void fill_main(void *argument)
 static engine_status fill(backfill *in, backend *into, uint64_t *row_count, failure *cause,
                           sb_scope *scope)
 {
-    filling of = {.in = in, .into = into};
+    filling of = {.in = in, .into = into, .row_count = into->work->imported_rows};
     row_scan_init(&of.scan, in->cluster, into->work, &in->settings);
     sb_scope_init(&of.scope, scope, "backfill workers");
     sb_wait_group_init(&of.workers, "backfill workers");

@@ -31,13 +31,23 @@ typedef struct backfill_settings {
     uint32_t upload_part;      /* bytes in one message to a store; 0: 64 KiB, the most */
 } backfill_settings;
 
+/* Keep durably, for everybody, that the entries of all rows before `imported` (a row's key) are in
+ * storage, and that those are so many rows since the start of the range.  Anything but ENGINE_OK:
+ * it may or may not have been kept; the run goes on, or ends with its scope. */
+typedef engine_status backfill_save(void *context, slice imported, uint64_t rows, sb_scope *scope);
+
 typedef struct backfill_work {
     job_id job;
     uint32_t number;        /* subtask_number: of the subtask within its job */
+    uint64_t attempt;       /* rises whenever the subtask is given to a server */
     table_definition table; /* a copy: the schema must not stay pinned for so long */
     index_definition index;
     timestamp snapshot;
     slice start, end; /* of rows; borrowed */
+    slice imported;   /* what was saved last: begin there; empty: nothing; borrowed */
+    uint64_t imported_rows;
+    backfill_save *save; /* NULL: nobody wants to know */
+    void *save_context;
 } backfill_work;
 
 typedef struct backfill backfill;
@@ -49,7 +59,7 @@ void backfill_close(backfill *of); /* no backend is registered */
 uint32_t backfill_backend_count(const backfill *of);
 
 /* Do the work.  One run per (job, number) at a time.
- * ENGINE_OK: all entries are in storage; *row_count is how many.
+ * ENGINE_OK: all entries are in storage; *row_count is how many, those before `imported` included.
  * ENGINE_FAILED: for ever, because of *cause.
  * ENGINE_CONFLICT: passing trouble of this machine; run it again.
  * ENGINE_CANCELED, ENGINE_TIMEOUT: the scope ended, or the index has been given up meanwhile. */

@@ -12,7 +12,8 @@ void row_scan_init(row_scan *of, cluster *from, const backfill_work *work,
                      .pause = settings->batch_pause,
                      .end = work->end};
     buffer_init(&of->next);
-    buffer_add(&of->next, work->start.data, work->start.size);
+    const slice from_here = work->imported.size > 0 ? work->imported : work->start;
+    buffer_add(&of->next, from_here.data, from_here.size);
     sb_mutex_init(&of->turn, "turn to scan");
 }
 

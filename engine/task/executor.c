@@ -97,12 +97,23 @@ static bool is_running_here(const subtask_run *run, const subtask_row *row)
 /* The row is what an earlier try, whose outcome is unknown, was to make of it. */
 static bool is_moved_already(const subtask_run *run, const subtask_row *row, const subtask_row *to)
 {
-    return is_ours(run, row) && row->state == to->state && row->session == to->session;
+    return is_ours(run, row) && row->state == to->state && row->session == to->session &&
+           slice_compare(range_key_slice(&row->imported), range_key_slice(&to->imported)) >= 0;
+}
+
+/* The row's own checkpoint counts, but for the move that saves a later one: an earlier incarnation
+ * of ours may have saved it after the row was looked at. */
+static void keep_checkpoint(const subtask_row *row, subtask_row *to)
+{
+    if (slice_compare(range_key_slice(&to->imported), range_key_slice(&row->imported)) < 0) {
+        to->imported = row->imported;
+        to->imported_rows = row->imported_rows;
+    }
 }
 
 /* One transaction: if the row is as expected, it becomes `to`.  ENGINE_NOT_FOUND: it is not ours
  * any more. */
-static engine_status try_move(subtask_run *run, expectation *expected, const subtask_row *to,
+static engine_status try_move(subtask_run *run, expectation *expected, subtask_row *to,
                               bool in_doubt, sb_scope *scope)
 {
     cluster *of = run->of->cluster;
@@ -121,6 +132,9 @@ static engine_status try_move(subtask_run *run, expectation *expected, const sub
         status = ENGINE_NOT_FOUND;
     }
     const subtask_state from = moved ? run->row.state : row.state;
+    if (status == ENGINE_OK) {
+        keep_checkpoint(&row, to);
+    }
     if (status == ENGINE_OK && !moved) {
         subtask_put(in, to);
         status = transaction_commit(in, NULL, scope);
@@ -137,8 +151,7 @@ static engine_status try_move(subtask_run *run, expectation *expected, const sub
 }
 
 /* Until it is certain. */
-static engine_status move(subtask_run *run, expectation *expected, const subtask_row *to,
-                          sb_scope *scope)
+static engine_status move(subtask_run *run, expectation *expected, subtask_row *to, sb_scope *scope)
 {
     backoff wait;
     backoff_init(&wait);
@@ -207,13 +220,31 @@ static engine_status record(subtask_run *run, engine_status ended, uint64_t row_
     return status;
 }
 
+/* The global checkpoint: a move that changes nothing else, so it is ours under the same conditions.
+ */
+static engine_status save_checkpoint(void *context, slice imported, uint64_t rows, sb_scope *scope)
+{
+    subtask_run *run = context;
+    if (imported.size > RANGE_KEY_MAX) {
+        return ENGINE_OK; /* without it more is done again */
+    }
+    subtask_row to = run->row;
+    range_key_set(&to.imported, imported);
+    to.imported_rows = rows;
+    return failpoint("checkpoint-is-not-saved") ? ENGINE_CONFLICT
+                                                : move(run, is_running_here, &to, scope);
+}
+
 static engine_status execute(subtask_run *run)
 {
     backfill_work work = {.job = run->row.job,
                           .number = subtask_number(run->row.phase, run->row.number),
+                          .attempt = run->row.attempt,
                           .snapshot = run->row.snapshot,
                           .start = range_key_slice(&run->row.start),
-                          .end = range_key_slice(&run->row.end)};
+                          .end = range_key_slice(&run->row.end),
+                          .save = save_checkpoint,
+                          .save_context = run};
     SOMETIMES(run->row.state == SUBTASK_RUNNING, "orphan-subtask-run-again");
     if (!find_definitions(run, &work)) {
         return ENGINE_CONFLICT;
@@ -222,6 +253,9 @@ static engine_status execute(subtask_run *run)
     if (status != ENGINE_OK) {
         return status;
     }
+    const range_key imported = run->row.imported; /* the row's changes while it runs */
+    work.imported = range_key_slice(&imported);
+    work.imported_rows = run->row.imported_rows;
     uint64_t row_count;
     failure cause;
     status = backfill_run(run->of->backfill, &work, &row_count, &cause, &run->scope);

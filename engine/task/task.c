@@ -4,7 +4,8 @@
  *     task      u8 state | u64 table | u64 index | u64 snapshot | u32 subtasks | u64 tenure
  *               | u8 cause | checksum
  *     subtask   u8 state | u16 server | u64 session | u64 attempt | u64 table | u64 index
- *               | u64 snapshot | start | end | u64 row count | u8 cause | checksum
+ *               | u64 snapshot | start | end | imported | u64 imported rows | u64 row count
+ *               | u8 cause | checksum
  *     server    u64 session | checksum
  *
  * The checksum (u64) covers all before it and what the key says.
@@ -163,6 +164,8 @@ void subtask_row_encode(const subtask_row *from, buffer *into)
     buffer_add_u64(into, from->snapshot);
     buffer_add_slice(into, range_key_slice(&from->start));
     buffer_add_slice(into, range_key_slice(&from->end));
+    buffer_add_slice(into, range_key_slice(&from->imported));
+    buffer_add_u64(into, from->imported_rows);
     buffer_add_u64(into, from->row_count);
     buffer_add_u8(into, (uint8_t)from->cause);
     seal(into, subtask_identity(from->job, subtask_number(from->phase, from->number)));
@@ -194,6 +197,8 @@ bool subtask_row_decode(job_id job, uint32_t phase, uint32_t number, slice value
     into->snapshot = cursor_u64(&at);
     take_range_key(&at, &into->start);
     take_range_key(&at, &into->end);
+    take_range_key(&at, &into->imported);
+    into->imported_rows = cursor_u64(&at);
     into->row_count = cursor_u64(&at);
     into->cause = (failure)take_below(&at, FAILURE_COUNT);
     return cursor_finished(&at) && into->snapshot != 0 && into->attempt != 0;

@@ -78,9 +78,12 @@ typedef struct subtask_row {
     table_id table;
     index_id index;
     timestamp snapshot;
-    range_key start, end; /* of rows: [start, end) */
-    uint64_t row_count;   /* of SUCCEED */
-    failure cause;        /* of FAILED */
+    range_key start, end;   /* of rows: [start, end) */
+    range_key imported;     /* the entries of [start, imported) are in storage, for good and for
+                             * everybody: the global checkpoint; empty: none */
+    uint64_t imported_rows; /* how many rows those are */
+    uint64_t row_count;     /* of SUCCEED */
+    failure cause;          /* of FAILED */
 } subtask_row;
 
 /* A server that runs subtasks.  Written by itself, again and again (TiDB issue 47954). */
