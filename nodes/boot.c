@@ -15,6 +15,13 @@ void boot_plan_init(boot_plan *plan)
 #undef SETTING
 }
 
+uint64_t boot_table_rows(const boot_settings *of, uint64_t table)
+{
+    sb_assert_op(table, >=, of->table);
+    sb_assert_op(table, <, of->table + of->tables);
+    return table == of->table ? of->rows : of->other_rows;
+}
+
 static slice region_start(const boot_region *of)
 {
     return slice_of(of->start, of->start_size);
@@ -129,5 +136,6 @@ bool boot_plan_decode(boot_plan *plan, slice bytes)
 #define SETTING(type, name, initial) plan->settings.name = (type)cursor_u64(&from);
 #include "nodes/settings.def"
 #undef SETTING
-    return cursor_finished(&from) && format == FORMAT;
+    const uint32_t tables = plan->settings.tables;
+    return cursor_finished(&from) && format == FORMAT && tables > 0 && tables <= BOOT_TABLES_MAX;
 }

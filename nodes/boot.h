@@ -13,6 +13,7 @@
 #define BOOT_MACHINES_MAX 16u
 #define BOOT_REGIONS_MAX 64u
 #define BOOT_KEY_MAX 64u
+#define BOOT_TABLES_MAX 4u
 
 /* A list of machines of one role. */
 typedef struct boot_machines {
@@ -45,6 +46,9 @@ typedef struct boot_plan {
 
 /* No machines, no regions, default settings. */
 void boot_plan_init(boot_plan *plan);
+
+/* Rows that are loaded into a table. */
+uint64_t boot_table_rows(const boot_settings *of, uint64_t table);
 
 /* The next region of the plan: it starts where the one before ended (at the least key, for the
  * first) and ends at `end` (empty: no end, for the last). */

@@ -33,14 +33,20 @@ typedef struct client {
     workload_end_report total;
 } client;
 
+typedef struct deleted_row {
+    uint64_t table;
+    int64_t id; /* 0: none */
+} deleted_row;
+
 typedef struct worker {
     client *of;
     uint32_t index;
-    uint64_t number, numbers_left;        /* unique in the world, rising */
-    uint64_t sessions[BOOT_MACHINES_MAX]; /* of the servers, as last heard; 0: not known */
-    uint32_t avoid;                       /* the server that failed last; count: none */
-    int64_t deleted[DELETED_REMEMBERED];  /* ids to insert again; 0: none */
+    uint64_t number, numbers_left;           /* unique in the world, rising */
+    uint64_t sessions[BOOT_MACHINES_MAX];    /* of the servers, as last heard; 0: not known */
+    uint32_t avoid;                          /* the server that failed last; count: none */
+    deleted_row deleted[DELETED_REMEMBERED]; /* to insert again */
     uint32_t deleted_next;
+    uint64_t table;        /* of the draft */
     statement *statements; /* the draft of the next operation */
     uint32_t statement_count, statement_room;
     unsigned char *values; /* of its c and pad */
@@ -104,23 +110,44 @@ static int64_t draw_k(const worker *of)
     return (int64_t)sb_random(settings_of(of)->k_values);
 }
 
+/* The first workers of a client are on the first table, the one behind them on the others. */
+static uint64_t draw_table(const worker *of)
+{
+    const boot_settings *settings = settings_of(of);
+    return of->index < settings->client_workers
+               ? settings->table
+               : settings->table + 1 + sb_random(settings->tables - 1);
+}
+
+static uint32_t worker_count(const boot_settings *settings)
+{
+    return settings->client_workers + (settings->tables > 1);
+}
+
+/* Rows that were loaded into the draft's table. */
+static uint64_t loaded_rows(const worker *of)
+{
+    return boot_table_rows(settings_of(of), of->table);
+}
+
 /* An id that may be there: a loaded one, or one that some worker inserts. */
 static int64_t draw_id(const worker *of)
 {
-    return 1 + (int64_t)sb_random(settings_of(of)->rows + settings_of(of)->client_insert_range);
+    return 1 + (int64_t)sb_random(loaded_rows(of) + settings_of(of)->client_insert_range);
 }
 
 /* An id to insert: one that was deleted, or one behind the loaded ones. */
 static int64_t draw_new_id(worker *of)
 {
     const uint32_t slot = (uint32_t)sb_random(2 * DELETED_REMEMBERED);
-    if (slot < DELETED_REMEMBERED && of->deleted[slot] != 0) {
-        const int64_t id = of->deleted[slot];
-        of->deleted[slot] = 0;
+    if (slot < DELETED_REMEMBERED && of->deleted[slot].id != 0 &&
+        of->deleted[slot].table == of->table) {
+        const int64_t id = of->deleted[slot].id;
+        of->deleted[slot].id = 0;
         return id;
     }
     const uint32_t range = settings_of(of)->client_insert_range;
-    return (int64_t)(settings_of(of)->rows + 1 + sb_random(range > 0 ? range : 1));
+    return (int64_t)(loaded_rows(of) + 1 + sb_random(range > 0 ? range : 1));
 }
 
 /* A statement whose value of c bears a number of its own; false: told to stop. */
@@ -184,7 +211,7 @@ static operation_kind draw_operation(void)
 
 static bool draft_delete(worker *of, int64_t id)
 {
-    of->deleted[of->deleted_next++ % DELETED_REMEMBERED] = id;
+    of->deleted[of->deleted_next++ % DELETED_REMEMBERED] = (deleted_row){of->table, id};
     return draft(of, STATEMENT_DELETE, id, 0);
 }
 
@@ -199,6 +226,7 @@ static void draft_think_times(worker *of)
 static bool draft_operation(worker *of)
 {
     /* One draw a statement: C leaves open in which order arguments are evaluated. */
+    of->table = draw_table(of);
     const operation_kind kind = draw_operation();
     const int64_t id = draw_id(of);
     const int64_t other = draw_id(of);
@@ -332,7 +360,7 @@ static bool run_operation(worker *of, execute_outcome *outcome, refusal *reason)
     const execute_request asked = {.session = of->sessions[server],
                                    .number = draw_number(of),
                                    .worker = of->index,
-                                   .table = settings_of(of)->table,
+                                   .table = of->table,
                                    .statement_count = of->statement_count,
                                    .statements = of->statements};
     if (asked.number == 0) {
@@ -395,21 +423,31 @@ static bool load_batch(worker *of, uint64_t first, uint64_t count)
     return false;
 }
 
-static void load_rows(client *of)
+static bool load_table(worker *loader, uint64_t table)
 {
-    const boot_settings *settings = &of->plan->settings;
-    worker *loader = worker_open(of, settings->client_workers, settings->load_batch);
-    bool loaded = true;
-    for (uint64_t done = 0; done < settings->rows && loaded;) {
-        const uint64_t left = settings->rows - done;
-        const uint64_t count = left < settings->load_batch ? left : settings->load_batch;
-        loaded = load_batch(loader, done + 1, count);
+    loader->table = table;
+    const uint64_t rows = loaded_rows(loader), most = settings_of(loader)->load_batch;
+    for (uint64_t done = 0; done < rows;) {
+        const uint64_t left = rows - done;
+        const uint64_t count = left < most ? left : most;
+        if (!load_batch(loader, done + 1, count)) {
+            return false;
+        }
         done += count;
     }
-    if (loaded) {
-        const loaded_report said = {settings->table, 1, settings->rows};
-        loaded_report_encode(&said, &loader->bytes);
-        sb_report(REPORT_LOADED, loader->bytes.data, loader->bytes.size);
+    const loaded_report said = {table, 1, rows};
+    loaded_report_encode(&said, &loader->bytes);
+    sb_report(REPORT_LOADED, loader->bytes.data, loader->bytes.size);
+    return true;
+}
+
+static void load_tables(client *of)
+{
+    const boot_settings *settings = &of->plan->settings;
+    worker *loader = worker_open(of, worker_count(settings), settings->load_batch);
+    uint64_t next = settings->table;
+    while (next < settings->table + settings->tables && load_table(loader, next)) {
+        next++;
     }
     worker_close(loader);
 }
@@ -436,8 +474,9 @@ static bool plan_makes_sense(const boot_plan *plan)
 {
     const boot_settings *settings = &plan->settings;
     return plan->servers.count > 0 && plan->placements.count > 0 && settings->rows > 0 &&
-           settings->k_values > 0 && settings->value_size >= WRITE_VALUE_SIZE_MIN &&
-           settings->load_batch > 0 && settings->load_batch <= STATEMENTS_MAX;
+           (settings->other_rows > 0 || settings->tables == 1) && settings->k_values > 0 &&
+           settings->value_size >= WRITE_VALUE_SIZE_MIN && settings->load_batch > 0 &&
+           settings->load_batch <= STATEMENTS_MAX;
 }
 
 static void run_client(client *of)
@@ -446,10 +485,10 @@ static void run_client(client *of)
     of->exchange = sb_exchange_open(wire_method_names, METHOD_COUNT, NULL, NULL, 1);
     of->cluster = cluster_open(of->exchange, plan->placements.addresses, plan->placements.count);
     if (plan->settings.loader == sb_self()) {
-        load_rows(of);
+        load_tables(of);
     }
     sb_wait_group_init(&of->workers, "client workers");
-    for (uint32_t i = 0; i < plan->settings.client_workers; i++) {
+    for (uint32_t i = 0; i < worker_count(&plan->settings); i++) {
         sb_spawn(&of->workers, worker_main, worker_open(of, i, OPERATION_STATEMENTS_MAX),
                  "client-worker-%u", i);
     }

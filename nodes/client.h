@@ -1,5 +1,5 @@
 /*
- * The client: an OLTP workload on sbtest1(id, k, c, pad), with every operation reported
+ * The client: an OLTP workload on the tables sbtest(id, k, c, pad), with every operation reported
  * (nodes/report.h).
  */
 #ifndef NODES_CLIENT_H

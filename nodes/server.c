@@ -311,9 +311,12 @@ static void executor_main(void *argument)
  * lost. */
 static engine_status load_schema(server *of, sb_scope *scope)
 {
-    table_definition table;
-    table_define_sbtest(&table, of->plan.settings.table);
-    engine_status status = schema_bootstrap(of->cluster, &table, scope);
+    table_definition tables[BOOT_TABLES_MAX];
+    const uint32_t count = of->plan.settings.tables;
+    for (uint32_t i = 0; i < count; i++) {
+        table_define_sbtest(&tables[i], of->plan.settings.table + i);
+    }
+    engine_status status = schema_bootstrap(of->cluster, tables, count, scope);
     while (status == ENGINE_OK && !of->session_lost) {
         sb_scope look;
         sb_scope_init_timeout(&look, scope, "first load of the schema", SB_SECOND);

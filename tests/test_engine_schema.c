@@ -407,8 +407,8 @@ static void cache_world(sb_world *world, void *context)
     cluster_set_session(of, SESSION);
     table_definition table;
     table_define_sbtest(&table, 1);
-    ck_assert_int_eq(schema_bootstrap(of, &table, NULL), ENGINE_OK);
-    ck_assert_int_eq(schema_bootstrap(of, &table, NULL), ENGINE_OK);
+    ck_assert_int_eq(schema_bootstrap(of, &table, 1, NULL), ENGINE_OK);
+    ck_assert_int_eq(schema_bootstrap(of, &table, 1, NULL), ENGINE_OK);
 
     poller polling = {.cache = schema_cache_open(of, NULL)};
     sb_wait_group pollers;

@@ -18,23 +18,27 @@ static engine_status look_for_schema(transaction *in, slice version_key, sb_scop
     return status;
 }
 
-static void write_schema(transaction *in, const table_definition *table, slice version_key)
+static void write_schema(transaction *in, const table_definition *tables, uint32_t count,
+                         slice version_key)
 {
-    table_definition first = *table;
-    first.version = FIRST_VERSION;
     buffer key, value;
     buffer_init(&key);
     buffer_init(&value);
     schema_version_encode(FIRST_VERSION, &value);
     transaction_put(in, version_key, buffer_slice(&value));
-    key_table(&key, first.id);
-    table_encode(&first, &value);
-    transaction_put(in, buffer_slice(&key), buffer_slice(&value));
+    for (uint32_t i = 0; i < count; i++) {
+        table_definition first = tables[i];
+        first.version = FIRST_VERSION;
+        key_table(&key, first.id);
+        table_encode(&first, &value);
+        transaction_put(in, buffer_slice(&key), buffer_slice(&value));
+    }
     buffer_release(&key);
     buffer_release(&value);
 }
 
-static engine_status try_bootstrap(cluster *of, const table_definition *table, sb_scope *scope)
+static engine_status try_bootstrap(cluster *of, const table_definition *tables, uint32_t count,
+                                   sb_scope *scope)
 {
     transaction *in;
     engine_status status = transaction_begin(of, FIRST_VERSION, &in, scope);
@@ -46,7 +50,7 @@ static engine_status try_bootstrap(cluster *of, const table_definition *table, s
     key_schema_version(&version_key);
     status = look_for_schema(in, buffer_slice(&version_key), scope);
     if (status == ENGINE_NOT_FOUND) {
-        write_schema(in, table, buffer_slice(&version_key));
+        write_schema(in, tables, count, buffer_slice(&version_key));
         status = transaction_commit(in, NULL, scope);
     } else {
         transaction_rollback(in);
@@ -56,15 +60,16 @@ static engine_status try_bootstrap(cluster *of, const table_definition *table, s
     return status;
 }
 
-engine_status schema_bootstrap(cluster *of, const table_definition *table, sb_scope *scope)
+engine_status schema_bootstrap(cluster *of, const table_definition *tables, uint32_t count,
+                               sb_scope *scope)
 {
     backoff wait;
     backoff_init(&wait);
-    engine_status status = try_bootstrap(of, table, scope);
+    engine_status status = try_bootstrap(of, tables, count, scope);
     while (status == ENGINE_CONFLICT || status == ENGINE_UNKNOWN) {
         status = backoff_wait(&wait, scope);
         if (status == ENGINE_OK) {
-            status = try_bootstrap(of, table, scope);
+            status = try_bootstrap(of, tables, count, scope);
         }
     }
     return status;

@@ -9,6 +9,7 @@
  */
 #include "engine/schema/definitions.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "engine/base/checksum.h"
@@ -92,10 +93,9 @@ static void add_column(table_definition *table, const char *name, column_type ty
 
 void table_define_sbtest(table_definition *table, table_id id)
 {
-    static const char name[] = "sbtest1";
     memset(table, 0, sizeof(*table));
     table->id = id;
-    memcpy(table->name, name, sizeof(name));
+    (void)snprintf(table->name, sizeof(table->name), "sbtest%llu", (unsigned long long)id);
     add_column(table, "id", COLUMN_INTEGER);
     add_column(table, "k", COLUMN_INTEGER);
     add_column(table, "c", COLUMN_BYTES);

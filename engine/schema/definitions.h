@@ -87,7 +87,7 @@ typedef struct table_definition {
     index_definition indexes[TABLE_INDEXES_MAX]; /* in the order they were added */
 } table_definition;
 
-/* sbtest1(id integer, k integer, c bytes, pad bytes) without indexes, as sysbench makes it. */
+/* sbtest<id>(id integer, k integer, c bytes, pad bytes) without indexes, as sysbench makes it. */
 enum { SBTEST_ID, SBTEST_K, SBTEST_C, SBTEST_PAD, SBTEST_COLUMN_COUNT };
 void table_define_sbtest(table_definition *table, table_id id);
 

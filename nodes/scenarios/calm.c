@@ -33,6 +33,7 @@ static void run(sb_world *world, void *context)
     const sb_settings *values = context;
     const sb_duration latency = setting_of(values, SETTING_LATENCY);
     const trial_plan plan = {.network = {.latency_min = latency, .latency_max = 5 * latency},
+                             .machines = {.tables = 1},
                              .trouble = wait_for_job};
     trial_run(world, values, &plan);
 }

@@ -86,8 +86,10 @@ static void run(sb_world *world, void *context)
 {
     const sb_settings *values = context;
     const sb_duration latency = setting_of(values, SETTING_LATENCY);
+    const bool vary = sb_choose(world, SB_STREAM_SCENARIO, 2) == 1;
+    const uint32_t others = (uint32_t)sb_choose(world, SB_STREAM_SCENARIO, 2);
     const trial_plan plan = {.network = {.latency_min = latency, .latency_max = latency},
-                             .vary = sb_choose(world, SB_STREAM_SCENARIO, 2) == 1,
+                             .machines = {.vary = vary, .tables = 1 + others},
                              .trouble = trouble};
     trial_run(world, values, &plan);
 }

@@ -12,7 +12,8 @@
 #include "nodes/server.h"
 #include "nodes/storage.h"
 
-#define FIRST_INDEX 2u /* of a cluster without indexes: where its entries are cut in two */
+#define OTHER_REGIONS 2u /* of the rows of a table behind the first */
+#define FIRST_INDEX 2u   /* of a cluster without indexes: where its entries are cut in two */
 
 uint64_t setting_of(const sb_settings *settings, uint32_t setting)
 {
@@ -30,33 +31,47 @@ static int64_t draw_cut(sb_world *world, uint64_t rows, uint64_t parts, uint64_t
     return (int64_t)(even + sb_choose(world, SB_STREAM_SCENARIO, width + 1) + 1);
 }
 
-static void add_regions(machines *into, sb_world *world, const sb_settings *settings)
+/* The next region ends here.  Regions go round the stores. */
+static void cut_region(machines *into, slice end)
 {
-    boot_plan *plan = &into->plan;
-    const uint64_t wanted = setting_of(settings, SETTING_REGIONS);
-    const uint64_t parts = wanted < plan->settings.rows ? wanted : plan->settings.rows;
-    const uint64_t k_middle = setting_of(settings, SETTING_K_VALUES) / 2;
-    region_id id = 1;
+    const region_id id = into->plan.region_count + 1;
+    boot_plan_add_region(&into->plan, id, into->stores[(id - 1) % into->store_count], end);
+}
+
+/* The entries of its indexes in two regions, its rows in so many; the last is left open, and has
+ * more behind it. */
+static void cut_table(machines *into, sb_world *world, table_id table, uint64_t parts_wanted)
+{
+    const boot_settings *settings = &into->plan.settings;
+    const uint64_t rows = boot_table_rows(settings, table);
+    const uint64_t parts = parts_wanted < rows ? parts_wanted : rows;
     buffer key;
     buffer_init(&key);
-#define NEXT_STORE into->stores[(id - 1) % into->store_count]
     buffer_add_u8(&key, 't');
-    boot_plan_add_region(plan, id, NEXT_STORE, buffer_slice(&key));
-    id++;
-    key_index_prefix(&key, plan->settings.table, FIRST_INDEX);
-    codec_add_i64(&key, (int64_t)k_middle);
-    boot_plan_add_region(plan, id, NEXT_STORE, buffer_slice(&key));
-    id++;
-    key_row_prefix(&key, plan->settings.table);
-    boot_plan_add_region(plan, id, NEXT_STORE, buffer_slice(&key));
-    id++;
-    for (uint64_t part = 1; part < parts; part++, id++) {
-        key_row(&key, plan->settings.table, draw_cut(world, plan->settings.rows, parts, part));
-        boot_plan_add_region(plan, id, NEXT_STORE, buffer_slice(&key));
+    if (table != settings->table) {
+        codec_add_u64(&key, table);
     }
-    boot_plan_add_region(plan, id, NEXT_STORE, (slice){NULL, 0});
-#undef NEXT_STORE
+    cut_region(into, buffer_slice(&key));
+    key_index_prefix(&key, table, FIRST_INDEX);
+    codec_add_i64(&key, settings->k_values / 2);
+    cut_region(into, buffer_slice(&key));
+    key_row_prefix(&key, table);
+    cut_region(into, buffer_slice(&key));
+    for (uint64_t part = 1; part < parts; part++) {
+        key_row(&key, table, draw_cut(world, rows, parts, part));
+        cut_region(into, buffer_slice(&key));
+    }
     buffer_release(&key);
+}
+
+static void add_regions(machines *into, sb_world *world, const sb_settings *settings)
+{
+    const table_id first = into->plan.settings.table;
+    for (uint32_t i = 0; i < into->plan.settings.tables; i++) {
+        cut_table(into, world, first + i,
+                  i == 0 ? setting_of(settings, SETTING_REGIONS) : OTHER_REGIONS);
+    }
+    cut_region(into, (slice){NULL, 0});
 }
 
 uint32_t machines_row_regions(const machines *of)
@@ -83,6 +98,7 @@ uint32_t machines_row_regions(const machines *of)
 static void apply_settings(boot_settings *into, const sb_settings *settings)
 {
     into->rows = setting_of(settings, SETTING_ROWS);
+    into->other_rows = setting_of(settings, SETTING_OTHER_ROWS);
     into->k_values = (uint32_t)setting_of(settings, SETTING_K_VALUES);
     into->client_workers = (uint32_t)setting_of(settings, SETTING_CLIENT_WORKERS);
     into->client_pause = setting_of(settings, SETTING_CLIENT_PAUSE);
@@ -135,12 +151,15 @@ static void list_nodes(boot_machines *into, const sb_node *nodes, uint32_t count
     }
 }
 
-static void make_plan(machines *into, sb_world *world, const sb_settings *settings, bool vary)
+static void make_plan(machines *into, sb_world *world, const sb_settings *settings,
+                      const machines_plan *how)
 {
     boot_plan *plan = &into->plan;
     boot_plan_init(plan);
     apply_settings(&plan->settings, settings);
-    if (vary) {
+    const uint32_t tables = (uint32_t)setting_of(settings, SETTING_TABLES);
+    plan->settings.tables = tables != 0 ? tables : how->tables;
+    if (how->vary) {
         vary_sizes(&plan->settings, world);
     }
     into->store_count = (uint32_t)setting_of(settings, SETTING_STORES);
@@ -168,12 +187,13 @@ static void add_nodes(sb_world *world, const char *role, sb_program *program, co
     }
 }
 
-void machines_add(machines *into, sb_world *world, const sb_settings *settings, bool vary)
+void machines_add(machines *into, sb_world *world, const sb_settings *settings,
+                  const machines_plan *how)
 {
     buffer argument;
     buffer_init(&argument);
     *into = (machines){.store_count = 0};
-    make_plan(into, world, settings, vary);
+    make_plan(into, world, settings, how);
     boot_plan_encode(&into->plan, &argument);
     const slice bytes = buffer_slice(&argument);
     add_nodes(world, "placement", placement_program, &into->placement, 1, bytes);

@@ -6,8 +6,8 @@
  *     1               placement
  *     then            store1 …, server1 …, client1 … (the first loads the rows)
  *
- *     keys            'm' rows | entries of indexes, cut in two | rows 1 … | rows … | … | the last
- * rows and all behind
+ *     keys            'm' rows | of each table: entries of indexes, cut in two | rows 1 … | rows …
+ * | … | the last rows
  *
  * Regions go round the stores.  Where the rows are cut is drawn; the calm answer is into equal
  * parts.
@@ -35,11 +35,18 @@ typedef struct machines {
 
 uint64_t setting_of(const sb_settings *settings, uint32_t setting);
 
-/* Add them to the world, down.  vary: sizes, quotas and numbers of workers are drawn, down from
- * what the settings say to very small. */
-void machines_add(machines *into, sb_world *world, const sb_settings *settings, bool vary);
+/* What a scenario draws for its seed. */
+typedef struct machines_plan {
+    bool vary; /* sizes, quotas and numbers of workers are drawn, down from what the settings say to
+                  very small */
+    uint32_t tables; /* when the settings leave it open */
+} machines_plan;
 
-/* Regions that hold loaded rows. */
+/* Add them to the world, down. */
+void machines_add(machines *into, sb_world *world, const sb_settings *settings,
+                  const machines_plan *how);
+
+/* Regions that hold loaded rows of the first table. */
 uint32_t machines_row_regions(const machines *of);
 
 /* bits 1 << node */

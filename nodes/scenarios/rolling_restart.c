@@ -47,6 +47,8 @@ static const sb_setting settings[SETTING_ALL] = {
     {"loss", SB_SETTING_NUMBER, "500", 0, 100000, "of a million messages, so many are lost"},
 };
 
+#define OTHER_TABLE_RATE 250000 /* of a million seeds, so many have a second table */
+
 /* A cancelled job does less: the floors that it cannot reach leave room for those seeds. */
 #define UNCANCELLED 900000
 
@@ -108,7 +110,9 @@ static void run(sb_world *world, void *context)
     const sb_settings *values = context;
     const uint32_t loss = (uint32_t)setting_of(values, SETTING_LOSS);
     const sb_duration latency = setting_of(values, SETTING_LATENCY);
+    const bool other = sb_chance(world, SB_STREAM_SCENARIO, OTHER_TABLE_RATE);
     const trial_plan plan = {.trouble = restarts,
+                             .machines = {.tables = other ? 2 : 1},
                              .network = {
                                  .latency_min = latency,
                                  .latency_max = latency,

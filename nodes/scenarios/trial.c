@@ -51,12 +51,13 @@ static const char *witness_phase(sb_world *world)
     return schema_state_text(of->watch.schema);
 }
 
-static void trial_init(trial *into, sb_world *world, const sb_settings *settings, bool vary)
+static void trial_init(trial *into, sb_world *world, const sb_settings *settings,
+                       const machines_plan *how)
 {
     memset(into, 0, sizeof(*into));
     into->world = world;
     into->settings = settings;
-    machines_add(&into->machines, world, settings, vary);
+    machines_add(&into->machines, world, settings, how);
     watch_init(&into->watch, &into->machines);
     sb_wait_group_init(&into->helpers, "helpers of the director");
     sb_scope_init(&into->trouble_scope, NULL, "trouble");
@@ -168,7 +169,7 @@ static void load_rows(trial *of)
     machines_boot_all(of->world,
                       all->everybody & ~machines_bits(all->clients + 1, all->client_count - 1));
     const sb_time end = sb_world_time(of->world) + LOAD_PATIENCE;
-    while (!of->watch.loaded && sb_world_time(of->world) < end) {
+    while (!watch_loaded(&of->watch) && sb_world_time(of->world) < end) {
         (void)sb_sleep(LOOK_PAUSE, NULL);
     }
     machines_boot_all(of->world, all->everybody);
@@ -205,7 +206,7 @@ void trial_lose_server(trial *of)
 static bool is_loaded(sb_world *world, void *context)
 {
     (void)world;
-    return ((const trial *)context)->watch.loaded;
+    return watch_loaded(&((const trial *)context)->watch);
 }
 
 static bool is_submitted(sb_world *world, void *context)
@@ -321,10 +322,12 @@ static void judge(trial *of)
                      .servers = of->machines.servers,
                      .server_count = of->machines.server_count,
                      .permanent_error = permanent_error_was_injected(of->world),
-                     .table_count = 1,
-                     .tables = {{.id = of->machines.plan.settings.table}},
                      .job_count = of->desk.job != 0,
                      .jobs = {{.id = of->desk.job, .cancel_asked = of->desk.cancel_asked}}};
+    seen.table_count = of->machines.plan.settings.tables;
+    for (uint32_t i = 0; i < seen.table_count; i++) {
+        seen.tables[i].id = of->machines.plan.settings.table + i;
+    }
     oracle_judge(&seen);
     durable_cluster_release(&durable);
 }
@@ -332,7 +335,7 @@ static void judge(trial *of)
 void trial_run(sb_world *world, const sb_settings *settings, const trial_plan *plan)
 {
     trial *of = sb_alloc(sizeof(*of));
-    trial_init(of, world, settings, plan->vary);
+    trial_init(of, world, settings, &plan->machines);
     sb_network_set(world, &plan->network);
     const bool at_once = sb_choose(world, SB_STREAM_SCENARIO, 4) == 3;
     operator_open(&of->desk, &of->machines, &of->watch);

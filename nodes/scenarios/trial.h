@@ -37,7 +37,7 @@ typedef void trial_trouble(trial *of);
 /* What a scenario makes of a trial. */
 typedef struct trial_plan {
     sb_network network; /* until the heal */
-    bool vary;          /* sizes of the machines: machines_add */
+    machines_plan machines;
     trial_trouble *trouble;
 } trial_plan;
 

@@ -33,7 +33,10 @@ void watch_report(watch *into, sb_world *world, sb_node node, uint32_t kind, sli
     if (about != NULL && about->ended && about->version > into->versions[about->server]) {
         into->versions[about->server] = about->version;
     }
-    into->loaded |= kind == REPORT_LOADED;
+    loaded_report loaded;
+    if (kind == REPORT_LOADED && loaded_report_decode(report, &loaded)) {
+        into->loaded |= (uint64_t)1 << loaded.table;
+    }
 }
 
 /* -------------------------------------------------------------------------------------- moves */
@@ -91,6 +94,12 @@ void watch_move(watch *into, sb_node node, const sb_machine *machine, uint64_t i
 
 /* ---------------------------------------------------------------------------------- questions */
 
+bool watch_loaded(const watch *of)
+{
+    const uint32_t tables = of->machines->plan.settings.tables;
+    return (uint32_t)__builtin_popcountll(of->loaded) == tables;
+}
+
 const watched_job *watch_job(const watch *of, job_id id)
 {
     for (uint32_t i = 0; i < of->job_count; i++) {
@@ -133,7 +142,9 @@ static uint32_t count_succeeded(const watched_job *of)
 
 uint64_t watch_progress(const watch *of, const sb_world *world)
 {
-    const uint64_t most = SCANS_MAX * of->machines->plan.settings.rows;
+    const boot_settings *settings = &of->machines->plan.settings;
+    const uint64_t all = settings->rows + (settings->tables - 1) * settings->other_rows;
+    const uint64_t most = SCANS_MAX * all;
     const uint64_t rows = sb_world_counter(world, COUNTER_rows_scanned);
     buffer bytes;
     buffer_init(&bytes);

@@ -30,7 +30,7 @@ typedef struct watched_job {
 typedef struct watch {
     const machines *machines;
     history operations;
-    bool loaded;
+    uint64_t loaded; /* bits of tables */
     watched_job jobs[WATCHED_JOBS_MAX];
     uint32_t job_count;
     schema_state schema;                        /* of the index that moved last */
@@ -45,6 +45,9 @@ void watch_release(watch *of);
 
 void watch_report(watch *into, sb_world *world, sb_node node, uint32_t kind, slice report);
 void watch_move(watch *into, sb_node node, const sb_machine *machine, uint64_t id, uint32_t to);
+
+/* Whether every table has its initial rows. */
+bool watch_loaded(const watch *of);
 
 /* NULL: nothing was seen of it. */
 const watched_job *watch_job(const watch *of, job_id id);
