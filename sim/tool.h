@@ -42,6 +42,13 @@ typedef struct sb_floor {
     uint32_t share; /* of a million seeds that must reach it; 1000000: every one */
 } sb_floor;
 
+/* What no seed of a scenario can reach, and why: probes by their names, moves of state machines as
+ * "job: running -> pausing".  A sweep does not miss these, and says so when one is reached. */
+typedef struct sb_unreachable {
+    const char *glob; /* of names; * is any run of characters, ? any one */
+    const char *why;
+} sb_unreachable;
+
 typedef struct sb_scenario {
     const char *name;
     const char *summary; /* one line */
@@ -52,6 +59,8 @@ typedef struct sb_scenario {
     size_t floor_count;
     sb_director *run; /* context: const sb_settings * */
     bool internal;    /* not listed, not swept by default: for tests */
+    const sb_unreachable *unreachable;
+    size_t unreachable_count;
 } sb_scenario;
 
 /* A historical bug of the museum; its number is its place in the table and the argument of sb_bug.

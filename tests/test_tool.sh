@@ -62,6 +62,13 @@ says_place() {
     [ "$named" -eq 0 ] || says "$1"
 }
 
+# sum_of NAME FILES...: how many seeds reached a goal, by the JSON of sweeps.
+sum_of() {
+    name=$1
+    shift
+    sed -n "s/^{\"name\":\"$name\".*\"seeds\":\"\([0-9]*\)\".*/\1/p" "$@" | awk '{ sum += $1 } END { print sum + 0 }'
+}
+
 # ------------------------------------------------------------------------------ help and version
 
 check 0 --version
@@ -87,8 +94,15 @@ for what in faults bugs strategies probes failpoints states; do
 done
 check 0 list settings ping-pong
 says '500ms'
+check 0 list states
+says '  > idle      -> asking'
 check 0 list states --format dot
 says 'digraph states'
+if command -v dot >/dev/null; then
+    dot -Tsvg out >states.svg 2>err || fail 'the drawing of the states is no dot'
+    [ -s err ] && fail 'dot complains about the drawing of the states'
+    grep -q '>connection<' states.svg || fail 'a machine has no cluster of its own'
+fi
 
 # ------------------------------------------------------------------------------------ bad words
 
@@ -191,6 +205,24 @@ cmp -s out first || fail 'the output depends on the number of workers'
 check 0 sweep --seeds 0x1..0xc8 ping-pong --jobs 5
 cmp -s out first || fail 'the output depends on how the range is written'
 
+# What some seed must reach: only counted in short sweeps, named in long ones, judged by --strict.
+says 'probes     1 of 2 reached, 1 not expected here'
+says 'moves      5 of 5 walked'
+check 0 sweep ping-pong --seeds 1..200 --strict
+check 0 sweep ping-pong --seeds 1..3 --set restart=off --set timeout=60s
+says 'never (named from 1000 seeds on, and with --strict)'
+says_not 'never: '
+check 2 sweep ping-pong --seeds 1..3 --set restart=off --set timeout=60s --strict
+says 'never: a ping is too late (tests/tool_scenarios.c:'
+says 'never: connection: asking -> failed'
+says 'verdict not-strict'
+check 0 sweep ping-pong --seeds 1..1000 --set restart=off --set timeout=60s --set pings=1
+says 'never: connection: failed -> asking'
+check 0 sweep refuted --seeds 1..200
+says 'in 200 seeds, and should never: connection: idle -> asking (clients are born asking)'
+check 2 sweep refuted --seeds 1..200 --strict
+says 'verdict not-strict'
+
 check 1 sweep nil --seeds 1..50
 says_place 'finding nil-dereference  tests/tool_scenarios.c'
 says 'read at address 0x10'
@@ -281,7 +313,7 @@ digest_of() {
 check 0 sweep ping-pong --seeds 1..60
 whole=$(digest_of out)
 for shard in 1 2 3; do
-    check 0 sweep ping-pong --seeds 1..60 --shard $shard/3
+    check 0 sweep ping-pong --seeds 1..60 --shard $shard/3 --json shard$shard.json
     digest_of out >>parts
 done
 # 64-bit sums, which a shell's numbers cannot be trusted with: added in two halves.
@@ -297,6 +329,12 @@ sum=$(awk '{ high += strtonum_hex(substr($1, 1, 8)); low += strtonum_hex(substr(
         high += int(low / 4294967296)
         printf "%08x%08x", high % 4294967296, low % 4294967296
     }' parts)
+check 0 sweep ping-pong --seeds 1..60 --json whole.json
+for goal in 'a ping is too late' 'connection: idle -> asking' 'connection: asking -> failed'; do
+    [ "$(sum_of "$goal" whole.json)" -gt 0 ] || fail "no seed reached: $goal"
+    [ "$(sum_of "$goal" whole.json)" = "$(sum_of "$goal" shard?.json)" ] ||
+        fail "the shards and the whole disagree on: $goal"
+done
 [ "$sum" = "$whole" ] || fail "the digests of the shards add up to $sum, the whole is $whole"
 checks=$((checks + 1))
 CI_NODE_INDEX=2 CI_NODE_TOTAL=3 "$tool" sweep ping-pong --seeds 1..60 >out 2>err || fail 'a shard of the environment'

@@ -164,6 +164,8 @@ static void run_ping_pong(sb_world *world, void *context)
 }
 
 static const sb_floor ping_floors[] = {{COUNT_PINGS, 1, 1000000}};
+static const sb_unreachable ping_unreachable[] = {
+    {"nobody asks for this many", "the setting would have to be 12345"}};
 static const sb_scenario ping_pong = {
     .name = "ping-pong",
     .summary = "a client asks a server that is killed once",
@@ -172,7 +174,24 @@ static const sb_scenario ping_pong = {
     .faults = UINT64_C(1) << SB_FAULT_LOSS | UINT64_C(1) << SB_FAULT_KILL,
     .floors = ping_floors,
     .floor_count = 1,
-    .run = run_ping_pong};
+    .run = run_ping_pong,
+    .unreachable = ping_unreachable,
+    .unreachable_count = 1};
+
+/* It says of its first move that nobody can make it. */
+static const sb_unreachable refuted[] = {
+    {"nobody asks for *", "no such setting is given"},
+    {"connection: idle -> ?sking", "clients are born asking"},
+};
+static const sb_scenario refuted_scenario = {
+    .name = "refuted",
+    .summary = "the same, and what it declares unreachable is reached",
+    .settings = ping_settings,
+    .setting_count = sizeof ping_settings / sizeof ping_settings[0],
+    .run = run_ping_pong,
+    .unreachable = refuted,
+    .unreachable_count = 2,
+    .internal = true};
 
 static const sb_floor vacuous_floors[] = {{COUNT_PINGS, 1000, 1000000}};
 static const sb_scenario vacuous = {.name = "vacuous",
@@ -587,11 +606,12 @@ INTERNAL(pointer_scenario, "plant-pointer", run_pointer);
 INTERNAL(static_scenario, "plant-static", run_static);
 
 static const sb_scenario *const scenarios[] = {
-    &ping_pong,          &vacuous,        &nil_scenario,       &museum_piece,
-    &memcpy_scenario,    &exit_scenario,  &call_scenario,      &overflow_scenario,
-    &assertion_scenario, &leak_scenario,  &file_leak_scenario, &giving_up_scenario,
-    &runaway_scenario,   &busy_scenario,  &deadlock_scenario,  &stuck_scenario,
-    &heap_scenario,      &clock_scenario, &pointer_scenario,   &static_scenario,
+    &ping_pong,          &vacuous,       &nil_scenario,       &museum_piece,
+    &memcpy_scenario,    &exit_scenario, &call_scenario,      &overflow_scenario,
+    &assertion_scenario, &leak_scenario, &file_leak_scenario, &giving_up_scenario,
+    &runaway_scenario,   &busy_scenario, &deadlock_scenario,  &stuck_scenario,
+    &refuted_scenario,   &heap_scenario, &clock_scenario,     &pointer_scenario,
+    &static_scenario,
 };
 
 static const sb_product product = {.name = "seedbed",

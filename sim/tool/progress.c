@@ -8,6 +8,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "sim/tool/reach.h"
+
 #define TERMINAL_INTERVAL (200 * SB_MILLISECOND)
 #define PLAIN_INTERVAL (10 * SB_SECOND)
 #define LINE_MAX_SIZE 512
@@ -77,8 +79,8 @@ void sb_progress_tick(sb_progress *progress, const sb_tally *tally, uint64_t don
     if (now < progress->next) {
         return;
     }
-    const sb_place_name **probes;
-    const size_t missing = sb_bits_missing(tally->probe_bits, sb_probe_list(&probes));
+    const size_t probes = sb_goals_sum(tally, SB_GOAL_PROBE).missing;
+    const size_t moves = sb_goals_sum(tally, SB_GOAL_MOVE).missing;
     char line[LINE_MAX_SIZE] = "";
     add_number(line, "", done, "");
     if (progress->total != 0) {
@@ -86,8 +88,9 @@ void sb_progress_tick(sb_progress *progress, const sb_tally *tally, uint64_t don
     }
     add_number(line, " seeds, ", rate(done, now - progress->start), " seeds/s");
     add_findings(line, tally);
-    if (missing != 0) {
-        add_number(line, ", ", missing, " probes missing");
+    if (probes + moves != 0) {
+        add_number(line, ", missing ", probes, " probes");
+        add_number(line, " and ", moves, " moves");
     }
     add_time_left(line, progress, now, done);
     if (progress->is_terminal) {

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "sim/record/trace_file.h"
+#include "sim/tool/reach.h"
 #include "sim/tool/sweep.h"
 
 static void pair(FILE *out, const char *separator, const char *name, const char *value)
@@ -81,16 +82,37 @@ static void write_faults(FILE *out, const sb_tally *tally)
     fputc(']', out);
 }
 
-static void write_probes(FILE *out, const sb_tally *tally)
+static void write_goal(FILE *out, const sb_goal *goal)
 {
-    const sb_place_name **probes;
-    const size_t count = sb_probe_list(&probes);
-    const char *separator = "";
-    fputs(",\n\"probes_missing\":[", out);
+    pair(out, "{", "name", goal->name);
+    if (goal->place[0] != '\0') {
+        pair(out, ",", "place", goal->place);
+    }
+    number(out, ",", "seeds", goal->seeds);
+    if (goal->excuse != NULL) {
+        pair(out, ",", "unreachable", goal->excuse);
+    }
+    fputc('}', out);
+}
+
+/* All of a kind with how many seeds reached each, then the names of those that are missing. */
+static void write_goals(FILE *out, const sb_tally *tally, sb_goal_kind kind, const char *name)
+{
+    const size_t count = sb_goal_count(kind);
+    sb_goal goal;
+    fprintf(out, ",\n\"%s\":[", name);
     for (size_t i = 0; i < count; i++) {
-        if (!sb_bit(tally->probe_bits, i)) {
+        fputs(i == 0 ? "\n" : ",\n", out);
+        sb_goal_get(tally, kind, i, &goal);
+        write_goal(out, &goal);
+    }
+    fprintf(out, "],\n\"%s_missing\":[", name);
+    const char *separator = "";
+    for (size_t i = 0; i < count; i++) {
+        sb_goal_get(tally, kind, i, &goal);
+        if (goal.seeds == 0 && goal.excuse == NULL) {
             fputs(separator, out);
-            sb_json_string(out, probes[i]->name);
+            sb_json_string(out, goal.name);
             separator = ",";
         }
     }
@@ -144,7 +166,8 @@ void sb_sweep_write_json(FILE *out, const sb_sweep *sweep, char *const *details)
     write_strategies(out, tally);
     write_counters(out, tally);
     write_faults(out, tally);
-    write_probes(out, tally);
+    write_goals(out, tally, SB_GOAL_PROBE, "probes");
+    write_goals(out, tally, SB_GOAL_MOVE, "moves");
     write_findings(out, sweep, details);
     fputs("}\n", out);
 }

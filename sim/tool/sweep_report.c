@@ -2,15 +2,14 @@
  * What a sweep says at its end; see sweep.h.  Everything here is the same for the same seeds,
  * however they were run.
  */
-#include <assert.h>
 #include <inttypes.h>
 #include <string.h>
 
 #include "sim/tool/contract.h"
+#include "sim/tool/reach.h"
 #include "sim/tool/sweep.h"
 
 #define MILLION 1000000u
-#define NAMES_SHOWN_MAX 20
 
 static const char *const fault_words[SB_FAULT_COUNT] = {
     "none",
@@ -49,8 +48,6 @@ int sb_sweep_verdict(const sb_sweep *sweep, const char **word)
     for (unsigned fault = 1; fault < SB_FAULT_COUNT; fault++) {
         toothless = toothless || sb_judge_fault(tally, (sb_fault)fault) == SB_FAULT_TOOTHLESS;
     }
-    const sb_place_name **probes;
-    const bool probes_missing = sb_bits_missing(tally->probe_bits, sb_probe_list(&probes)) != 0;
     if (sweep->differences.count != 0 || sweep->unrepeatable.count != 0 ||
         tally->kinds[SB_FINDING_NONDETERMINISM] != 0) {
         *word = "nondeterminism";
@@ -60,11 +57,12 @@ int sb_sweep_verdict(const sb_sweep *sweep, const char **word)
         *word = "findings";
         return SB_EXIT_FINDINGS;
     }
-    *word = is_interrupted(sweep)                                       ? "interrupted"
-            : tally->lost != 0 || tally->inconclusive != 0              ? "inconclusive"
-            : sb_floors_missed(tally)                                   ? "vacuous"
-            : sweep->arguments->strict && (toothless || probes_missing) ? "not-strict"
-                                                                        : NULL;
+    const bool not_strict = sweep->arguments->strict && (toothless || sb_goals_missed(tally));
+    *word = is_interrupted(sweep)                          ? "interrupted"
+            : tally->lost != 0 || tally->inconclusive != 0 ? "inconclusive"
+            : sb_floors_missed(tally)                      ? "vacuous"
+            : not_strict                                   ? "not-strict"
+                                                           : NULL;
     if (*word != NULL) {
         return SB_EXIT_INCONCLUSIVE;
     }
@@ -181,61 +179,14 @@ static void print_strategies(FILE *out, const sb_tally *tally)
     fputc('\n', out);
 }
 
-static void print_probes(FILE *out, const sb_tally *tally)
-{
-    const sb_place_name **probes;
-    const size_t count = sb_probe_list(&probes);
-    const size_t missing = sb_bits_missing(tally->probe_bits, count);
-    if (count == 0) {
-        return;
-    }
-    fprintf(out, "probes     %zu of %zu reached\n", count - missing, count);
-    size_t shown = 0;
-    for (size_t i = 0; i < count && shown < NAMES_SHOWN_MAX; i++) {
-        if (!sb_bit(tally->probe_bits, i)) {
-            fprintf(out, "  never: %s (%s)\n", probes[i]->name, probes[i]->place);
-            shown++;
-        }
-    }
-    if (missing > shown) {
-        fprintf(out, "  and %zu more: see `%s list probes`\n", missing - shown,
-                tally->plan->product->name);
-    }
-}
-
-/* Moves of all state machines, numbered through in the order of the list. */
-static void print_moves(FILE *out, const sb_tally *tally)
-{
-    const sb_machine *const *machines;
-    const size_t machine_count = sb_machine_list(&machines);
-    size_t edge = 0, walked = 0, shown = 0;
-    for (size_t i = 0; i < machine_count; i++) {
-        for (uint32_t move = 0; move < machines[i]->move_count; move++) {
-            walked += sb_bit(tally->edge_bits, edge++);
-        }
-    }
-    if (edge == 0) {
-        return;
-    }
-    assert(edge <= SB_EDGE_MAX);
-    fprintf(out, "moves      %zu of %zu walked\n", walked, edge);
-    edge = 0;
-    for (size_t i = 0; i < machine_count; i++) {
-        for (uint32_t at = 0; at < machines[i]->move_count; at++, edge++) {
-            const sb_move *const move = &machines[i]->moves[at];
-            if (!sb_bit(tally->edge_bits, edge) && shown++ < NAMES_SHOWN_MAX) {
-                fprintf(out, "  never: %s %s -> %s\n", machines[i]->name,
-                        machines[i]->states[move->from], machines[i]->states[move->to]);
-            }
-        }
-    }
-}
-
 static void print_failpoints(FILE *out, const sb_tally *tally)
 {
     const sb_place_name **failpoints;
     const size_t count = sb_failpoint_list(&failpoints);
-    const size_t fired = count - sb_bits_missing(tally->failpoint_bits, count);
+    size_t fired = 0;
+    for (size_t i = 0; i < count; i++) {
+        fired += tally->failpoint_seeds[i] != 0;
+    }
     if (fired != 0) {
         fprintf(out, "failpoints %zu of %zu fired\n", fired, count);
     }
@@ -258,8 +209,7 @@ void sb_sweep_print_totals(FILE *out, const sb_sweep *sweep)
     print_counters(out, tally);
     print_floors(out, tally);
     print_faults(out, tally);
-    print_probes(out, tally);
-    print_moves(out, tally);
+    sb_goals_print(out, tally, sweep->arguments->strict);
     print_failpoints(out, tally);
     print_twice(out, sweep);
 }

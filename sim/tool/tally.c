@@ -26,10 +26,13 @@ void sb_tally_release(sb_tally *tally)
     tally->group_count = 0;
 }
 
-static void add_bits(uint64_t *to, const uint64_t *from, size_t words)
+/* One seed more for each bit that is on. */
+static void add_bits(uint64_t *seeds, const uint64_t *bits, size_t count)
 {
-    for (size_t i = 0; i < words; i++) {
-        to[i] |= from[i];
+    for (size_t word = 0; word < SB_WORDS_OF_BITS(count); word++) {
+        for (uint64_t left = bits[word]; left != 0; left &= left - 1) {
+            seeds[word * 64 + (size_t)__builtin_ctzll(left)]++;
+        }
     }
 }
 
@@ -116,9 +119,9 @@ void sb_tally_add(sb_tally *tally, const sb_seed_result *result)
     assert(result->strategy < SB_STRATEGY_COUNT);
     tally->strategies[result->strategy]++;
     add_faults(tally, result);
-    add_bits(tally->probe_bits, result->probe_bits, SB_WORDS_OF_BITS(SB_PROBE_MAX));
-    add_bits(tally->failpoint_bits, result->failpoint_bits, SB_WORDS_OF_BITS(SB_FAILPOINT_MAX));
-    add_bits(tally->edge_bits, result->edge_bits, SB_WORDS_OF_BITS(SB_EDGE_MAX));
+    add_bits(tally->probe_seeds, result->probe_bits, SB_PROBE_MAX);
+    add_bits(tally->failpoint_seeds, result->failpoint_bits, SB_FAILPOINT_MAX);
+    add_bits(tally->edge_seeds, result->edge_bits, SB_EDGE_MAX);
     if (result->outcome == SB_OUTCOME_FINDING) {
         add_finding(tally, result);
     } else if (result->outcome == SB_OUTCOME_INCONCLUSIVE) {
@@ -150,20 +153,6 @@ void sb_tally_sort(sb_tally *tally)
     if (tally->group_count > 1) {
         qsort(tally->groups, tally->group_count, sizeof *tally->groups, compare_groups);
     }
-}
-
-bool sb_bit(const uint64_t *bits, size_t index)
-{
-    return (bits[index / 64] >> index % 64 & 1) != 0;
-}
-
-size_t sb_bits_missing(const uint64_t *bits, size_t count)
-{
-    size_t missing = 0;
-    for (size_t i = 0; i < count; i++) {
-        missing += !sb_bit(bits, i);
-    }
-    return missing;
 }
 
 bool sb_floor_missed(const sb_tally *tally, size_t floor)

@@ -37,9 +37,10 @@ typedef struct sb_tally {
     uint64_t strategies[SB_STRATEGY_COUNT]; /* PORTFOLIO: of seeds that never told */
     uint64_t kinds[SB_FINDING_KIND_COUNT];
     sb_fault_tally faults[SB_FAULT_COUNT];
-    uint64_t probe_bits[SB_WORDS_OF_BITS(SB_PROBE_MAX)];
-    uint64_t failpoint_bits[SB_WORDS_OF_BITS(SB_FAILPOINT_MAX)];
-    uint64_t edge_bits[SB_WORDS_OF_BITS(SB_EDGE_MAX)];
+    /* How many seeds reached a probe, fired a failpoint, walked a move. */
+    uint64_t probe_seeds[SB_PROBE_MAX];
+    uint64_t failpoint_seeds[SB_FAILPOINT_MAX];
+    uint64_t edge_seeds[SB_EDGE_MAX];
     sb_group *groups;
     size_t group_count;
     struct {
@@ -57,10 +58,6 @@ void sb_tally_add(sb_tally *tally, const sb_seed_result *result);
 
 /* Order for printing: most seeds first, then the smallest seed. */
 void sb_tally_sort(sb_tally *tally);
-
-/* Whether a bit of a set is on; how many of the first count are not. */
-bool sb_bit(const uint64_t *bits, size_t index);
-size_t sb_bits_missing(const uint64_t *bits, size_t count);
 
 /* Whether a floor was missed by more seeds than it allows.  Not judged on few seeds unless every
  * seed must reach it. */

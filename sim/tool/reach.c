@@ -1,0 +1,170 @@
+/*
+ * Goals reached and missed; see reach.h.
+ */
+#include "sim/tool/reach.h"
+
+#include <assert.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#define NAMES_SHOWN_MAX 64
+
+/* ------------------------------------------------------------------------------------- moves */
+
+/* The machine of a move that is numbered through all tables; *index becomes its place in its own.
+ */
+static const sb_machine *machine_of(size_t *index)
+{
+    const sb_machine *const *machines;
+    const size_t count = sb_machine_list(&machines);
+    size_t at = 0;
+    while (at < count && *index >= machines[at]->move_count) {
+        *index -= machines[at]->move_count;
+        at++;
+    }
+    assert(at < count);
+    return machines[at];
+}
+
+static size_t move_count(void)
+{
+    const sb_machine *const *machines;
+    const size_t count = sb_machine_list(&machines);
+    size_t moves = 0;
+    for (size_t i = 0; i < count; i++) {
+        moves += machines[i]->move_count;
+    }
+    return moves;
+}
+
+/* ------------------------------------------------------------------------------------- goals */
+
+size_t sb_goal_count(sb_goal_kind kind)
+{
+    const sb_place_name **probes;
+    return kind == SB_GOAL_PROBE ? sb_probe_list(&probes) : move_count();
+}
+
+static const char *excuse_of(const sb_scenario *scenario, const char *name)
+{
+    for (size_t i = 0; i < scenario->unreachable_count; i++) {
+        if (sb_glob_matches(scenario->unreachable[i].glob, name)) {
+            return scenario->unreachable[i].why;
+        }
+    }
+    return NULL;
+}
+
+void sb_goal_get(const sb_tally *tally, sb_goal_kind kind, size_t index, sb_goal *goal)
+{
+    if (kind == SB_GOAL_PROBE) {
+        const sb_place_name **probes;
+        const size_t count = sb_probe_list(&probes);
+        assert(index < count);
+        snprintf(goal->name, sizeof goal->name, "%s", probes[index]->name);
+        goal->place = probes[index]->place;
+        goal->seeds = tally->probe_seeds[index];
+    } else {
+        size_t at = index;
+        const sb_machine *const machine = machine_of(&at);
+        snprintf(goal->name, sizeof goal->name, "%s: %s -> %s", machine->name,
+                 machine->states[machine->moves[at].from], machine->states[machine->moves[at].to]);
+        goal->place = "";
+        goal->seeds = tally->edge_seeds[index];
+    }
+    goal->excuse = excuse_of(tally->plan->scenario, goal->name);
+}
+
+sb_goal_sum sb_goals_sum(const sb_tally *tally, sb_goal_kind kind)
+{
+    sb_goal_sum sum = {.count = sb_goal_count(kind)};
+    for (size_t i = 0; i < sum.count; i++) {
+        sb_goal goal;
+        sb_goal_get(tally, kind, i, &goal);
+        sum.reached += goal.seeds != 0;
+        sum.missing += goal.seeds == 0 && goal.excuse == NULL;
+        sum.excused += goal.seeds == 0 && goal.excuse != NULL;
+        sum.refuted += goal.seeds != 0 && goal.excuse != NULL;
+    }
+    return sum;
+}
+
+bool sb_goals_missed(const sb_tally *tally)
+{
+    for (int kind = 0; kind < SB_GOAL_KIND_COUNT; kind++) {
+        const sb_goal_sum sum = sb_goals_sum(tally, (sb_goal_kind)kind);
+        if (sum.missing != 0 || (sum.refuted != 0 && tally->plan->bugs == 0)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* ----------------------------------------------------------------------------------- printing */
+
+static void print_names(FILE *out, const sb_tally *tally, sb_goal_kind kind, const sb_goal_sum *sum)
+{
+    size_t shown = 0;
+    for (size_t i = 0; i < sum->count && shown < NAMES_SHOWN_MAX; i++) {
+        sb_goal goal;
+        sb_goal_get(tally, kind, i, &goal);
+        if (goal.seeds == 0 && goal.excuse == NULL) {
+            const bool has_place = goal.place[0] != '\0';
+            fprintf(out, "  never: %s%s%s%s\n", goal.name, has_place ? " (" : "", goal.place,
+                    has_place ? ")" : "");
+            shown++;
+        }
+    }
+    if (sum->missing > shown) {
+        fprintf(out, "  and %zu more: --json FILE has them all\n", sum->missing - shown);
+    }
+}
+
+static void print_refuted(FILE *out, const sb_tally *tally, sb_goal_kind kind, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        sb_goal goal;
+        sb_goal_get(tally, kind, i, &goal);
+        if (goal.seeds != 0 && goal.excuse != NULL) {
+            fprintf(out, "  in %" PRIu64 " seeds, and should never: %s (%s)\n", goal.seeds,
+                    goal.name, goal.excuse);
+        }
+    }
+}
+
+static void print_kind(FILE *out, const sb_tally *tally, sb_goal_kind kind, bool is_strict)
+{
+    const sb_goal_sum sum = sb_goals_sum(tally, kind);
+    const bool is_named = is_strict || tally->seeds >= SB_NAMED_SEEDS_MIN;
+    if (sum.count == 0) {
+        return;
+    }
+    fprintf(out,
+            kind == SB_GOAL_PROBE ? "probes     %zu of %zu reached"
+                                  : "moves      %zu of %zu walked",
+            sum.reached, sum.count);
+    if (sum.excused != 0) {
+        fprintf(out, ", %zu not expected here", sum.excused);
+    }
+    if (sum.missing != 0) {
+        fprintf(out, ", %zu never", sum.missing);
+    }
+    if (sum.missing != 0 && !is_named) {
+        fprintf(out, " (named from %d seeds on, and with --strict)", SB_NAMED_SEEDS_MIN);
+    }
+    fputc('\n', out);
+    if (is_named) {
+        print_names(out, tally, kind, &sum);
+    }
+    if (sum.refuted != 0) {
+        print_refuted(out, tally, kind, sum.count);
+    }
+}
+
+void sb_goals_print(FILE *out, const sb_tally *tally, bool is_strict)
+{
+    for (int kind = 0; kind < SB_GOAL_KIND_COUNT; kind++) {
+        print_kind(out, tally, (sb_goal_kind)kind, is_strict);
+    }
+}
