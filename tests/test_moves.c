@@ -1,6 +1,6 @@
 /*
- * State machines are tables: what they allow is noted, what they do not ends the world; and the
- * globs by which scenarios name what they mean.
+ * State machines are tables: what they allow is noted, what they do not ends the world. And
+ * the globs by which scenarios name what they mean.
  */
 #include "tests/suite.h"
 

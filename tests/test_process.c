@@ -530,29 +530,6 @@ START_TEST(clocks_drift)
 }
 END_TEST
 
-static void stop_the_clock(sb_world *world, void *context)
-{
-    (void)context;
-    sb_clock_set(world, 0, 0, -1000000);
-}
-
-static void draw_of_nothing(sb_world *world, void *context)
-{
-    (void)world;
-    (void)context;
-    sb_random(0);
-}
-
-/* A clock that stands still, and a draw below 0, are misuse. */
-START_TEST(impossible_requests_are_findings)
-{
-    const ending clock = run_once(stop_the_clock, NULL);
-    must_find(&clock, SB_FINDING_ASSERTION, "the clock would stand still");
-    const ending draw = run_once(draw_of_nothing, NULL);
-    must_find(&draw, SB_FINDING_ASSERTION, "no number below 0");
-}
-END_TEST
-
 static int watch_clock(const sb_boot *boot)
 {
     clock_case *const one = *(clock_case *const *)boot->argument;
@@ -607,7 +584,6 @@ int main(void)
     tcase_add_test(tests, a_kill_is_no_leak);
     tcase_add_test(tests, giving_up_is_a_finding);
     tcase_add_loop_test(tests, clocks_drift, 0, 6);
-    tcase_add_test(tests, impossible_requests_are_findings);
     tcase_add_test(tests, rates_change_without_a_jump);
     suite_add_tcase(suite, tests);
     return run_suite(suite);

@@ -282,6 +282,12 @@ check 0 museum nil --starts 3
 says 'found   nil'
 check 1 museum nil --starts 2 --limit 1
 says 'missed  nil'
+# The time that all bugs share: starts that it does not suffice for do not count.
+check 0 museum nil --starts 1000 --for 1s
+says 'cut short before the next'
+check 2 museum nil --for 1us
+says 'unknown nil'
+refused 129 "--for: '0s' is no time at all" museum --for 0s
 
 # --------------------------------------------------------------------------- nondeterminism
 

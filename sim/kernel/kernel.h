@@ -496,6 +496,19 @@ void sb_end_with(sb_world *world, sb_finding_kind kind, sb_node_state *node, con
 void sb_misuse(sb_world *world, sb_finding_kind kind, const char *oracle, const char *format, ...)
     __attribute__((noreturn, cold, format(printf, 4, 5)));
 
+/* The node that a scenario means; a number that is no node's is a finding that names it and the
+ * function it was given to. */
+void sb_no_such_node(const sb_world *world, unsigned number, const char *function)
+    __attribute__((noreturn, cold));
+static inline sb_node_state *sb_node_given(const sb_world *world, sb_node number,
+                                           const char *function)
+{
+    if (SB_UNLIKELY(number >= world->node_count)) {
+        sb_no_such_node(world, number, function);
+    }
+    return world->nodes[number];
+}
+
 /* Leave to the host; comes back only if the host runs the world again. */
 void sb_stop_here(sb_world *world);
 

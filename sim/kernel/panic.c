@@ -129,6 +129,13 @@ void sb_misuse(sb_world *world, sb_finding_kind kind, const char *oracle, const 
     sb_end_with(world, kind, NULL, oracle, NULL, 0, NULL, format, arguments);
 }
 
+void sb_no_such_node(const sb_world *world, unsigned number, const char *function)
+{
+    sb_misuse((sb_world *)(uintptr_t)world, SB_FINDING_ASSERTION, function,
+              "%s: %u is no node; expected one of 0 to %u", function, number,
+              world->node_count - 1);
+}
+
 void sb_finding(sb_world *world, sb_finding_kind kind, const char *oracle, const char *format, ...)
 {
     va_list arguments;
@@ -139,9 +146,10 @@ void sb_finding(sb_world *world, sb_finding_kind kind, const char *oracle, const
 void sb_finding_at(sb_world *world, sb_finding_kind kind, sb_node node, const char *oracle,
                    const char *format, ...)
 {
+    sb_node_state *const about = sb_node_given(world, node, __func__);
     va_list arguments;
     va_start(arguments, format);
-    sb_end_with(world, kind, world->nodes[node], oracle, NULL, 0, NULL, format, arguments);
+    sb_end_with(world, kind, about, oracle, NULL, 0, NULL, format, arguments);
 }
 
 /* ------------------------------------------------------------------------------------ signals */

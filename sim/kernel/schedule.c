@@ -334,9 +334,21 @@ static sb_task *next_task(sb_world *world)
     return NULL;
 }
 
+/* Whoever waits in an observer would let the world move inside the event that it watches. */
+static void observer_waits(sb_world *world) __attribute__((noreturn, cold));
+static void observer_waits(sb_world *world)
+{
+    world->observing = false;
+    sb_misuse(world, SB_FINDING_ASSERTION, "observer",
+              "an observer may not wait, nor let another task run");
+}
+
 /* The running task gives way; it goes on when it is chosen again. */
 static void give_way(sb_world *world, sb_task *task, bool ends)
 {
+    if (SB_UNLIKELY(world->observing)) {
+        observer_waits(world);
+    }
     world->running = NULL;
     sb_task *const next = next_task(world);
     if (next == task && !ends) {
@@ -395,7 +407,7 @@ void sb_yield_now(sb_world *world)
 
 void sb_switch_point_slow(sb_world *world)
 {
-    if (world->running != NULL && sb_strategy_preempts(world)) {
+    if (world->running != NULL && !world->observing && sb_strategy_preempts(world)) {
         sb_yield_now(world);
     }
 }

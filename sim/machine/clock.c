@@ -56,7 +56,7 @@ static void change_rate(sb_world *world, sb_node_state *node, int32_t drift)
 
 void sb_clock_set(sb_world *world, sb_node number, int64_t skew, int32_t drift)
 {
-    sb_node_state *const node = world->nodes[number];
+    sb_node_state *const node = sb_node_given(world, number, __func__);
     if (drift <= -MILLION) {
         sb_misuse(world, SB_FINDING_ASSERTION, "sb_clock_set",
                   "a drift of %d in a million: the clock would stand still", drift);

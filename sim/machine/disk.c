@@ -454,7 +454,7 @@ static sb_world *writable(const sb_world *world)
 const unsigned char *sb_disk_durable(const sb_world *world, sb_node node, const char *path,
                                      size_t *size)
 {
-    sb_disk_state *const disk = world->nodes[node]->disk;
+    sb_disk_state *const disk = sb_node_given(world, node, __func__)->disk;
     const sb_disk_file *const file = disk == NULL ? NULL : sb_disk_find_durable(disk, path);
     *size = 0;
     return file == NULL ? NULL : sb_disk_file_durable(writable(world), disk, file, size);
@@ -462,7 +462,7 @@ const unsigned char *sb_disk_durable(const sb_world *world, sb_node node, const 
 
 void sb_disk_list_durable(const sb_world *world, sb_node node, sb_disk_visit *visit, void *context)
 {
-    sb_disk_state *const disk = world->nodes[node]->disk;
+    sb_disk_state *const disk = sb_node_given(world, node, __func__)->disk;
     if (disk == NULL) {
         return;
     }

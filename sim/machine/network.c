@@ -410,6 +410,8 @@ void sb_network_set(sb_world *world, const sb_network *network)
 /* Counted by link: the second direction makes two sides of what was one-way. */
 void sb_network_block(sb_world *world, sb_node from, sb_node to)
 {
+    (void)sb_node_given(world, from, __func__);
+    (void)sb_node_given(world, to, __func__);
     sb_link_state *const link = link_of(world, from, to);
     const sb_fault kind = partition_kind(world, from, to);
     if (link->blocked++ == 0) {
@@ -421,6 +423,8 @@ void sb_network_block(sb_world *world, sb_node from, sb_node to)
 
 void sb_network_unblock(sb_world *world, sb_node from, sb_node to)
 {
+    (void)sb_node_given(world, from, __func__);
+    (void)sb_node_given(world, to, __func__);
     sb_link_state *const link = link_of(world, from, to);
     if (link->blocked != 0) {
         link->blocked--;
@@ -430,11 +434,13 @@ void sb_network_unblock(sb_world *world, sb_node from, sb_node to)
 
 void sb_network_reset(sb_world *world, sb_node one, sb_node other)
 {
+    sb_node_state *const first = sb_node_given(world, one, __func__);
+    sb_node_state *const second = sb_node_given(world, other, __func__);
     const sb_step cause = sb_event_here(world, SB_EVENT_FAULT, SB_FAULT_RESET, other, one);
     sb_fault_applied(world, SB_FAULT_RESET);
     sb_fault_effective(world, SB_FAULT_RESET);
-    send_reset(world, world->nodes[one], world->nodes[other], cause);
-    send_reset(world, world->nodes[other], world->nodes[one], cause);
+    send_reset(world, first, second, cause);
+    send_reset(world, second, first, cause);
 }
 
 void sb_network_heal(sb_world *world)

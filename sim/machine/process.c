@@ -145,7 +145,7 @@ static void main_of_node(void *argument)
 
 void sb_node_boot(sb_world *world, sb_node number)
 {
-    sb_node_state *const node = world->nodes[number];
+    sb_node_state *const node = sb_node_given(world, number, __func__);
     if (node->power == SB_NODE_UP || node->program == NULL) {
         return;
     }
@@ -162,7 +162,7 @@ void sb_node_boot(sb_world *world, sb_node number)
 
 void sb_node_stop(sb_world *world, sb_node number)
 {
-    sb_node_state *const node = world->nodes[number];
+    sb_node_state *const node = sb_node_given(world, number, __func__);
     node->stops_asked += node->power == SB_NODE_UP;
     if (node->power == SB_NODE_UP && !node->stopping) {
         node->stopping = true;
@@ -174,7 +174,7 @@ void sb_node_stop(sb_world *world, sb_node number)
 
 void sb_node_kill(sb_world *world, sb_node number)
 {
-    sb_node_state *const node = world->nodes[number];
+    sb_node_state *const node = sb_node_given(world, number, __func__);
     if (number == 0 || node->power == SB_NODE_DOWN) {
         return;
     }
@@ -195,7 +195,7 @@ void sb_node_kill(sb_world *world, sb_node number)
 
 void sb_node_pause(sb_world *world, sb_node number)
 {
-    sb_node_state *const node = world->nodes[number];
+    sb_node_state *const node = sb_node_given(world, number, __func__);
     if (number != 0 && node->power == SB_NODE_UP && !node->paused) {
         node->paused = true;
         sb_event_add(world, SB_EVENT_PAUSE, number, node->incarnation, 0, 0, 0, 0, 0);
@@ -204,7 +204,7 @@ void sb_node_pause(sb_world *world, sb_node number)
 
 void sb_node_resume(sb_world *world, sb_node number)
 {
-    sb_node_state *const node = world->nodes[number];
+    sb_node_state *const node = sb_node_given(world, number, __func__);
     if (node->paused) {
         node->paused = false;
         sb_event_add(world, SB_EVENT_RESUME, number, node->incarnation, 0, 0, 0, 0, 0);
@@ -214,7 +214,7 @@ void sb_node_resume(sb_world *world, sb_node number)
 
 bool sb_node_wait_down(sb_world *world, sb_node number, sb_duration timeout)
 {
-    sb_node_state *const node = world->nodes[number];
+    sb_node_state *const node = sb_node_given(world, number, __func__);
     const sb_time deadline = timeout == SB_FOREVER ? SB_FOREVER : world->now + timeout;
     while (node->power == SB_NODE_UP && world->now < deadline) {
         sb_block(world, SB_WAIT_NODE, node->name, &node->down_waiters, NULL, deadline);
@@ -232,7 +232,7 @@ void sb_node_heal(sb_world *world)
 
 void sb_node_set_memory_limit(sb_world *world, sb_node node, size_t size)
 {
-    world->nodes[node]->heap.limit = size;
+    sb_node_given(world, node, __func__)->heap.limit = size;
 }
 
 unsigned sb_node_count(const sb_world *world)
@@ -242,27 +242,27 @@ unsigned sb_node_count(const sb_world *world)
 
 const char *sb_node_name(const sb_world *world, sb_node node)
 {
-    return world->nodes[node]->name;
+    return sb_node_given(world, node, __func__)->name;
 }
 
 const char *sb_node_role(const sb_world *world, sb_node node)
 {
-    return world->nodes[node]->role;
+    return sb_node_given(world, node, __func__)->role;
 }
 
 uint32_t sb_node_incarnation(const sb_world *world, sb_node node)
 {
-    return world->nodes[node]->incarnation;
+    return sb_node_given(world, node, __func__)->incarnation;
 }
 
 bool sb_node_is_up(const sb_world *world, sb_node node)
 {
-    return world->nodes[node]->power == SB_NODE_UP;
+    return sb_node_given(world, node, __func__)->power == SB_NODE_UP;
 }
 
 bool sb_node_is_paused(const sb_world *world, sb_node node)
 {
-    return world->nodes[node]->paused;
+    return sb_node_given(world, node, __func__)->paused;
 }
 
 /* ------------------------------------------------------------------------------------- door 1 */

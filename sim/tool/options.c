@@ -208,6 +208,8 @@ static const sb_option trace_options[] = {
 static const sb_option museum_options[] = {
     {"starts", 0, "N", "independent sweeps for each bug; default 10", take_starts},
     {"limit", 0, "N", "seeds after which a sweep gives up; default 5000", take_limit},
+    {"for", 0, "TIME", "all bugs together may take this long, each an equal part (90s, 10m)",
+     take_duration},
     {"jobs", 'j', "N", "worker processes; default one a processor", take_jobs},
     {"runaway-after", 0, "TIME",
      "processor time a seed may use without reaching another step; default 10s", take_patience},
@@ -250,7 +252,10 @@ const sb_command sb_commands[] = {
     {"museum", "[BUG]...", SB_POSITIONAL_MAX, "prove that the historical bugs are still found",
      "For each bug (by default all) its scenario is swept from several starts until the bug is "
      "found; the median of the "
-     "seeds it took is reported.\nExit code: 1 if a bug was missed by half of its starts or more.",
+     "seeds it took is reported.\nWith --for, starts that the time did not suffice for do not "
+     "count.\n"
+     "Exit code: 1 if a bug was missed by half of its starts or more, else 2 if it was interrupted "
+     "or there was no time for a single start of some bug.",
      museum_options, COUNT(museum_options), sb_command_museum},
     {"list", "WHAT [SCENARIO]", 2, "list what there is",
      "WHAT is one of scenarios, settings (of a SCENARIO), faults, bugs, strategies, probes, "
