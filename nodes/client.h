@@ -7,9 +7,6 @@
 
 #include "sim/node.h"
 
-/* The index that the workload reads by k, once it is public. */
-#define WORKLOAD_INDEX_NAME "k_1"
-
 /* Loads the initial rows, if it is the loader, and reports LOADED; then runs its workers until each
  * has done its operations or the machine is asked to stop, and reports WORKLOAD_END.  The argument
  * is a boot plan (nodes/boot.h).  Returns 0, or 1 when that makes no sense. */

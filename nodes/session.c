@@ -152,8 +152,9 @@ static engine_status run_read(execution *of, const statement *one, buffer *bytes
     return status;
 }
 
-/* The public index of that name over the column k alone, or NULL. */
-static const index_definition *readable_index(const table_definition *table, slice name)
+/* The public index of that name over these columns, or NULL. */
+static const index_definition *readable_index(const table_definition *table, slice name,
+                                              uint32_t columns)
 {
     char text[NAME_SIZE_MAX];
     if (name.size >= sizeof(text)) {
@@ -162,34 +163,60 @@ static const index_definition *readable_index(const table_definition *table, sli
     memcpy(text, name.data, name.size);
     text[name.size] = 0;
     const index_definition *index = table_index_named(table, text);
-    const bool readable = index != NULL && index->state == SCHEMA_PUBLIC &&
-                          index->column_count == 1 && index->columns[0] == SBTEST_K;
+    uint32_t its_columns = 0;
+    for (uint32_t i = 0; index != NULL && i < index->column_count; i++) {
+        its_columns |= 1u << index->columns[i];
+    }
+    const bool readable =
+        index != NULL && index->state == SCHEMA_PUBLIC && its_columns == columns && columns != 0;
     return readable ? index : NULL;
 }
 
-static engine_status run_read_index(execution *of, const statement *one, statement_result *result)
+/* The handles found become the result; one more than it holds tells that there are more. */
+static void keep_ids(statement_result *result, const row_handle *handles, uint32_t count)
 {
-    const index_definition *index = readable_index(of->table, one->index_name);
-    if (index == NULL) {
-        *result = (statement_result){.kind = RESULT_NO_INDEX};
-        return ENGINE_OK;
-    }
-    const datum value = {.integer = one->k};
-    row_handle handles[RESULT_IDS_MAX + 1]; /* one more tells that there are more */
-    uint32_t count = 0;
-    const engine_status status = table_read_index(of->transaction, of->table, index, &value,
-                                                  RESULT_IDS_MAX + 1, handles, &count, &of->scope);
-    if (status != ENGINE_OK) {
-        return status;
-    }
     *result = (statement_result){.kind = RESULT_IDS, .id_more = count > RESULT_IDS_MAX};
     result->id_count = result->id_more ? RESULT_IDS_MAX : count;
     if (result->id_count > 0) {
         result->ids = sb_alloc(result->id_count * sizeof(*result->ids));
         memcpy(result->ids, handles, result->id_count * sizeof(*result->ids));
     }
-    sb_count(COUNTER_index_reads, 1);
-    return ENGINE_OK;
+}
+
+static engine_status run_read_index(execution *of, const statement *one, statement_result *result)
+{
+    const index_definition *index = readable_index(of->table, one->index_name, one->columns);
+    if (index == NULL) {
+        *result = (statement_result){.kind = RESULT_NO_INDEX};
+        return ENGINE_OK;
+    }
+    const row wanted = row_of_statement(one);
+    datum values[INDEX_COLUMNS_MAX];
+    for (uint32_t i = 0; i < index->column_count; i++) {
+        values[i] = wanted.columns[index->columns[i]];
+    }
+    row_handle handles[RESULT_IDS_MAX + 1];
+    uint32_t count = 0;
+    const engine_status status = table_read_index(of->transaction, of->table, index, values,
+                                                  RESULT_IDS_MAX + 1, handles, &count, &of->scope);
+    if (status == ENGINE_OK) {
+        keep_ids(result, handles, count);
+        sb_count(COUNTER_index_reads, 1);
+        sb_count(COUNTER_unique_index_reads, index->unique);
+    }
+    return status;
+}
+
+static engine_status run_scan(execution *of, const statement *one, statement_result *result)
+{
+    row_handle handles[RESULT_IDS_MAX + 1];
+    uint32_t count = 0;
+    const engine_status status = table_scan(of->transaction, of->table, one->id, one->last,
+                                            RESULT_IDS_MAX + 1, handles, &count, &of->scope);
+    if (status == ENGINE_OK) {
+        keep_ids(result, handles, count);
+    }
+    return status;
 }
 
 static engine_status run_statement(execution *of, uint32_t at)
@@ -210,11 +237,13 @@ static engine_status run_statement(execution *of, uint32_t at)
         status = table_insert(of->transaction, of->table, &written, &of->scope);
         break;
     case STATEMENT_UPDATE:
-        status = table_update(of->transaction, of->table, &written, 1u << SBTEST_K | 1u << SBTEST_C,
-                              &of->scope);
+        status = table_update(of->transaction, of->table, &written, one->columns, &of->scope);
         break;
     case STATEMENT_DELETE:
         status = table_delete(of->transaction, of->table, one->id, &of->scope);
+        break;
+    case STATEMENT_SCAN:
+        status = run_scan(of, one, result);
         break;
     default:
         sb_fail("statement of kind %u", (unsigned)one->kind); /* decoding lets none through */

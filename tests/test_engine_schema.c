@@ -192,6 +192,8 @@ static void check_request_bytes(const execute_request *asked)
     const statement *update = &back.request.statements[STATEMENT_UPDATE];
     ck_assert_int_eq(update->k, asked->statements[STATEMENT_UPDATE].k);
     ck_assert_uint_eq(write_value_number(update->c), 0xfeed01);
+    ck_assert_uint_eq(update->columns, STATEMENT_UPDATE);
+    ck_assert_int_eq(back.request.statements[STATEMENT_SCAN].last, STATEMENT_SCAN);
     execute_request_release(&back.request);
     for (uint32_t size = 0; size < bytes.size; size++) {
         ck_assert(!operation_begin_decode(slice_of(bytes.data, size), &back));
@@ -234,6 +236,8 @@ static void wire_world(sb_world *world, void *context)
                                     .k = -(int64_t)i,
                                     .c = slice_of(c, sizeof(c)),
                                     .pad = slice_of_string("pad"),
+                                    .columns = i,
+                                    .last = i,
                                     .index_name = slice_of_string("k_1")};
     }
     const execute_request asked = {5, 6, 7, 8, STATEMENT_KIND_COUNT, statements};

@@ -18,6 +18,7 @@
 #define INDEX 1u
 #define JOB 1u
 #define SNAPSHOT 135u
+#define K_AND_C (1u << SBTEST_K | 1u << SBTEST_C)
 #define SERVER 1u /* the only node of the world beside the director */
 
 typedef struct picture {
@@ -75,8 +76,8 @@ static slice value_of(uint64_t number, unsigned char bytes[24])
     return slice_of(bytes, 24);
 }
 
-static void put_row(picture *in, int64_t id, int64_t k, uint64_t number, timestamp start,
-                    timestamp commit)
+static void put_row_with_pad(picture *in, int64_t id, int64_t k, uint64_t number, slice pad,
+                             timestamp start, timestamp commit)
 {
     unsigned char bytes[24];
     buffer value;
@@ -88,10 +89,16 @@ static void put_row(picture *in, int64_t id, int64_t k, uint64_t number, timesta
     buffer_add_u8(&value, 1);
     buffer_add_slice(&value, value_of(number, bytes));
     buffer_add_u8(&value, 1);
-    buffer_add_slice(&value, slice_of("pad", 3));
+    buffer_add_slice(&value, pad);
     const encoded_key key = encode_row_key(TABLE, id);
     put(in, encoded_slice(&key), buffer_slice(&value), start, commit);
     buffer_release(&value);
+}
+
+static void put_row(picture *in, int64_t id, int64_t k, uint64_t number, timestamp start,
+                    timestamp commit)
+{
+    put_row_with_pad(in, id, k, number, slice_of("pad", 3), start, commit);
 }
 
 static void put_entry(picture *in, int64_t k, int64_t id, timestamp start, timestamp commit)
@@ -199,7 +206,8 @@ static void paint_load(picture *in)
 static void paint_update(picture *in)
 {
     unsigned char bytes[24];
-    const statement update = {.kind = STATEMENT_UPDATE, .id = 1, .k = 9, .c = value_of(201, bytes)};
+    const statement update = {
+        .kind = STATEMENT_UPDATE, .columns = K_AND_C, .id = 1, .k = 9, .c = value_of(201, bytes)};
     statement_result result = done();
     tell_begin(in, 2, &update, 1);
     tell_committed(in, 2, 4, 140, 141, &result, 1);
@@ -225,7 +233,10 @@ static void paint_reads(picture *in, const brush *with)
     const statement reads[] = {
         {.kind = STATEMENT_READ, .id = 1},
         {.kind = STATEMENT_READ, .id = 2},
-        {.kind = STATEMENT_READ_INDEX, .k = 9, .index_name = slice_of_string("k_1")},
+        {.kind = STATEMENT_READ_INDEX,
+         .k = 9,
+         .columns = 1u << SBTEST_K,
+         .index_name = slice_of_string("k_1")},
     };
     int64_t ids[] = {with->wrong_index_read ? 3 : 1};
     statement_result results[] = {
@@ -245,8 +256,11 @@ static void paint_reads(picture *in, const brush *with)
 static void paint_others(picture *in)
 {
     unsigned char bytes[2][24];
-    const statement update = {
-        .kind = STATEMENT_UPDATE, .id = 3, .k = 5, .c = value_of(301, bytes[0])};
+    const statement update = {.kind = STATEMENT_UPDATE,
+                              .columns = K_AND_C,
+                              .id = 3,
+                              .k = 5,
+                              .c = value_of(301, bytes[0])};
     const statement insert = {.kind = STATEMENT_INSERT,
                               .id = 10,
                               .k = 5,
@@ -400,7 +414,8 @@ static void healed_entry(picture *in)
     drop_entry(in, 9, 1, 240, 241);
     put_entry(in, 9, 1, 250, 251);
     unsigned char bytes[24];
-    const statement update = {.kind = STATEMENT_UPDATE, .id = 1, .k = 9, .c = value_of(501, bytes)};
+    const statement update = {
+        .kind = STATEMENT_UPDATE, .columns = K_AND_C, .id = 1, .k = 9, .c = value_of(501, bytes)};
     statement_result result = done();
     tell_begin(in, 7, &update, 1);
     tell_committed(in, 7, 5, 244, 245, &result, 1);
@@ -410,6 +425,49 @@ static void healed_entry(picture *in)
 static void refused_is_there(picture *in)
 {
     put_row(in, 3, 5, 301, 230, 231);
+}
+
+/* An update of k and c leaves pad alone. */
+static void another_column_changed(picture *in)
+{
+    unsigned char bytes[24];
+    const statement update = {.kind = STATEMENT_UPDATE,
+                              .columns = K_AND_C,
+                              .id = 3,
+                              .k = 3,
+                              .c = value_of(501, bytes),
+                              .pad = slice_of("new", 3)};
+    statement_result result = done();
+    tell_begin(in, 7, &update, 1);
+    tell_committed(in, 7, 5, 240, 241, &result, 1);
+    put_row_with_pad(in, 3, 3, 501, slice_of("new", 3), 240, 241);
+}
+
+static void tell_scan(picture *in, int64_t last, int64_t *ids, uint32_t count)
+{
+    const statement scan = {.kind = STATEMENT_SCAN, .id = 1, .last = last};
+    statement_result result = {.kind = RESULT_IDS, .id_count = count, .ids = ids};
+    tell_begin(in, 7, &scan, 1);
+    tell_committed(in, 7, 5, 242, 0, &result, 1);
+}
+
+/* Row 2 is gone, the others are there. */
+static void scan_is_right(picture *in)
+{
+    int64_t ids[] = {1, 3, 4};
+    tell_scan(in, 9, ids, 3);
+}
+
+static void scan_misses_a_row(picture *in)
+{
+    int64_t ids[] = {1, 4};
+    tell_scan(in, 4, ids, 2);
+}
+
+static void scan_finds_a_deleted_row(picture *in)
+{
+    int64_t ids[] = {1, 2, 3};
+    tell_scan(in, 3, ids, 3);
 }
 
 static void nobody_wrote_it(picture *in)
@@ -426,7 +484,8 @@ static void nobody_deleted_it(picture *in)
 static void acknowledged_is_gone(picture *in)
 {
     unsigned char bytes[24];
-    const statement update = {.kind = STATEMENT_UPDATE, .id = 3, .k = 3, .c = value_of(501, bytes)};
+    const statement update = {
+        .kind = STATEMENT_UPDATE, .columns = K_AND_C, .id = 3, .k = 3, .c = value_of(501, bytes)};
     statement_result result = done();
     tell_begin(in, 7, &update, 1);
     tell_committed(in, 7, 5, 240, 241, &result, 1);
@@ -435,12 +494,14 @@ static void acknowledged_is_gone(picture *in)
 static void write_overwritten_unseen(picture *in)
 {
     unsigned char bytes[24];
-    const statement update = {.kind = STATEMENT_UPDATE, .id = 4, .k = 4, .c = value_of(501, bytes)};
+    const statement update = {
+        .kind = STATEMENT_UPDATE, .columns = K_AND_C, .id = 4, .k = 4, .c = value_of(501, bytes)};
     statement_result result = done();
     tell_begin(in, 7, &update, 1);
     tell_committed(in, 7, 5, 240, 245, &result, 1);
     put_row(in, 4, 4, 501, 240, 245);
-    const statement other = {.kind = STATEMENT_UPDATE, .id = 4, .k = 4, .c = value_of(502, bytes)};
+    const statement other = {
+        .kind = STATEMENT_UPDATE, .columns = K_AND_C, .id = 4, .k = 4, .c = value_of(502, bytes)};
     tell_begin(in, 8, &other, 1);
     tell_committed(in, 8, 5, 246, 247, &result, 1);
     const encoded_key key = encode_row_key(TABLE, 4);
@@ -470,7 +531,7 @@ static void lock_left_behind(picture *in)
 {
     unsigned char bytes[24];
     const statement updates[] = {
-        {.kind = STATEMENT_UPDATE, .id = 3, .k = 3, .c = value_of(501, bytes)},
+        {.kind = STATEMENT_UPDATE, .columns = K_AND_C, .id = 3, .k = 3, .c = value_of(501, bytes)},
     };
     statement_result result = done();
     tell_begin(in, 7, updates, 1);
@@ -532,6 +593,12 @@ static const plant plants[] = {
     {"entry without a row", orphan_entry, BRUSH(), SB_FINDING_WRONG_INDEX, "entry without a row"},
     {"entry away for a while", healed_entry, BRUSH(), SB_FINDING_WRONG_INDEX, "it has no entry"},
     {"refused write is there", refused_is_there, BRUSH(), SB_FINDING_WRONG_READ, "was refused"},
+    {"a scan", scan_is_right, BRUSH(), SB_FINDING_NONE, ""},
+    {"a scan misses a row", scan_misses_a_row, BRUSH(), SB_FINDING_WRONG_READ, "left others out"},
+    {"a scan finds a deleted row", scan_finds_a_deleted_row, BRUSH(), SB_FINDING_WRONG_READ,
+     "3 rows, 2 of them right"},
+    {"another column changed", another_column_changed, BRUSH(), SB_FINDING_LOST_WRITE,
+     "is not what write 501 made it"},
     {"nobody wrote it", nobody_wrote_it, BRUSH(), SB_FINDING_WRONG_READ, "nobody wrote"},
     {"nobody deleted it", nobody_deleted_it, BRUSH(), SB_FINDING_LOST_WRITE, "deleted"},
     {"acknowledged write is gone", acknowledged_is_gone, BRUSH(), SB_FINDING_LOST_WRITE,

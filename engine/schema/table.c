@@ -255,3 +255,38 @@ engine_status table_read_index(transaction *in, const table_definition *table,
     buffer_release(&end);
     return status;
 }
+
+/* ------------------------------------------------------------------------------------ by rows */
+
+engine_status table_scan(transaction *in, const table_definition *table, row_handle first,
+                         row_handle last, uint32_t limit, row_handle *handles, uint32_t *count,
+                         sb_scope *scope)
+{
+    buffer start, end, key;
+    buffer_init(&start);
+    buffer_init(&end);
+    buffer_init(&key);
+    row_key(table, first, &start);
+    row_key(table, last, &key);
+    key_after(&end, buffer_slice(&key));
+    pair_list found;
+    engine_status status =
+        transaction_scan(in, buffer_slice(&start), buffer_slice(&end), limit, &found, scope);
+    *count = 0;
+    if (status == ENGINE_OK) {
+        for (uint32_t i = 0; i < found.count && status == ENGINE_OK; i++) {
+            table_id of;
+            if (row_key_decode(found.pairs[i].key, &of, &handles[*count])) {
+                (*count)++;
+            } else {
+                sb_log("a row's key of table %llu is damaged", (unsigned long long)table->id);
+                status = ENGINE_FAILED;
+            }
+        }
+        pair_list_release(&found);
+    }
+    buffer_release(&key);
+    buffer_release(&end);
+    buffer_release(&start);
+    return status;
+}

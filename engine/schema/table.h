@@ -46,4 +46,10 @@ engine_status table_read_index(transaction *in, const table_definition *table,
                                const index_definition *index, const datum *values, uint32_t limit,
                                row_handle *handles, uint32_t *count, sb_scope *scope);
 
+/* Handles of the rows in [first, last], in order, at most `limit`.  The transaction's own writes
+ * are seen.  `handles` has room for `limit`. */
+engine_status table_scan(transaction *in, const table_definition *table, row_handle first,
+                         row_handle last, uint32_t limit, row_handle *handles, uint32_t *count,
+                         sb_scope *scope);
+
 #endif

@@ -2,15 +2,16 @@
  * The bytes of EXECUTE: see client.h.
  *
  *     request   u64 session | u64 number | u32 worker | u64 table | u32 count | statements
- *     statement u8 kind | u32 think | i64 id | by kind: i64 k, c, pad, index name
- *     reply     u8 outcome | u8 reason | u64 session | u64 start | u64 committed
- *               | u64 schema version | u32 count | results
- *     result    u8 kind | by kind: i64 k, c, pad  or  u8 more, u32 count, ids
+ *     statement u8 kind | u32 think | i64 id | by kind: i64 k, c, pad, u32 columns, index name, i64
+ * last reply     u8 outcome | u8 reason | u64 session | u64 start | u64 committed | u64 schema
+ * version | u32 count | results result    u8 kind | by kind: i64 k, c, pad  or  u8 more, u32 count,
+ * ids
  */
 #include "engine/wire/client.h"
 
 static const char *const outcome_texts[] = {"committed", "refused", "unknown"};
-static const char *const statement_texts[] = {"read", "read-index", "insert", "update", "delete"};
+static const char *const statement_texts[] = {"read",   "read-index", "insert",
+                                              "update", "delete",     "scan"};
 static const char *const refusal_texts[] = {
 #define REFUSAL(name, text) text,
 #include "engine/wire/refusals.def"
@@ -66,14 +67,14 @@ static uint32_t take_count(cursor *from, uint32_t count_max)
 
 /* ----------------------------------------------------------------------------------- requests */
 
-static bool has_k(statement_kind kind)
+static bool has_values(statement_kind kind)
 {
     return kind == STATEMENT_INSERT || kind == STATEMENT_UPDATE || kind == STATEMENT_READ_INDEX;
 }
 
-static bool has_c(statement_kind kind)
+static bool has_columns(statement_kind kind)
 {
-    return kind == STATEMENT_INSERT || kind == STATEMENT_UPDATE;
+    return kind == STATEMENT_UPDATE || kind == STATEMENT_READ_INDEX;
 }
 
 static void add_statement(buffer *into, const statement *one)
@@ -81,17 +82,19 @@ static void add_statement(buffer *into, const statement *one)
     buffer_add_u8(into, (uint8_t)one->kind);
     buffer_add_u32(into, one->think_ms);
     add_i64(into, one->id);
-    if (has_k(one->kind)) {
+    if (has_values(one->kind)) {
         add_i64(into, one->k);
-    }
-    if (has_c(one->kind)) {
         buffer_add_slice(into, one->c);
-    }
-    if (one->kind == STATEMENT_INSERT) {
         buffer_add_slice(into, one->pad);
+    }
+    if (has_columns(one->kind)) {
+        buffer_add_u32(into, one->columns);
     }
     if (one->kind == STATEMENT_READ_INDEX) {
         buffer_add_slice(into, one->index_name);
+    }
+    if (one->kind == STATEMENT_SCAN) {
+        add_i64(into, one->last);
     }
 }
 
@@ -100,17 +103,19 @@ static void take_statement(cursor *from, statement *one)
     *one = (statement){.kind = (statement_kind)take_below(from, STATEMENT_KIND_COUNT)};
     one->think_ms = cursor_u32(from);
     one->id = take_i64(from);
-    if (has_k(one->kind)) {
+    if (has_values(one->kind)) {
         one->k = take_i64(from);
-    }
-    if (has_c(one->kind)) {
         one->c = cursor_slice(from);
-    }
-    if (one->kind == STATEMENT_INSERT) {
         one->pad = cursor_slice(from);
+    }
+    if (has_columns(one->kind)) {
+        one->columns = cursor_u32(from);
     }
     if (one->kind == STATEMENT_READ_INDEX) {
         one->index_name = cursor_slice(from);
+    }
+    if (one->kind == STATEMENT_SCAN) {
+        one->last = take_i64(from);
     }
 }
 

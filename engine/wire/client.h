@@ -22,10 +22,11 @@
 
 typedef enum statement_kind {
     STATEMENT_READ,       /* the row of an id */
-    STATEMENT_READ_INDEX, /* the ids of a k, by the index named `index_name` */
+    STATEMENT_READ_INDEX, /* the ids of rows with these values, by the index named `index_name` */
     STATEMENT_INSERT,     /* id, k, c, pad; the transaction is refused when the id is there */
-    STATEMENT_UPDATE,     /* k and c of an id */
+    STATEMENT_UPDATE,     /* the columns of an id */
     STATEMENT_DELETE,     /* the row of an id */
+    STATEMENT_SCAN,       /* the ids of rows from id to last, by the rows themselves */
     STATEMENT_KIND_COUNT
 } statement_kind;
 
@@ -33,12 +34,14 @@ typedef struct statement {
     statement_kind kind;
     uint32_t think_ms; /* waited before it runs */
     int64_t id, k;     /* k: INSERT, UPDATE, READ_INDEX */
-    slice c, pad;      /* c: INSERT, UPDATE; pad: INSERT; borrowed */
-    slice index_name;  /* READ_INDEX */
+    slice c, pad;      /* likewise; borrowed */
+    uint32_t columns;  /* UPDATE, READ_INDEX: of k, c and pad those that count, bits by position */
+    int64_t last;      /* SCAN */
+    slice index_name;  /* READ_INDEX: over those columns and no others, or it does not count */
 } statement;
 
 #define STATEMENTS_MAX 256u
-#define RESULT_IDS_MAX 64u /* a READ_INDEX finds at most so many */
+#define RESULT_IDS_MAX 64u /* a READ_INDEX or a SCAN finds at most so many */
 
 typedef struct execute_request {
     uint64_t session; /* of the server; 0 to learn it */
@@ -70,8 +73,8 @@ const char *statement_kind_text(statement_kind kind);
 typedef enum result_kind {
     RESULT_ROW,      /* READ: k, c, pad */
     RESULT_ABSENT,   /* READ, UPDATE, DELETE: no such row; nothing was written for it */
-    RESULT_IDS,      /* READ_INDEX */
-    RESULT_NO_INDEX, /* READ_INDEX: no public index of that name */
+    RESULT_IDS,      /* READ_INDEX, SCAN */
+    RESULT_NO_INDEX, /* READ_INDEX: no public index of that name over those columns */
     RESULT_DONE,     /* INSERT, UPDATE, DELETE */
     RESULT_KIND_COUNT
 } result_kind;

@@ -50,11 +50,14 @@ bool row_value_equal(const row_value *left, const row_value *right)
 
 static history_statement statement_begun(const statement *asked)
 {
-    history_statement made = {.kind = asked->kind, .id = asked->id, .result = RESULT_ABSENT};
-    if (asked->kind == STATEMENT_INSERT || asked->kind == STATEMENT_UPDATE) {
+    history_statement made = {.kind = asked->kind,
+                              .columns = asked->columns,
+                              .id = asked->id,
+                              .last = asked->last,
+                              .result = RESULT_ABSENT};
+    if (asked->kind == STATEMENT_INSERT || asked->kind == STATEMENT_UPDATE ||
+        asked->kind == STATEMENT_READ_INDEX) {
         made.wrote = row_value_of(asked->k, asked->c, asked->pad);
-    } else if (asked->kind == STATEMENT_READ_INDEX) {
-        made.wrote.k = asked->k;
     }
     return made;
 }

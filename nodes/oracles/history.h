@@ -27,9 +27,10 @@ typedef struct history_statement {
     statement_kind kind;
     result_kind result; /* of a committed operation */
     bool id_more;       /* READ_INDEX: it found more than it gave */
-    int64_t id;
-    row_value wrote; /* INSERT, UPDATE (without pad); READ_INDEX: k */
-    row_value read;  /* READ with RESULT_ROW */
+    uint32_t columns;   /* UPDATE, READ_INDEX: those that count in `wrote`, bits by position */
+    int64_t id, last;   /* last: SCAN */
+    row_value wrote;    /* INSERT, UPDATE; READ_INDEX: the values looked for */
+    row_value read;     /* READ with RESULT_ROW */
     uint32_t first_id, id_count;
 } history_statement;
 

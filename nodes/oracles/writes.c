@@ -17,12 +17,17 @@
 
 #define ORACLE "client writes"
 
-/* A put of a row, in the list of all puts with the same k. */
-typedef struct k_put {
+/* Columns behind the handle: k, c, pad. */
+#define VALUE_COLUMNS 3u
+#define COLUMN_BIT(column) (1u << (column))
+
+/* A put of a row, in a list of all puts with the same value of each column. */
+typedef struct put_row {
     int64_t id;
     timestamp from, to; /* it is the row in [from, to) */
-    uint32_t next;      /* of the same k */
-} k_put;
+    row_value value;
+    uint32_t next[VALUE_COLUMNS];
+} put_row;
 
 typedef struct writes {
     const evidence *of;
@@ -32,10 +37,11 @@ typedef struct writes {
     uint32_t *owner;       /* by statement: its operation */
     number_map statements; /* by the number of the write */
     number_map starts;     /* operations, by the start of their transaction */
-    bool by_index;         /* somebody read by index, so the lists by k are made */
-    k_put *puts;
+    uint32_t by_index;     /* bits of columns that somebody read by an index with, so that the lists
+                              by their values are made */
+    put_row *puts;
     uint32_t put_count, put_room;
-    number_map by_k; /* k_key → first of puts */
+    number_map by_value[VALUE_COLUMNS]; /* value_key → first of puts */
 } writes;
 
 static unsigned long long number(uint64_t of)
@@ -78,6 +84,36 @@ static bool is_last_write(const writes *in, const operation *of, uint32_t at)
     return own_write(in, of, of->statement_count, one->id) == one;
 }
 
+/* The least of a set. */
+static uint32_t leading_column(uint32_t columns)
+{
+    sb_assert_op(columns, !=, 0);
+    return (uint32_t)__builtin_ctz(columns);
+}
+
+/* Whether both have the same values in these columns. */
+static bool equal_in(uint32_t columns, const row_value *left, const row_value *right)
+{
+    return ((columns & COLUMN_BIT(SBTEST_K)) == 0 || left->k == right->k) &&
+           ((columns & COLUMN_BIT(SBTEST_C)) == 0 || left->c == right->c) &&
+           ((columns & COLUMN_BIT(SBTEST_PAD)) == 0 || left->pad == right->pad);
+}
+
+/* What an update makes of a row. */
+static void apply_columns(row_value *into, uint32_t columns, const row_value *from)
+{
+    if ((columns & COLUMN_BIT(SBTEST_K)) != 0) {
+        into->k = from->k;
+    }
+    if ((columns & COLUMN_BIT(SBTEST_C)) != 0) {
+        into->c = from->c;
+        into->write = from->write;
+    }
+    if ((columns & COLUMN_BIT(SBTEST_PAD)) != 0) {
+        into->pad = from->pad;
+    }
+}
+
 /* ------------------------------------------------------------------------------ what was said */
 
 static void gather(writes *in)
@@ -99,7 +135,9 @@ static void gather(writes *in)
         for (uint32_t j = 0; j < of->statement_count; j++) {
             const history_statement *one = statement_of(in, of, j);
             in->owner[of->first_statement + j] = i;
-            in->by_index |= one->kind == STATEMENT_READ_INDEX && one->result == RESULT_IDS;
+            if (one->kind == STATEMENT_READ_INDEX && one->result == RESULT_IDS) {
+                in->by_index |= COLUMN_BIT(leading_column(one->columns));
+            }
             if (is_put(one)) {
                 (void)number_map_put(&in->statements, one->wrote.write, of->first_statement + j);
             }
@@ -109,29 +147,51 @@ static void gather(writes *in)
 
 /* ------------------------------------------------------------------------------ what is there */
 
-/* A key of by_k, never 0. */
-static uint64_t k_key(int64_t k)
+/* A key of by_value, never 0. */
+static uint64_t value_key(uint32_t column, const row_value *value)
 {
-    return (uint64_t)k * 2 + 1;
+    return column == SBTEST_K   ? (uint64_t)value->k * 2 + 1
+           : column == SBTEST_C ? value->c | 1
+                                : value->pad | 1;
 }
 
-static void keep_by_k(writes *in, int64_t id, const row_value *value, const version *of,
-                      timestamp to)
+static void keep_by_value(writes *in, int64_t id, const row_value *value, const version *of,
+                          timestamp to)
 {
     if (in->put_count == in->put_room) {
         in->put_room = in->put_room == 0 ? 2048 : 2 * in->put_room;
         const size_t size = in->put_room * sizeof(*in->puts);
         in->puts = in->puts == NULL ? sb_alloc(size) : sb_realloc(in->puts, size);
     }
-    k_put *made = &in->puts[in->put_count];
-    *made = (k_put){.id = id, .from = of->commit, .to = to};
-    made->next = number_map_put(&in->by_k, k_key(value->k), in->put_count);
+    put_row *made = &in->puts[in->put_count];
+    *made = (put_row){.id = id, .from = of->commit, .to = to, .value = *value};
+    for (uint32_t i = 0; i < VALUE_COLUMNS; i++) {
+        if ((in->by_index & COLUMN_BIT(SBTEST_K + i)) != 0) {
+            made->next[i] =
+                number_map_put(&in->by_value[i], value_key(SBTEST_K + i, value), in->put_count);
+        }
+    }
     in->put_count++;
 }
 
 static bool unchanged_between(const version *of)
 {
     return of->older == NULL || of->older->commit < of->start;
+}
+
+/* Whether the version is what the statement makes of the one before it. */
+static bool is_what_was_written(const history_statement *one, const row_value *value,
+                                const version *of)
+{
+    row_value expected = one->wrote;
+    if (one->kind == STATEMENT_UPDATE) {
+        if (of->older == NULL || of->older->kind != VERSION_PUT ||
+            !decode_row(version_value(of->older), &expected)) {
+            return true; /* told apart later */
+        }
+        apply_columns(&expected, one->columns, &one->wrote);
+    }
+    return row_value_equal(&expected, value);
 }
 
 static void check_put(writes *in, int64_t id, const version *of, timestamp to)
@@ -155,8 +215,7 @@ static void check_put(writes *in, int64_t id, const version *of, timestamp to)
                    "write %llu to row %lld was refused and is there", number(value.write),
                    (long long)id);
     }
-    const bool same_pad = one->kind == STATEMENT_UPDATE || one->wrote.pad == value.pad;
-    if (one->id != id || one->wrote.k != value.k || one->wrote.c != value.c || !same_pad) {
+    if (one->id != id || !is_what_was_written(one, &value, of)) {
         sb_finding(world, SB_FINDING_LOST_WRITE, ORACLE, "row %lld is not what write %llu made it",
                    (long long)id, number(value.write));
     }
@@ -167,8 +226,8 @@ static void check_put(writes *in, int64_t id, const version *of, timestamp to)
                    number(value.write), (long long)id);
     }
     in->made[at] = of;
-    if (in->by_index) {
-        keep_by_k(in, id, &value, of, to);
+    if (in->by_index != 0) {
+        keep_by_value(in, id, &value, of, to);
     }
 }
 
@@ -285,19 +344,32 @@ static bool row_at(const writes *in, int64_t id, timestamp at, row_value *value)
     return found != NULL && decode_row(version_value(found), value);
 }
 
+/* The row as statement `at` of the operation should see it: as it was at the start, with the
+ * operation's own writes laid over it. */
+static bool row_seen(const writes *in, const operation *of, uint32_t at, int64_t id,
+                     row_value *value)
+{
+    bool there = row_at(in, id, of->start, value);
+    for (uint32_t i = 0; i < at; i++) {
+        const history_statement *one = statement_of(in, of, i);
+        if (one->id != id || !is_write(one) || one->result != RESULT_DONE) {
+            continue;
+        }
+        there = is_put(one);
+        if (one->kind == STATEMENT_INSERT) {
+            *value = one->wrote;
+        } else if (one->kind == STATEMENT_UPDATE) {
+            apply_columns(value, one->columns, &one->wrote);
+        }
+    }
+    return there;
+}
+
 static void check_read(const writes *in, const operation *of, uint32_t at)
 {
     const history_statement *one = statement_of(in, of, at);
-    const history_statement *own = own_write(in, of, at, one->id);
     row_value expected = {0};
-    bool there;
-    if (own == NULL) {
-        there = row_at(in, one->id, of->start, &expected);
-    } else {
-        there = is_put(own);
-        expected = own->wrote;
-        expected.pad = own->kind == STATEMENT_UPDATE ? one->read.pad : own->wrote.pad;
-    }
+    const bool there = row_seen(in, of, at, one->id, &expected);
     const bool found = one->result == RESULT_ROW;
     if (there != found || (found && !row_value_equal(&expected, &one->read))) {
         sb_finding(in->of->world, SB_FINDING_WRONG_READ, ORACLE,
@@ -312,9 +384,8 @@ static void check_read(const writes *in, const operation *of, uint32_t at)
 static void check_result(const writes *in, const operation *of, uint32_t at)
 {
     const history_statement *one = statement_of(in, of, at);
-    const history_statement *own = own_write(in, of, at, one->id);
     row_value ignored;
-    const bool there = own != NULL ? is_put(own) : row_at(in, one->id, of->start, &ignored);
+    const bool there = row_seen(in, of, at, one->id, &ignored);
     const bool said = (one->kind == STATEMENT_INSERT) != (one->result == RESULT_DONE);
     if (there != said) {
         sb_finding(in->of->world, SB_FINDING_WRONG_READ, ORACLE,
@@ -333,7 +404,7 @@ static bool was_given(const writes *in, const history_statement *one, int64_t id
     return false;
 }
 
-/* Reads by index are judged when the transaction has written nothing before them. */
+/* Reads of many rows are judged when the transaction has written nothing before them. */
 static bool has_written_before(const writes *in, const operation *of, uint32_t at)
 {
     for (uint32_t i = 0; i < at; i++) {
@@ -344,8 +415,8 @@ static bool has_written_before(const writes *in, const operation *of, uint32_t a
     return false;
 }
 
-/* The ids given are those of the rows with that k at the start: all of them, or the least when
- * there are more. */
+/* The ids given are those of the rows with these values at the start: all of them, or the least
+ * when there are more. */
 static void check_index_read(const writes *in, const operation *of, uint32_t at)
 {
     const history_statement *one = statement_of(in, of, at);
@@ -353,10 +424,12 @@ static void check_index_read(const writes *in, const operation *of, uint32_t at)
     const int64_t last = one->id_count > 0 ? ids[one->id_count - 1] : 0;
     uint32_t matches = 0;
     bool complete = true;
-    for (uint32_t i = number_map_get(&in->by_k, k_key(one->wrote.k)); i != NUMBER_MAP_NONE;
-         i = in->puts[i].next) {
-        const k_put *put = &in->puts[i];
-        if (put->from > of->start || of->start >= put->to) {
+    const uint32_t column = leading_column(one->columns), list = column - SBTEST_K;
+    for (uint32_t i = number_map_get(&in->by_value[list], value_key(column, &one->wrote));
+         i != NUMBER_MAP_NONE; i = in->puts[i].next[list]) {
+        const put_row *put = &in->puts[i];
+        if (put->from > of->start || of->start >= put->to ||
+            !equal_in(one->columns, &put->value, &one->wrote)) {
             continue;
         }
         const bool given = was_given(in, one, put->id);
@@ -365,8 +438,37 @@ static void check_index_read(const writes *in, const operation *of, uint32_t at)
     }
     if (!complete || matches != one->id_count) {
         sb_finding(in->of->world, SB_FINDING_WRONG_INDEX, ORACLE,
-                   "a read of k %lld by index at %llu on %s gave %u rows, %u of them right%s",
+                   "a read by index (k %lld) at %llu on %s gave %u rows, %u of them right%s",
                    (long long)one->wrote.k, number(of->start),
+                   sb_node_name(in->of->world, of->server), one->id_count, matches,
+                   complete ? "" : ", and left others out");
+    }
+}
+
+/* Of a scan likewise. */
+static void check_scan(const writes *in, const operation *of, uint32_t at)
+{
+    const history_statement *one = statement_of(in, of, at);
+    const int64_t *ids = in->told->ids + one->first_id;
+    const int64_t last = one->id_count > 0 ? ids[one->id_count - 1] : 0;
+    const encoded_key start = encode_row_key(in->table, one->id),
+                      end = encode_row_key(in->table, one->last + 1);
+    uint32_t matches = 0;
+    bool complete = true;
+    durable_walk walk;
+    for (durable_walk_init(&walk, in->of->durable, encoded_slice(&start), encoded_slice(&end));
+         durable_walk_next(&walk);) {
+        if (durable_entry_read(walk.found, of->start) != NULL) {
+            const int64_t id = decode_last_number(walk.key);
+            const bool given = was_given(in, one, id);
+            matches += given;
+            complete &= given || (one->id_more && id > last);
+        }
+    }
+    if (!complete || matches != one->id_count) {
+        sb_finding(in->of->world, SB_FINDING_WRONG_READ, ORACLE,
+                   "a scan of rows %lld to %lld at %llu on %s gave %u rows, %u of them right%s",
+                   (long long)one->id, (long long)one->last, number(of->start),
                    sb_node_name(in->of->world, of->server), one->id_count, matches,
                    complete ? "" : ", and left others out");
     }
@@ -382,12 +484,15 @@ static void check_committed(const writes *in, const operation *of)
     }
     for (uint32_t j = 0; j < of->statement_count; j++) {
         const history_statement *one = statement_of(in, of, j);
+        const bool many = one->result == RESULT_IDS && !has_written_before(in, of, j);
         if (one->kind == STATEMENT_READ) {
             check_read(in, of, j);
-        } else if (one->kind != STATEMENT_READ_INDEX) {
+        } else if (is_write(one)) {
             check_result(in, of, j);
-        } else if (one->result == RESULT_IDS && !has_written_before(in, of, j)) {
+        } else if (many && one->kind == STATEMENT_READ_INDEX) {
             check_index_read(in, of, j);
+        } else if (many) {
+            check_scan(in, of, j);
         }
         check_acknowledged(in, of, j);
     }
@@ -399,7 +504,10 @@ void oracle_writes(const evidence *of, const judged_table *table)
 {
     writes in = {.of = of, .table = table->id, .told = of->operations};
     gather(&in);
-    number_map_init(&in.by_k, in.by_index ? in.told->statement_count : 0);
+    for (uint32_t i = 0; i < VALUE_COLUMNS; i++) {
+        const bool used = (in.by_index & COLUMN_BIT(SBTEST_K + i)) != 0;
+        number_map_init(&in.by_value[i], used ? in.told->statement_count : 0);
+    }
     look_at_rows(&in);
     for (uint32_t i = 0; i < in.told->operation_count; i++) {
         const operation *one = &in.told->operations[i];
@@ -412,7 +520,9 @@ void oracle_writes(const evidence *of, const judged_table *table)
             check_unknown(&in, one);
         }
     }
-    number_map_release(&in.by_k);
+    for (uint32_t i = 0; i < VALUE_COLUMNS; i++) {
+        number_map_release(&in.by_value[i]);
+    }
     number_map_release(&in.starts);
     number_map_release(&in.statements);
     sb_free(in.puts);

@@ -39,6 +39,9 @@ static const sb_setting settings[SETTING_ALL] = {
      "of a million seeds, so many inject errors that a job must fail for"},
 };
 
+#define DUPLICATES_RATE 250000 /* of a million seeds, in so many clients draw duplicates */
+#define DUPLICATES 100000      /* of a million inserts then */
+
 static const sb_floor floors[] = {
     {COUNTER_rows_loaded, 1, 1000000},
     {COUNTER_client_transactions_committed, 10, 1000000},
@@ -88,9 +91,11 @@ static void run(sb_world *world, void *context)
     const sb_duration latency = setting_of(values, SETTING_LATENCY);
     const bool vary = sb_choose(world, SB_STREAM_SCENARIO, 2) == 1;
     const uint32_t others = (uint32_t)sb_choose(world, SB_STREAM_SCENARIO, 2);
-    const trial_plan plan = {.network = {.latency_min = latency, .latency_max = latency},
-                             .machines = {.vary = vary, .tables = 1 + others},
-                             .trouble = trouble};
+    const bool duplicates = sb_chance(world, SB_STREAM_SCENARIO, DUPLICATES_RATE);
+    const trial_plan plan = {
+        .network = {.latency_min = latency, .latency_max = latency},
+        .machines = {.vary = vary, .tables = 1 + others, .duplicates = duplicates ? DUPLICATES : 0},
+        .trouble = trouble};
     trial_run(world, values, &plan);
 }
 

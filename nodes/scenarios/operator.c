@@ -8,7 +8,7 @@
 #include "engine/task/tenure.h"
 #include "engine/wire/keys.h"
 #include "engine/wire/messages.h"
-#include "nodes/client.h"
+#include "nodes/draft.h"
 
 #define CALL_TIMEOUT (2 * SB_SECOND)
 #define TRANSACTION_TIMEOUT (12 * SB_SECOND) /* a server gives up after ten */
@@ -57,12 +57,13 @@ static void unreadable(const char *what)
 
 bool operator_try_submit(operator_desk *of)
 {
-    const submit_job_request asked = {.nonce = of->nonce,
-                                      .table = of->machines->plan.settings.table,
-                                      .index_count = 1,
-                                      .indexes = {{.name = slice_of_string(WORKLOAD_INDEX_NAME),
-                                                   .column_count = 1,
-                                                   .columns = {SBTEST_K}}}};
+    const submit_job_request asked = {
+        .nonce = of->nonce,
+        .table = of->machines->plan.settings.table,
+        .index_count = 1,
+        .indexes = {{.name = slice_of_string(workload_indexes[0].name),
+                     .column_count = 1,
+                     .columns = {SBTEST_K}}}};
     buffer bytes;
     sb_reply reply;
     submit_job_reply said = {.answer = JOB_ANSWER_UNKNOWN};
@@ -204,8 +205,15 @@ bool operator_try_transaction(operator_desk *of, sb_world *world)
     unsigned char c[WRITE_VALUE_SIZE_MIN];
     write_value_format(write, sizeof(c), c);
     statement statements[] = {
-        {.kind = STATEMENT_READ_INDEX, .k = 1, .index_name = slice_of_string(WORKLOAD_INDEX_NAME)},
-        {.kind = STATEMENT_UPDATE, .id = 1, .k = 0, .c = slice_of(c, sizeof(c))},
+        {.kind = STATEMENT_READ_INDEX,
+         .k = 1,
+         .columns = 1u << SBTEST_K,
+         .index_name = slice_of_string(workload_indexes[0].name)},
+        {.kind = STATEMENT_UPDATE,
+         .columns = 1u << SBTEST_K | 1u << SBTEST_C,
+         .id = 1,
+         .k = 0,
+         .c = slice_of(c, sizeof(c))},
         {.kind = STATEMENT_READ, .id = 1},
     };
     const execute_request asked = {.session = session,
