@@ -558,11 +558,11 @@ static void plan_world(sb_world *world, void *context)
     backfill_test in;
     backfill_begin(&in, &machines, world);
     static const uint32_t sizes[] = {1, 7, 64, 299, 300, 1000};
+    const task_row task = {.table = TABLE, .index = INDEX, .snapshot = in.work.snapshot};
     for (uint32_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
         task_plan plan;
         task_plan_init(&plan);
-        ck_assert_int_eq(task_plan_make(&plan, in.of, TABLE, in.work.snapshot, sizes[i], NULL),
-                         ENGINE_OK);
+        ck_assert_int_eq(task_plan_make(&plan, in.of, &task, sizes[i], NULL), ENGINE_OK);
         ck_assert(task_plan_tiles(&plan, in.work.start, in.work.end));
         ck_assert_uint_ge(plan.count, (ROWS + sizes[i] - 1) / sizes[i]);
         range_key_set(&plan.ranges[plan.count / 2].start, slice_of_string("t"));

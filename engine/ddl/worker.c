@@ -109,10 +109,14 @@ static reorg_context *attach(job_worker *of, const job_row *seen, reorg_signal s
     ddl *in = of->reign->ddl;
     reorg_context *context = reorg_context_of(&in->reorgs, of->job);
     if (context == NULL) {
+        const bool merges = seen->phase >= merge_phase(0, seen->index_count);
+        const uint32_t index = merges ? seen->phase - merge_phase(0, seen->index_count)
+                                      : seen->phase - backfill_phase(0);
         const task_row wanted = {.job = of->job,
                                  .phase = seen->phase,
+                                 .kind = merges ? TASK_KIND_MERGE : TASK_KIND_BACKFILL,
                                  .table = seen->table,
-                                 .index = seen->indexes[seen->phase].id,
+                                 .index = seen->indexes[index].id,
                                  .snapshot = seen->snapshot};
         return reorg_begin(&in->reorgs, &of->reign->tenure, &wanted, &in->settings.scheduler,
                            signal, &of->scope);

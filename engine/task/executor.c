@@ -8,6 +8,7 @@
  */
 #include "engine/task/executor.h"
 
+#include "engine/backfill/merge.h"
 #include "engine/counters.h"
 #include "engine/task/moves.h"
 #include "engine/task/tenure.h"
@@ -182,7 +183,8 @@ static engine_status claim(subtask_run *run)
 }
 
 /* A copy of the definitions: pinning them for so long would hold up every schema change. */
-static bool find_definitions(const subtask_run *run, backfill_work *work)
+static bool find_definitions(const subtask_run *run, table_definition *table_copy,
+                             index_definition *index_copy)
 {
     const schema_snapshot *schema = schema_acquire(run->of->schema);
     if (schema == NULL) {
@@ -190,10 +192,11 @@ static bool find_definitions(const subtask_run *run, backfill_work *work)
     }
     const table_definition *table = schema_table(schema, run->row.table);
     const index_definition *index = table != NULL ? table_index(table, run->row.index) : NULL;
-    const bool found = index != NULL && index->state == SCHEMA_WRITE_REORGANIZATION;
+    const bool found = index != NULL && index->state == SCHEMA_WRITE_REORGANIZATION &&
+                       (run->row.kind != TASK_KIND_MERGE || index->backfill == BACKFILL_MERGING);
     if (found) {
-        work->table = *table;
-        work->index = *index;
+        *table_copy = *table;
+        *index_copy = *index;
     }
     schema_release(run->of->schema, schema);
     return found;
@@ -215,7 +218,11 @@ static engine_status record(subtask_run *run, engine_status ended, uint64_t row_
     }
     const engine_status status = move(run, is_running_here, &to, &run->scope);
     if (status == ENGINE_OK && ended == ENGINE_OK) {
-        sb_count(COUNTER_rows_indexed, row_count);
+        if (to.kind == TASK_KIND_MERGE) {
+            sb_count(COUNTER_entries_merged, row_count);
+        } else {
+            sb_count(COUNTER_rows_indexed, row_count);
+        }
     }
     return status;
 }
@@ -225,9 +232,6 @@ static engine_status record(subtask_run *run, engine_status ended, uint64_t row_
 static engine_status save_checkpoint(void *context, slice imported, uint64_t rows, sb_scope *scope)
 {
     subtask_run *run = context;
-    if (imported.size > RANGE_KEY_MAX) {
-        return ENGINE_OK; /* without it more is done again */
-    }
     subtask_row to = run->row;
     range_key_set(&to.imported, imported);
     to.imported_rows = rows;
@@ -235,31 +239,78 @@ static engine_status save_checkpoint(void *context, slice imported, uint64_t row
                                                 : move(run, is_running_here, &to, scope);
 }
 
+/* The same inside a transaction of the merge, which commits work and progress as one. */
+static engine_status put_progress(void *context, transaction *in, slice merged, uint64_t keys,
+                                  sb_scope *scope)
+{
+    const subtask_run *run = context;
+    if (transaction_session(in) != run->of->session) {
+        return ENGINE_FENCED;
+    }
+    subtask_row row = {0};
+    const engine_status status =
+        subtask_read_in(in, run->row.job, run->row.phase, run->row.number, &row, scope);
+    if (status != ENGINE_OK || !is_running_here(run, &row)) {
+        return status != ENGINE_OK ? status : ENGINE_NOT_FOUND;
+    }
+    range_key_set(&row.imported, merged);
+    row.imported_rows = keys;
+    subtask_put(in, &row);
+    return ENGINE_OK;
+}
+
+static engine_status run_backfill(subtask_run *run, backfill_work *work, uint64_t *row_count,
+                                  failure *cause)
+{
+    const subtask_row row = run->row; /* the run's changes as it gets on */
+    work->job = row.job;
+    work->number = subtask_number(row.phase, row.number);
+    work->attempt = row.attempt;
+    work->snapshot = row.snapshot;
+    work->start = range_key_slice(&row.start);
+    work->end = range_key_slice(&row.end);
+    work->imported = range_key_slice(&row.imported);
+    work->imported_rows = row.imported_rows;
+    work->save = save_checkpoint;
+    work->save_context = run;
+    return backfill_run(run->of->backfill, work, row_count, cause, &run->scope);
+}
+
+static engine_status run_merge(subtask_run *run, merge_work *work, uint64_t *key_count,
+                               failure *cause)
+{
+    const subtask_row row = run->row;
+    work->job = row.job;
+    work->number = subtask_number(row.phase, row.number);
+    work->snapshot = row.snapshot;
+    work->start = range_key_slice(&row.start);
+    work->end = range_key_slice(&row.end);
+    work->merged = range_key_slice(&row.imported);
+    work->merged_keys = row.imported_rows;
+    work->progress = put_progress;
+    work->progress_context = run;
+    return merge_run(run->of->cluster, work, key_count, cause, &run->scope);
+}
+
 static engine_status execute(subtask_run *run)
 {
-    backfill_work work = {.job = run->row.job,
-                          .number = subtask_number(run->row.phase, run->row.number),
-                          .attempt = run->row.attempt,
-                          .snapshot = run->row.snapshot,
-                          .start = range_key_slice(&run->row.start),
-                          .end = range_key_slice(&run->row.end),
-                          .save = save_checkpoint,
-                          .save_context = run};
+    backfill_work rows = {0};
+    merge_work entries = {0};
+    const bool merges = run->row.kind == TASK_KIND_MERGE;
     SOMETIMES(run->row.state == SUBTASK_RUNNING, "orphan-subtask-run-again");
-    if (!find_definitions(run, &work)) {
-        return ENGINE_CONFLICT;
+    if (merges ? !find_definitions(run, &entries.table, &entries.index)
+               : !find_definitions(run, &rows.table, &rows.index)) {
+        return ENGINE_CONFLICT; /* our schema is not that far yet */
     }
     engine_status status = claim(run);
     if (status != ENGINE_OK) {
         return status;
     }
-    const range_key imported = run->row.imported; /* the row's changes while it runs */
-    work.imported = range_key_slice(&imported);
-    work.imported_rows = run->row.imported_rows;
-    uint64_t row_count;
-    failure cause;
-    status = backfill_run(run->of->backfill, &work, &row_count, &cause, &run->scope);
-    return status == ENGINE_OK || status == ENGINE_FAILED ? record(run, status, row_count, cause)
+    uint64_t count = 0;
+    failure cause = FAILURE_NONE;
+    status = merges ? run_merge(run, &entries, &count, &cause)
+                    : run_backfill(run, &rows, &count, &cause);
+    return status == ENGINE_OK || status == ENGINE_FAILED ? record(run, status, count, cause)
                                                           : status;
 }
 

@@ -1,8 +1,8 @@
 /*
- * Planning: from region to region, and within a region from one count of rows to the next.
+ * Planning: from region to region, and within a region from one count of keys to the next.
  *
- * The rows are counted by reading them at the snapshot.  That is one pass more over the table, on
- * the owner; it makes subtasks of equal size without any statistics.
+ * The keys are counted by reading them.  That is one pass more over the table, on the owner; it
+ * makes subtasks of equal size without any statistics.
  */
 #include "engine/task/plan.h"
 
@@ -32,44 +32,52 @@ static void add_range(task_plan *plan, slice start, slice end)
     range_key_set(&added->end, end);
 }
 
-/* Cut [*at, stop), which lies in one region; *at is stop afterwards. */
-static engine_status cut_region(task_plan *plan, cluster *of, timestamp snapshot, uint32_t rows_max,
-                                buffer *at, slice stop, sb_scope *scope)
+/* Cut [*at, stop), which lies in one region; *at is stop afterwards.  A cut that would be no longer
+ * than a range key allows, and not behind the last one, is left out: the range gets longer. */
+static engine_status cut_region(task_plan *plan, cluster *of, timestamp read_at, uint32_t rows_max,
+                                range_key *at, slice stop, sb_scope *scope)
 {
+    buffer from; /* where the next count begins: exactly, while *at may be a shorter bound */
+    buffer_init(&from);
+    buffer_add(&from, at->bytes, at->size);
     engine_status status = ENGINE_OK;
     bool more = true;
     while (more && status == ENGINE_OK) {
         pair_list rows;
-        status = cluster_scan(of, snapshot, buffer_slice(at), stop, rows_max, &rows, scope);
+        status = cluster_scan(of, read_at, buffer_slice(&from), stop, rows_max, &rows, scope);
         if (status != ENGINE_OK) {
             break;
         }
         const slice next = buffer_slice(&rows.next);
-        more = rows.more && next.size <= RANGE_KEY_MAX && plan->count + 1 < SUBTASKS_MAX &&
-               slice_compare(next, stop) < 0;
-        const slice cut = more ? next : stop;
-        add_range(plan, buffer_slice(at), cut);
-        buffer_clear(at);
-        buffer_add(at, cut.data, cut.size);
+        more = rows.more && plan->count + 1 < SUBTASKS_MAX && slice_compare(next, stop) < 0;
+        range_key cut;
+        range_key_set(&cut, more ? next : stop);
+        const bool further = slice_compare(range_key_slice(&cut), range_key_slice(at)) > 0;
+        SOMETIMES(!further, "no-cut-among-keys-with-one-long-beginning");
+        if (further) {
+            add_range(plan, range_key_slice(at), range_key_slice(&cut));
+            *at = cut;
+        }
+        buffer_clear(&from);
+        buffer_add(&from, next.data, next.size);
         pair_list_release(&rows);
     }
+    buffer_release(&from);
     return status;
 }
 
-static engine_status cut_table(task_plan *plan, cluster *of, const region_map *map, slice start,
-                               slice end, timestamp snapshot, uint32_t rows_max, sb_scope *scope)
+static engine_status cut_range(task_plan *plan, cluster *of, const region_map *map, slice start,
+                               slice end, timestamp read_at, uint32_t rows_max, sb_scope *scope)
 {
-    buffer at;
-    buffer_init(&at);
-    buffer_add(&at, start.data, start.size);
+    range_key at;
+    range_key_set(&at, start);
     engine_status status = ENGINE_OK;
-    while (status == ENGINE_OK && slice_compare(buffer_slice(&at), end) < 0) {
-        const region_description *region = region_map_find(map, buffer_slice(&at));
+    while (status == ENGINE_OK && slice_compare(range_key_slice(&at), end) < 0) {
+        const region_description *region = region_map_find(map, range_key_slice(&at));
         const bool last = region->end.size == 0 || slice_compare(region->end, end) >= 0 ||
                           region->end.size > RANGE_KEY_MAX || plan->count + 1 >= SUBTASKS_MAX;
-        status = cut_region(plan, of, snapshot, rows_max, &at, last ? end : region->end, scope);
+        status = cut_region(plan, of, read_at, rows_max, &at, last ? end : region->end, scope);
     }
-    buffer_release(&at);
     return status;
 }
 
@@ -90,8 +98,17 @@ bool task_plan_tiles(const task_plan *plan, slice start, slice end)
     return true;
 }
 
-engine_status task_plan_make(task_plan *plan, cluster *of, table_id table, timestamp snapshot,
-                             uint32_t rows_max, sb_scope *scope)
+void task_range(task_kind kind, table_id table, index_id index, buffer *start, buffer *end)
+{
+    if (kind == TASK_KIND_MERGE) {
+        index_range(table, index | TEMPORARY_INDEX, start, end);
+    } else {
+        row_range(table, start, end);
+    }
+}
+
+engine_status task_plan_make(task_plan *plan, cluster *of, const task_row *task, uint32_t rows_max,
+                             sb_scope *scope)
 {
     sb_assert_op(plan->count, ==, 0);
     sb_assert_op(rows_max, >, 0);
@@ -103,8 +120,10 @@ engine_status task_plan_make(task_plan *plan, cluster *of, table_id table, times
     buffer start, end;
     buffer_init(&start);
     buffer_init(&end);
-    row_range(table, &start, &end);
-    status = cut_table(plan, of, map, buffer_slice(&start), buffer_slice(&end), snapshot, rows_max,
+    task_range(task->kind, task->table, task->index, &start, &end);
+    sb_assert(end.size > 0 && end.size <= RANGE_KEY_MAX);
+    const timestamp read_at = task->kind == TASK_KIND_BACKFILL ? task->snapshot : TIMESTAMP_MAX;
+    status = cut_range(plan, of, map, buffer_slice(&start), buffer_slice(&end), read_at, rows_max,
                        scope);
     sb_assert(status != ENGINE_OK ||
               task_plan_tiles(plan, buffer_slice(&start), buffer_slice(&end)));

@@ -208,6 +208,7 @@ static void start(round *on)
         subtask_row row = {.job = on->task.job,
                            .phase = on->task.phase,
                            .number = i,
+                           .kind = on->task.kind,
                            .state = SUBTASK_PENDING,
                            .server = heir->server,
                            .attempt = 1,
@@ -415,8 +416,7 @@ static engine_status make_plan(scheduler *of, const task_row *task, sb_scope *sc
     task_plan fresh;
     task_plan_init(&fresh);
     const engine_status status =
-        task_plan_make(&fresh, of->tenure.cluster, task->table, task->snapshot,
-                       of->settings.rows_per_subtask, scope);
+        task_plan_make(&fresh, of->tenure.cluster, task, of->settings.rows_per_subtask, scope);
     task_plan_release(status == ENGINE_OK ? &of->plan : &fresh);
     if (status == ENGINE_OK) {
         of->plan = fresh;

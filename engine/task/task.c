@@ -1,12 +1,10 @@
 /*
  * Rows of the distributed-task framework: see task.h.
  *
- *     task      u8 state | u64 table | u64 index | u64 snapshot | u32 subtasks | u64 tenure
- *               | u8 cause | checksum
- *     subtask   u8 state | u16 server | u64 session | u64 attempt | u64 table | u64 index
- *               | u64 snapshot | start | end | imported | u64 imported rows | u64 row count
- *               | u8 cause | checksum
- *     server    u64 session | checksum
+ *     task      u8 kind | u8 state | u64 table | u64 index | u64 snapshot | u32 subtasks | u64
+ * tenure | u8 cause | checksum subtask   u8 kind | u8 state | u16 server | u64 session | u64
+ * attempt | u64 table | u64 index | u64 snapshot | start | end | imported | u64 imported rows | u64
+ * row count | u8 cause | checksum server    u64 session | checksum
  *
  * The checksum (u64) covers all before it and what the key says.
  */
@@ -65,6 +63,18 @@ SB_MACHINE(subtask_machine, "subtask", subtask_state_texts, subtask_moves,
                      SB_STATE(SUBTASK_CANCELED),
            .source = "TiDB's distributed tasks; issues 46735, 48649, 48701");
 
+static const char *const task_kind_texts[] = {
+#define TASK_KIND(name, text) [TASK_KIND_##name] = text,
+#include "engine/task/task_kinds.def"
+#undef TASK_KIND
+};
+
+const char *task_kind_text(task_kind kind)
+{
+    sb_assert_op(kind, <, TASK_KIND_COUNT);
+    return task_kind_texts[kind];
+}
+
 const char *task_state_text(task_state state)
 {
     sb_assert_op(state, <, TASK_STATE_COUNT);
@@ -91,10 +101,9 @@ bool subtask_state_is_final(subtask_state state)
 
 void range_key_set(range_key *of, slice key)
 {
-    sb_assert_op(key.size, <=, RANGE_KEY_MAX);
-    of->size = key.size;
-    if (key.size > 0) {
-        memcpy(of->bytes, key.data, key.size);
+    of->size = key.size < RANGE_KEY_MAX ? key.size : RANGE_KEY_MAX;
+    if (of->size > 0) {
+        memcpy(of->bytes, key.data, of->size);
     }
 }
 
@@ -128,6 +137,7 @@ static uint8_t take_below(cursor *from, uint32_t bound)
 void task_row_encode(const task_row *from, buffer *into)
 {
     buffer_clear(into);
+    buffer_add_u8(into, (uint8_t)from->kind);
     buffer_add_u8(into, (uint8_t)from->state);
     buffer_add_u64(into, from->table);
     buffer_add_u64(into, from->index);
@@ -142,6 +152,7 @@ bool task_row_decode(job_id job, uint32_t phase, slice value, task_row *into)
 {
     cursor at = unseal(value, task_identity(job, phase));
     *into = (task_row){.job = job, .phase = phase};
+    into->kind = (task_kind)take_below(&at, TASK_KIND_COUNT);
     into->state = (task_state)take_below(&at, TASK_STATE_COUNT);
     into->table = cursor_u64(&at);
     into->index = cursor_u64(&at);
@@ -155,6 +166,7 @@ bool task_row_decode(job_id job, uint32_t phase, slice value, task_row *into)
 void subtask_row_encode(const subtask_row *from, buffer *into)
 {
     buffer_clear(into);
+    buffer_add_u8(into, (uint8_t)from->kind);
     buffer_add_u8(into, (uint8_t)from->state);
     buffer_add_u16(into, from->server);
     buffer_add_u64(into, from->session);
@@ -188,6 +200,7 @@ bool subtask_row_decode(job_id job, uint32_t phase, uint32_t number, slice value
     into->job = job;
     into->phase = phase;
     into->number = number;
+    into->kind = (task_kind)take_below(&at, TASK_KIND_COUNT);
     into->state = (subtask_state)take_below(&at, SUBTASK_STATE_COUNT);
     into->server = cursor_u16(&at);
     into->session = cursor_u64(&at);

@@ -30,8 +30,16 @@ typedef enum subtask_state {
     SUBTASK_STATE_COUNT
 } subtask_state;
 
+typedef enum task_kind {
+#define TASK_KIND(name, text) TASK_KIND_##name,
+#include "engine/task/task_kinds.def"
+#undef TASK_KIND
+    TASK_KIND_COUNT
+} task_kind;
+
 const char *task_state_text(task_state state);
 const char *subtask_state_text(subtask_state state);
+const char *task_kind_text(task_kind kind);
 
 extern const sb_machine task_machine;    /* moved with id = task_identity */
 extern const sb_machine subtask_machine; /* moved with id = subtask_identity */
@@ -45,17 +53,20 @@ _Static_assert(SUBTASKS_MAX <= 1u << SUBTASK_NUMBER_BITS, "a subtask's number ha
 typedef struct task_row {
     job_id job;
     uint32_t phase; /* of the job's reorganization: wire/job.h */
+    task_kind kind;
     task_state state;
     table_id table;
     index_id index;
-    timestamp snapshot;     /* every subtask reads and ingests at it */
+    timestamp snapshot;     /* a backfill reads and ingests at it */
     uint32_t subtask_count; /* 0 until it is planned */
     tenure_id tenure;       /* who wrote the row last */
     failure cause;          /* the first */
 } task_row;
 
-/* A key of a subtask's range: a row's key, or a region's boundary within the table. */
-#define RANGE_KEY_MAX 64u
+/* A boundary of a range of keys.  Rows' keys fit as they are; of a longer key of an index its first
+ * bytes stand here, which is a lower bound of it: ranges cut there still tile, and progress noted
+ * so is never more than was made. */
+#define RANGE_KEY_MAX 128u
 typedef struct range_key {
     uint32_t size;
     unsigned char bytes[RANGE_KEY_MAX];
@@ -71,6 +82,7 @@ typedef struct subtask_row {
     job_id job;
     uint32_t phase;
     uint32_t number;
+    task_kind kind;
     subtask_state state;
     sb_address server;  /* whose it is */
     session_id session; /* under which it was started there last; 0: not yet */
@@ -78,11 +90,11 @@ typedef struct subtask_row {
     table_id table;
     index_id index;
     timestamp snapshot;
-    range_key start, end;   /* of rows: [start, end) */
-    range_key imported;     /* the entries of [start, imported) are in storage, for good and for
+    range_key start, end;   /* of the kind's keys: [start, end) */
+    range_key imported;     /* what [start, imported) holds is in the index, for good and for
                              * everybody: the global checkpoint; empty: none */
-    uint64_t imported_rows; /* how many rows those are */
-    uint64_t row_count;     /* of SUCCEED */
+    uint64_t imported_rows; /* how many keys those are */
+    uint64_t row_count;     /* of SUCCEED: rows, or entries merged */
     failure cause;          /* of FAILED */
 } subtask_row;
 
