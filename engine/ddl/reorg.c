@@ -75,7 +75,7 @@ static void poll_main(void *argument)
     while (sb_sleep(of->in->poll, &of->scope) == SB_OK) {
         scheduler_order order = SCHEDULER_GO;
         if (reorg_is_paused(of->in, of->job)) {
-            order = SCHEDULER_HOLD;
+            order = SCHEDULER_PAUSE;
         } else if (reorg_is_canceled(of->in, of->job)) {
             order = SCHEDULER_CANCEL;
         }
@@ -93,7 +93,9 @@ static reorg_group *group_start(reorg_registry *in, const tenure *by, const task
     made->next = in->groups;
     in->groups = made;
     scheduler_init(&made->scheduler, by, wanted, settings);
-    made->scheduler.order = signal == REORG_CANCEL ? SCHEDULER_CANCEL : SCHEDULER_GO;
+    made->scheduler.order = signal == REORG_CANCEL  ? SCHEDULER_CANCEL
+                            : signal == REORG_PAUSE ? SCHEDULER_PAUSE
+                                                    : SCHEDULER_GO;
     sb_scope_init(&made->scope, parent, "reorg group");
     sb_wait_group_init(&made->tasks, "reorg group");
     sb_condition_init(&made->changed, "reorg");

@@ -125,10 +125,11 @@ static reorg_context *attach(job_worker *of, const job_row *seen, reorg_signal s
     return context;
 }
 
-engine_status worker_reorganize(job_worker *of, const job_row *seen, bool cancel)
+engine_status worker_reorganize(job_worker *of, const job_row *seen, reorg_signal signal,
+                                bool *settled)
 {
     ddl *in = of->reign->ddl;
-    reorg_context *context = attach(of, seen, cancel ? REORG_CANCEL : REORG_RUN);
+    reorg_context *context = attach(of, seen, signal);
     engine_status status = reorg_wait(context, in->settings.reorg_round, &of->scope);
     if (status == ENGINE_TIMEOUT) {
         return save_progress(of, seen, reorg_row_count(context));
@@ -139,7 +140,11 @@ engine_status worker_reorganize(job_worker *of, const job_row *seen, bool cancel
     task_row task;
     const uint64_t row_count = reorg_row_count(context);
     status = reorg_end(&in->reorgs, of->job, &task);
-    if (status != ENGINE_OK || cancel) {
+    if (settled != NULL) {
+        *settled = status == ENGINE_OK;
+    }
+    /* A pause or a cancel that was taken back may have left its task on the way. */
+    if (status != ENGINE_OK || signal != REORG_RUN || !task_state_is_final(task.state)) {
         return status;
     }
     if (task.state != TASK_SUCCEED) {
@@ -165,7 +170,7 @@ static engine_status step_running(job_worker *of, const job_row *seen)
         if (seen->snapshot == 0) {
             return step_snapshot(of, seen);
         }
-        return seen->phase < seen->index_count ? worker_reorganize(of, seen, false)
+        return seen->phase < seen->index_count ? worker_reorganize(of, seen, REORG_RUN, NULL)
                                                : step_forward(of, seen, SCHEMA_PUBLIC);
     }
 }

@@ -84,10 +84,15 @@ static bool is_ours(const subtask_run *run, const subtask_row *row)
 
 typedef bool expectation(const subtask_run *run, const subtask_row *row);
 
+static bool is_to_be_run(subtask_state state)
+{
+    return state == SUBTASK_PENDING || state == SUBTASK_RUNNING;
+}
+
 /* To be begun: nobody has, or an earlier session of this server, or a run of ours that was lost. */
 static bool may_begin(const subtask_run *run, const subtask_row *row)
 {
-    return is_ours(run, row) && (row->state == SUBTASK_PENDING || row->state == SUBTASK_RUNNING);
+    return is_ours(run, row) && is_to_be_run(row->state);
 }
 
 static bool is_running_here(const subtask_run *run, const subtask_row *row)
@@ -373,7 +378,7 @@ static void cancel_lost(executor *of, const subtask_row *rows, uint32_t count)
         bool kept = sb_scope_status(&run->scope) != SB_OK; /* or on its way out already */
         for (uint32_t i = 0; i < count && !kept; i++) {
             kept = is_same(&rows[i], &run->row) && is_ours(run, &rows[i]) &&
-                   rows[i].state != SUBTASK_CANCELED;
+                   rows[i].state != SUBTASK_CANCELED && rows[i].state != SUBTASK_PAUSED;
         }
         if (kept) {
             run = run->next;
@@ -391,8 +396,7 @@ static void start_ours(executor *of, const subtask_row *rows, uint32_t count, sb
 {
     for (uint32_t i = 0; i < count && of->run_count < of->settings.concurrency; i++) {
         const subtask_row *row = &rows[i];
-        if (row->server == sb_self() && !subtask_state_is_final(row->state) &&
-            run_of(of, row) == NULL) {
+        if (row->server == sb_self() && is_to_be_run(row->state) && run_of(of, row) == NULL) {
             start(of, row, scope);
         }
     }

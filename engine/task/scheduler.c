@@ -187,13 +187,18 @@ static void balance(round *on)
 
 /* ---------------------------------------------------------------------------------- decisions */
 
-static void submit(round *on)
+/* There is no such task yet. */
+static void submit_if_wanted(round *on)
 {
     on->task = on->of->wanted;
     on->task.state = TASK_PENDING;
-    on->task.tenure = on->of->tenure.id;
-    task_put(on->in, &on->task);
-    on->changed = true;
+    if (on->of->order == SCHEDULER_CANCEL) {
+        on->task.state = TASK_REVERTED; /* nothing is to be undone */
+    } else if (on->of->order == SCHEDULER_GO) {
+        on->task.tenure = on->of->tenure.id;
+        task_put(on->in, &on->task);
+        on->changed = true;
+    }
 }
 
 static void start(round *on)
@@ -239,11 +244,34 @@ static void cancel(round *on)
 {
     on->task.cause = on->task.cause == FAILURE_NONE ? FAILURE_CANCELLED : on->task.cause;
     move_task(on, TASK_CANCELLING);
-    move_task(on, TASK_REVERTING);
-    revert(on);
 }
 
-static void watch(round *on)
+/* Nothing of it is to be run from now on. */
+static void pause(round *on)
+{
+    for (uint32_t i = 0; i < on->subtask_count; i++) {
+        if (!subtask_state_is_final(on->subtasks[i].state)) {
+            SOMETIMES(on->subtasks[i].state == SUBTASK_RUNNING, "running-subtask-paused");
+            put_subtask(on, &on->subtasks[i], SUBTASK_PAUSED);
+        }
+    }
+    move_task(on, TASK_PAUSING);
+}
+
+/* The paused ones are pending again, another attempt each, for whoever has least to do. */
+static void resume(round *on)
+{
+    count_loads(on);
+    for (uint32_t i = 0; i < on->subtask_count; i++) {
+        if (on->subtasks[i].state == SUBTASK_PAUSED) {
+            give(on, &on->subtasks[i], idlest(on));
+        }
+    }
+    move_task(on, TASK_RESUMING);
+}
+
+/* How far the subtasks are: true when all have succeeded; a failure is the task's cause. */
+static bool take_stock(round *on)
 {
     uint32_t succeeded = 0;
     uint64_t row_count = 0;
@@ -257,39 +285,75 @@ static void watch(round *on)
         }
     }
     on->of->row_count = row_count;
+    return succeeded == on->subtask_count;
+}
+
+static void watch(round *on)
+{
+    const bool done = take_stock(on);
     if (on->task.cause != FAILURE_NONE) {
         move_task(on, TASK_REVERTING);
-        revert(on);
-    } else if (succeeded == on->subtask_count) {
+    } else if (done) {
         move_task(on, TASK_SUCCEED);
-    } else if (on->of->order == SCHEDULER_GO) {
+    } else if (on->of->order == SCHEDULER_PAUSE) {
+        pause(on);
+    } else {
         count_loads(on);
         fail_over(on);
         balance(on);
     }
 }
 
+static void decide_pending(round *on)
+{
+    if (on->of->order == SCHEDULER_CANCEL) {
+        cancel(on);
+    } else if (on->of->order == SCHEDULER_GO && failpoint("plan-permanent-error")) {
+        on->task.cause = FAILURE_INJECTED;
+        move_task(on, TASK_FAILED);
+    } else if (on->of->order == SCHEDULER_GO) {
+        start(on);
+    }
+}
+
+static void decide_running(round *on)
+{
+    if (on->of->order == SCHEDULER_CANCEL) {
+        cancel(on);
+    } else {
+        watch(on);
+    }
+}
+
+static void decide_paused(round *on)
+{
+    if (on->of->order == SCHEDULER_CANCEL) {
+        cancel(on);
+    } else if (on->of->order == SCHEDULER_GO && on->candidate_count > 0) {
+        resume(on);
+    }
+}
+
 static void decide(round *on)
 {
-    const bool give_up = on->of->order == SCHEDULER_CANCEL;
     switch (on->task.state) {
     case TASK_PENDING:
-        if (give_up) {
-            cancel(on);
-        } else if (on->of->order == SCHEDULER_GO) {
-            start(on);
-        }
+        decide_pending(on);
         break;
     case TASK_RUNNING:
-        if (give_up) {
-            cancel(on);
-        } else {
-            watch(on);
-        }
+        decide_running(on);
+        break;
+    case TASK_PAUSED:
+        decide_paused(on);
+        break;
+    case TASK_PAUSING:
+        move_task(on, TASK_PAUSED);
+        break;
+    case TASK_RESUMING:
+        move_task(on, TASK_RUNNING);
         break;
     case TASK_CANCELLING:
         move_task(on, TASK_REVERTING);
-        revert(on);
         break;
     case TASK_REVERTING:
         revert(on);
@@ -298,6 +362,20 @@ static void decide(round *on)
         sb_assert(task_state_is_final(on->task.state));
         break;
     }
+}
+
+/* The next move is due at once, whatever the order is. */
+static bool is_on_its_way(task_state state)
+{
+    return state == TASK_PAUSING || state == TASK_RESUMING || state == TASK_CANCELLING ||
+           state == TASK_REVERTING;
+}
+
+/* Nothing is to be done for this task now. */
+static bool is_settled(const scheduler *of, task_state state)
+{
+    const bool rests = state == TASK_PENDING || state == TASK_PAUSED;
+    return task_state_is_final(state) || (of->order == SCHEDULER_PAUSE && rests);
 }
 
 /* -------------------------------------------------------------------------------------- ticks */
@@ -376,12 +454,7 @@ static engine_status tick(scheduler *of, task_row *task, sb_scope *scope)
     if (status == ENGINE_OK) {
         decide(&on);
     } else if (status == ENGINE_NOT_FOUND) {
-        if (of->order == SCHEDULER_CANCEL) {
-            on.task = of->wanted;
-            on.task.state = TASK_REVERTED; /* it was never submitted: nothing is to be undone */
-        } else {
-            submit(&on);
-        }
+        submit_if_wanted(&on);
         status = ENGINE_OK;
     }
     if (status == ENGINE_OK && on.changed) {
@@ -440,9 +513,12 @@ engine_status scheduler_run(scheduler *of, task_row *ended, sb_scope *scope)
             break;
         }
         backoff_init(&wait);
-        if (task_state_is_final(task.state)) {
+        if (is_settled(of, task.state)) {
             *ended = task;
             break;
+        }
+        if (is_on_its_way(task.state)) {
+            continue;
         }
         if (task.state == TASK_PENDING && of->plan.count == 0 && of->order == SCHEDULER_GO) {
             status = make_plan(of, &task, scope);

@@ -1,9 +1,17 @@
 /*
  * The owner's side of a distributed task: plan, assignment, failover, balance, the end.
  *
- *     pending → running → succeed
- *                  ├────→ reverting → reverted          a subtask failed for ever
- *                  └→ cancelling ─┘                     the job is cancelled
+ *     pending ┬→ running ┬→ succeed
+ *             │    ↑ │   ├→ reverting → reverted        a subtask failed for ever
+ *             │    │ │   └→ cancelling ─┘               the job is cancelled; also out of
+ *             │    │ └→ pausing → paused ─┐             pending and paused
+ *             │    └──────── resuming ←───┘             the job is paused, and goes on
+ *             └→ failed                                 no plan can be made
+ *
+ * To pause a task is to take its subtasks out of their servers' hands: pending and running ones
+ * become paused in one transaction, whoever runs one sees it at its next look and stops, and what
+ * it says afterwards is void.  Its checkpoint stays.  When the task resumes they are given away
+ * anew.
  *
  * Each tick is one transaction of the owner: it reads the task, its subtasks and the registry at
  * one snapshot, decides, and commits what is to change.  Nothing is remembered between two ticks
@@ -21,11 +29,7 @@ typedef struct scheduler_settings {
     sb_duration tick;          /* 0: 500 ms */
 } scheduler_settings;
 
-typedef enum scheduler_order {
-    SCHEDULER_GO,
-    SCHEDULER_HOLD,  /* give no work to anybody */
-    SCHEDULER_CANCEL /* revert the task */
-} scheduler_order;
+typedef enum scheduler_order { SCHEDULER_GO, SCHEDULER_PAUSE, SCHEDULER_CANCEL } scheduler_order;
 
 typedef struct scheduler {
     tenure tenure;
@@ -44,7 +48,8 @@ void scheduler_init(scheduler *of, const tenure *by, const task_row *wanted,
                     const scheduler_settings *settings);
 void scheduler_release(scheduler *of);
 
-/* Submit the task if there is none and see it through.  ENGINE_OK: *ended has a final state.
+/* Submit the task if there is none and see it through.  ENGINE_OK: *ended has a final state; or,
+ * after SCHEDULER_PAUSE, is paused or still pending, and nothing of it is to be run.
  * ENGINE_NOT_OWNER, ENGINE_FENCED, or how the scope ended: the task goes on without us. */
 engine_status scheduler_run(scheduler *of, task_row *ended, sb_scope *scope);
 

@@ -33,6 +33,7 @@ static const sb_move task_moves[] = {
     {TASK_CANCELLING, TASK_REVERTING}, {TASK_REVERTING, TASK_REVERTED},
     {TASK_RUNNING, TASK_PAUSING},      {TASK_PAUSING, TASK_PAUSED},
     {TASK_PAUSED, TASK_RESUMING},      {TASK_RESUMING, TASK_RUNNING},
+    {TASK_PAUSED, TASK_CANCELLING},
 };
 
 SB_MACHINE(task_machine, "task", task_state_texts, task_moves, .initial = TASK_PENDING,
@@ -55,6 +56,7 @@ static const sb_move subtask_moves[] = {
     {SUBTASK_PENDING, SUBTASK_PAUSED},
     {SUBTASK_RUNNING, SUBTASK_PAUSED},
     {SUBTASK_PAUSED, SUBTASK_PENDING},
+    {SUBTASK_PAUSED, SUBTASK_CANCELED},
 };
 
 SB_MACHINE(subtask_machine, "subtask", subtask_state_texts, subtask_moves,
