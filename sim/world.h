@@ -139,7 +139,7 @@ sb_strategy sb_world_strategy(const sb_world *world); /* never PORTFOLIO */
 bool sb_world_is_calm(const sb_world *world);
 
 /* Counts the world keeps by itself, and those of the scenario (sb_count). */
-#define SB_COUNTER_MAX 32
+#define SB_COUNTER_MAX 64
 uint64_t sb_world_counter(const sb_world *world, unsigned counter);
 typedef struct sb_fault_counts {
     bool declared, armed;

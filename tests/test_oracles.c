@@ -574,6 +574,17 @@ static void cancel_was_asked(picture *in)
     drop_entry(in, 9, 1, 240, 241);
 }
 
+static void cancel_was_accepted(picture *in)
+{
+    in->seen.jobs[0].cancel_asked = true;
+    in->seen.jobs[0].cancel_accepted = true;
+}
+
+static void must_have_failed(picture *in)
+{
+    in->seen.jobs[0].must_fail = FAILURE_NO_TABLE;
+}
+
 #define BRUSH(...)                                                                                 \
     {                                                                                              \
         .late_version = 5, .last_state = SCHEMA_PUBLIC, .job_state = JOB_SYNCED, .cut = 3,         \
@@ -622,6 +633,10 @@ static const plant plants[] = {
      BRUSH(.job_state = JOB_ROLLBACKDONE, .cause = FAILURE_DUPLICATE_KEY,
            .last_state = SCHEMA_DELETE_ONLY),
      SB_FINDING_WRONG_OUTCOME, "left its index delete-only"},
+    {"a cancel is forgotten", cancel_was_accepted, BRUSH(), SB_FINDING_WRONG_OUTCOME,
+     "the operator was told so"},
+    {"a job cannot succeed", must_have_failed, BRUSH(), SB_FINDING_WRONG_OUTCOME,
+     "for which there is"},
     {"a job in two places", job_lives_on, BRUSH(), SB_FINDING_WRONG_OUTCOME, "lives on"},
     {"an acknowledgement is left", row_is_left, BRUSH(), SB_FINDING_LEAK, "a row \"ack\""},
     {"a hole between subtasks", NULL, BRUSH(.cut = 4), SB_FINDING_WRONG_STATE, "do not partition"},

@@ -10,6 +10,7 @@
 #define NODES_ORACLES_ORACLE_H
 
 #include "engine/schema/definitions.h"
+#include "engine/wire/job.h"
 #include "nodes/oracles/durable.h"
 #include "nodes/oracles/history.h"
 
@@ -31,7 +32,9 @@ typedef struct judged_table {
 /* A job that was accepted. */
 typedef struct judged_job {
     job_id id;
-    bool cancel_asked; /* and that may have been heard */
+    bool cancel_asked;    /* and that may have been heard */
+    bool cancel_accepted; /* it was heard */
+    failure must_fail;    /* FAILURE_NONE: it need not */
 } judged_job;
 
 typedef struct evidence {

@@ -35,8 +35,50 @@ static void check_once(const evidence *of, job_id job, const entry *found)
     }
 }
 
+/* Whether the table had an index of that name at some time before the job ended, and not by this
+ * job. */
+static bool name_was_taken(const evidence *of, const job_row *row, timestamp ended)
+{
+    buffer key;
+    buffer_init(&key);
+    key_table(&key, row->table);
+    const entry *found = durable_find(of->durable, buffer_slice(&key));
+    buffer_release(&key);
+    for (const version *at = found == NULL ? NULL : found->values; at != NULL; at = at->older) {
+        table_definition then;
+        if (at->commit >= ended || at->kind != VERSION_PUT ||
+            !table_decode(version_value(at), &then)) {
+            continue;
+        }
+        for (uint32_t i = 0; i < row->index_count; i++) {
+            const index_definition *index = table_index_named(&then, row->indexes[i].name);
+            if (index != NULL && index->id != row->indexes[i].id) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
+/* Whether the job names a table or a column that is not there. */
+static bool names_nothing(const evidence *of, const job_row *row)
+{
+    if (row->cause == FAILURE_NO_TABLE) {
+        return evidence_table(of, row->table) == NULL;
+    }
+    const judged_table *table = evidence_table(of, row->table);
+    for (uint32_t i = 0; i < row->index_count && table != NULL; i++) {
+        for (uint32_t j = 0; j < row->indexes[i].column_count; j++) {
+            if (row->indexes[i].columns[j] >= table->definition.column_count) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
 /* A job may end without its index only for a cause that the scenario has put into the world. */
-static void check_cause(const evidence *of, const job_row *row)
+static void check_cause(const evidence *of, const job_row *row, timestamp ended)
 {
     bool unique = false;
     for (uint32_t i = 0; i < row->index_count; i++) {
@@ -47,8 +89,13 @@ static void check_cause(const evidence *of, const job_row *row)
                    "job %llu met a duplicate in indexes that are not unique", number(row->id));
     }
     const judged_job *job = evidence_job(of, row->id);
-    const bool excused = (row->cause == FAILURE_CANCELLED && job != NULL && job->cancel_asked) ||
-                         (row->cause == FAILURE_INJECTED && of->permanent_error);
+    const bool must_fail = job != NULL && job->must_fail != FAILURE_NONE;
+    const bool bad = row->cause == FAILURE_NO_TABLE || row->cause == FAILURE_BAD_COLUMNS;
+    const bool excused =
+        (row->cause == FAILURE_CANCELLED && job != NULL && job->cancel_asked) ||
+        (row->cause == FAILURE_INJECTED && of->permanent_error) ||
+        (row->cause == FAILURE_INDEX_EXISTS && name_was_taken(of, row, ended)) ||
+        (bad && names_nothing(of, row) && (!must_fail || job->must_fail == row->cause));
     if (!excused) {
         sb_finding(of->world, SB_FINDING_WRONG_OUTCOME, ORACLE, "job %llu ended %s: %s",
                    number(row->id), job_state_text(row->state), failure_text(row->cause));
@@ -72,14 +119,28 @@ static void check_index(const evidence *of, const judged_table *table, const job
     }
 }
 
-static void check_row(const evidence *of, const job_row *row)
+/* What the operator was told about the job is so. */
+static void check_answers(const evidence *of, const job_row *row)
+{
+    const judged_job *job = evidence_job(of, row->id);
+    if (job == NULL || row->state != JOB_SYNCED) {
+        return;
+    }
+    if (job->cancel_accepted) {
+        sb_finding(of->world, SB_FINDING_WRONG_OUTCOME, ORACLE,
+                   "job %llu was cancelled, the operator was told so, and it ended synced",
+                   number(row->id));
+    }
+    if (job->must_fail != FAILURE_NONE) {
+        sb_finding(of->world, SB_FINDING_WRONG_OUTCOME, ORACLE,
+                   "job %llu, for which there is \"%s\", ended synced", number(row->id),
+                   failure_text(job->must_fail));
+    }
+}
+
+static void check_row(const evidence *of, const job_row *row, timestamp ended)
 {
     const judged_table *table = evidence_table(of, row->table);
-    if (table == NULL) {
-        sb_finding(of->world, SB_FINDING_WRONG_OUTCOME, ORACLE,
-                   "job %llu is about table %llu, which nobody made", number(row->id),
-                   number(row->table));
-    }
     if (!job_state_is_final(row->state)) {
         sb_finding(of->world, SB_FINDING_WRONG_OUTCOME, ORACLE, "job %llu is in history and %s",
                    number(row->id), job_state_text(row->state));
@@ -89,11 +150,12 @@ static void check_row(const evidence *of, const job_row *row)
                    "job %llu ended %s with the cause \"%s\"", number(row->id),
                    job_state_text(row->state), failure_text(row->cause));
     }
-    for (uint32_t i = 0; i < row->index_count; i++) {
+    for (uint32_t i = 0; i < row->index_count && table != NULL; i++) {
         check_index(of, table, row, row->indexes[i].id);
     }
+    check_answers(of, row);
     if (row->state != JOB_SYNCED) {
-        check_cause(of, row);
+        check_cause(of, row, ended);
     }
 }
 
@@ -123,7 +185,7 @@ void oracle_outcome(const evidence *of)
             found[i] |= job == of->jobs[i].id;
         }
         check_once(of, job, walk.found);
-        check_row(of, &row);
+        check_row(of, &row, last->commit);
     }
     buffer_release(&end);
     buffer_release(&start);

@@ -23,9 +23,9 @@ static const sb_floor floors[] = {
     {COUNTER_transactions_committed_during_backfill, 100, 1000000},
 };
 
-static void wait_for_job(trial *of)
+static void wait_for_jobs(trial *of)
 {
-    (void)trial_wait_for_job(of, JOB_PATIENCE);
+    (void)trial_wait_for_jobs(of, JOB_PATIENCE);
 }
 
 static void run(sb_world *world, void *context)
@@ -34,7 +34,7 @@ static void run(sb_world *world, void *context)
     const sb_duration latency = setting_of(values, SETTING_LATENCY);
     const trial_plan plan = {.network = {.latency_min = latency, .latency_max = 5 * latency},
                              .machines = {.tables = 1},
-                             .trouble = wait_for_job};
+                             .trouble = wait_for_jobs};
     trial_run(world, values, &plan);
 }
 

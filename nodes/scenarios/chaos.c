@@ -39,6 +39,8 @@ static const sb_setting settings[SETTING_ALL] = {
      "of a million seeds, so many inject errors that a job must fail for"},
 };
 
+#define ORDERS_MAX 3u
+#define INDEXES 2u             /* those that the oracles can judge */
 #define DUPLICATES_RATE 250000 /* of a million seeds, in so many clients draw duplicates */
 #define DUPLICATES 100000      /* of a million inserts then */
 
@@ -55,6 +57,20 @@ static void draw_permanent_errors(trial *of)
                                   (uint32_t)trial_setting(of, SETTING_PERMANENT_RATE));
     const uint32_t rate = (uint32_t)1000 << sb_choose(of->world, SB_STREAM_SCENARIO, 6);
     sb_failpoints_enable(of->world, "*permanent*", wanted ? rate : 0);
+}
+
+static void order_jobs(trial *of)
+{
+    const script_limits limits = {.orders_max = ORDERS_MAX,
+                                  .indexes = INDEXES,
+                                  .window = trial_setting(of, SETTING_TROUBLE_MAX) / 2,
+                                  .cancel_rate = (uint32_t)trial_setting(of, SETTING_CANCEL_RATE)};
+    const table_id first = of->machines.plan.settings.table;
+    order *main_order = script_add_index(&of->script, first, 0);
+    if (sb_chance(of->world, SB_STREAM_SCENARIO, limits.cancel_rate)) {
+        script_cancel_within(&of->script, main_order, limits.window);
+    }
+    script_draw(&of->script, &limits);
 }
 
 static void trouble(trial *of)
@@ -75,14 +91,10 @@ static void trouble(trial *of)
     sb_disk_set(of->world, &disk); /* long enough to die in the middle of a sync */
     sb_swarm_start(of->world, &plan);
     draw_permanent_errors(of);
-    if (sb_chance(of->world, SB_STREAM_SCENARIO,
-                  (uint32_t)trial_setting(of, SETTING_CANCEL_RATE))) {
-        trial_cancel_within(of, lasts);
-    }
     if (sb_chance(of->world, SB_STREAM_SCENARIO, (uint32_t)trial_setting(of, SETTING_LOST_RATE))) {
         trial_lose_server(of);
     }
-    (void)trial_wait_for_job(of, lasts);
+    (void)trial_wait_for_jobs(of, lasts);
 }
 
 static void run(sb_world *world, void *context)
@@ -95,6 +107,7 @@ static void run(sb_world *world, void *context)
     const trial_plan plan = {
         .network = {.latency_min = latency, .latency_max = latency},
         .machines = {.vary = vary, .tables = 1 + others, .duplicates = duplicates ? DUPLICATES : 0},
+        .order = order_jobs,
         .trouble = trouble};
     trial_run(world, values, &plan);
 }

@@ -12,13 +12,12 @@
 
 #define CALL_TIMEOUT (2 * SB_SECOND)
 #define TRANSACTION_TIMEOUT (12 * SB_SECOND) /* a server gives up after ten */
-#define RETRY_PAUSE (300 * SB_MILLISECOND)
 #define META_ROWS_MAX 1024u
 #define OPERATOR_WORKER 999u /* of node 0, as servers tell workers apart */
 
 void operator_open(operator_desk *into, const machines *of, watch *seen)
 {
-    *into = (operator_desk){.machines = of, .watch = seen, .nonce = 1 + sb_random(UINT32_MAX)};
+    *into = (operator_desk){.machines = of, .watch = seen};
     into->exchange = sb_exchange_open(wire_method_names, METHOD_COUNT, NULL, NULL, 1);
     const sb_address placement = of->placement;
     into->cluster = cluster_open(into->exchange, &placement, 1);
@@ -55,20 +54,13 @@ static void unreadable(const char *what)
 
 /* --------------------------------------------------------------------------------------- jobs */
 
-bool operator_try_submit(operator_desk *of)
+job_answer operator_try_submit(operator_desk *of, const submit_job_request *asked, job_id *job)
 {
-    const submit_job_request asked = {
-        .nonce = of->nonce,
-        .table = of->machines->plan.settings.table,
-        .index_count = 1,
-        .indexes = {{.name = slice_of_string(workload_indexes[0].name),
-                     .column_count = 1,
-                     .columns = {SBTEST_K}}}};
     buffer bytes;
     sb_reply reply;
     submit_job_reply said = {.answer = JOB_ANSWER_UNKNOWN};
     buffer_init(&bytes);
-    submit_job_request_encode(&asked, &bytes);
+    submit_job_request_encode(asked, &bytes);
     if (call(of, next_server(of), METHOD_SUBMIT_JOB, &bytes, CALL_TIMEOUT, &reply) == SB_OK) {
         if (!submit_job_reply_decode(&said, slice_of(reply.data, reply.size))) {
             unreadable("submit-job");
@@ -77,14 +69,14 @@ bool operator_try_submit(operator_desk *of)
     }
     buffer_release(&bytes);
     if (said.answer == JOB_ANSWER_OK) {
-        of->job = said.job;
+        *job = said.job;
     }
-    return said.answer == JOB_ANSWER_OK;
+    return said.answer;
 }
 
-static job_answer try_cancel(operator_desk *of)
+job_answer operator_try_cancel(operator_desk *of, job_id job)
 {
-    const job_request asked = {.job = of->job};
+    const job_request asked = {.job = job};
     buffer bytes;
     sb_reply reply;
     cancel_job_reply said = {.answer = JOB_ANSWER_UNKNOWN};
@@ -98,24 +90,6 @@ static job_answer try_cancel(operator_desk *of)
     }
     buffer_release(&bytes);
     return said.answer;
-}
-
-bool operator_cancel(operator_desk *of, sb_duration patience)
-{
-    sb_scope scope;
-    bool known = false;
-    sb_scope_init_timeout(&scope, NULL, "operator cancels", patience);
-    while (!known && sb_scope_status(&scope) == SB_OK) {
-        const job_answer answer = try_cancel(of);
-        of->cancel_asked |= answer == JOB_ANSWER_OK || answer == JOB_ANSWER_UNKNOWN;
-        known = answer == JOB_ANSWER_OK || answer == JOB_ANSWER_TOO_LATE ||
-                answer == JOB_ANSWER_NOT_FOUND;
-        if (!known) {
-            (void)sb_sleep(RETRY_PAUSE, &scope);
-        }
-    }
-    sb_scope_release(&scope);
-    return known;
 }
 
 /* ------------------------------------------------------------------------------- transactions */
@@ -261,15 +235,14 @@ static bool is_temporary(slice key)
            key_meta_decode(key, "subtask", numbers, 3);
 }
 
-static bool rows_are_quiet(const operator_desk *of, const pair_list *rows)
+/* Jobs that were accepted are in history when they are no more among the jobs. */
+static bool rows_are_quiet(const pair_list *rows)
 {
-    bool ended = false, temporary = rows->more;
-    for (uint32_t i = 0; i < rows->count; i++) {
-        uint64_t job;
-        temporary |= is_temporary(rows->pairs[i].key);
-        ended |= key_meta_decode(rows->pairs[i].key, "history", &job, 1) && job == of->job;
+    bool temporary = rows->more;
+    for (uint32_t i = 0; i < rows->count && !temporary; i++) {
+        temporary = is_temporary(rows->pairs[i].key);
     }
-    return ended && !temporary;
+    return !temporary;
 }
 
 bool operator_sees_quiet(operator_desk *of)
@@ -282,7 +255,7 @@ bool operator_sees_quiet(operator_desk *of)
         cluster_scan(of->cluster, TIMESTAMP_MAX, slice_of(first, sizeof(first)),
                      slice_of(behind, sizeof(behind)), META_ROWS_MAX, &rows, &scope);
     sb_scope_release(&scope);
-    const bool quiet = status == ENGINE_OK && rows_are_quiet(of, &rows);
+    const bool quiet = status == ENGINE_OK && rows_are_quiet(&rows);
     if (status == ENGINE_OK) {
         pair_list_release(&rows);
     }

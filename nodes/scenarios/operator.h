@@ -2,8 +2,8 @@
  * The operator: who submits jobs, cancels them, and looks whether the cluster serves.
  *
  * A task of the director with an exchange of its own; its messages travel the same network as
- * everybody's.  Every question may be asked again, and is: each function below tries for a bounded
- * time, one server after the other, and says whether it was answered.
+ * everybody's.  Every question may be asked again, and is: each function below tries once, for a
+ * bounded time, at one server after the other, and says whether it was answered.
  */
 #ifndef NODES_SCENARIOS_OPERATOR_H
 #define NODES_SCENARIOS_OPERATOR_H
@@ -19,20 +19,14 @@ typedef struct operator_desk {
     sb_exchange *exchange;
     cluster *cluster;
     uint32_t next_server;
-    uint64_t nonce;    /* of the submission */
-    job_id job;        /* 0: none was accepted yet */
-    bool cancel_asked; /* and perhaps heard */
 } operator_desk;
 
 void operator_open(operator_desk *into, const machines *of, watch *seen);
 void operator_close(operator_desk *of);
 
-/* One try at one server.  ADD INDEX k_1 (k).  True: the job is there, desk.job. */
-bool operator_try_submit(operator_desk *of);
-
-/* Tries until it is accepted, refused for good, or the time has passed.  True: the answer is known.
- */
-bool operator_cancel(operator_desk *of, sb_duration patience);
+/* One try at the next server each.  UNKNOWN also when no reply came.  *job: of OK. */
+job_answer operator_try_submit(operator_desk *of, const submit_job_request *asked, job_id *job);
+job_answer operator_try_cancel(operator_desk *of, job_id job);
 
 /* Whether that server takes clients: one try. */
 bool operator_server_serves(operator_desk *of, sb_node server);
@@ -43,7 +37,7 @@ bool operator_try_transaction(operator_desk *of, sb_world *world);
 /* The tenure in `m owner`; 0: it could not be read. */
 tenure_id operator_read_tenure(operator_desk *of);
 
-/* Whether the job is in history and nothing temporary is left in rows: one look. */
+/* Whether no job lives and nothing temporary is left in rows: one look. */
 bool operator_sees_quiet(operator_desk *of);
 
 #endif

@@ -47,6 +47,7 @@ static const sb_setting settings[SETTING_ALL] = {
     {"loss", SB_SETTING_NUMBER, "500", 0, 100000, "of a million messages, so many are lost"},
 };
 
+#define OTHER_JOB_WITHIN (40 * SB_SECOND)
 #define OTHER_TABLE_RATE 250000 /* of a million seeds, so many have a second table */
 
 /* A cancelled job does less: the floors that it cannot reach leave room for those seeds. */
@@ -73,7 +74,7 @@ static void restart_all(trial *of)
         const sb_duration pause =
             trial_draw_duration(of, trial_setting(of, SETTING_RESTART_PAUSE_MIN),
                                 trial_setting(of, SETTING_RESTART_PAUSE_MAX));
-        if (trial_wait_for_job(of, pause)) {
+        if (trial_wait_for_jobs(of, pause)) {
             return;
         }
         restart_plan plan;
@@ -84,14 +85,25 @@ static void restart_all(trial *of)
     }
 }
 
+/* The index that everybody builds; beside it, on a second table, perhaps another job. */
+static void order_jobs(trial *of)
+{
+    const boot_settings *use = &of->machines.plan.settings;
+    order *main_order = script_add_index(&of->script, use->table, 0);
+    if (sb_chance(of->world, SB_STREAM_SCENARIO,
+                  (uint32_t)trial_setting(of, SETTING_CANCEL_RATE))) {
+        script_cancel_within(&of->script, main_order, 60 * SB_SECOND);
+    }
+    if (use->tables > 1 && sb_choose(of->world, SB_STREAM_SCENARIO, 2) == 1) {
+        order *other = script_add_index(&of->script, use->table + 1, 0);
+        other->after = trial_draw_duration(of, 0, OTHER_JOB_WITHIN);
+    }
+}
+
 static void restarts(trial *of)
 {
     const bool twice =
         sb_chance(of->world, SB_STREAM_SCENARIO, (uint32_t)trial_setting(of, SETTING_TWICE_RATE));
-    if (sb_chance(of->world, SB_STREAM_SCENARIO,
-                  (uint32_t)trial_setting(of, SETTING_CANCEL_RATE))) {
-        trial_cancel_within(of, 60 * SB_SECOND);
-    }
     if (sb_chance(of->world, SB_STREAM_SCENARIO, (uint32_t)trial_setting(of, SETTING_LOST_RATE))) {
         trial_lose_server(of);
     }
@@ -100,9 +112,9 @@ static void restarts(trial *of)
         restart_all(of);
     }
     const sb_time now = sb_world_time(of->world);
-    const sb_time least = of->submitted + trial_setting(of, SETTING_TROUBLE_MIN);
+    const sb_time least = trial_submitted(of) + trial_setting(of, SETTING_TROUBLE_MIN);
     const sb_duration rest = trial_draw_duration(of, SB_SECOND, 10 * SB_SECOND);
-    (void)trial_wait_for_job(of, least > now + rest ? least - now : rest);
+    (void)trial_wait_for_jobs(of, least > now + rest ? least - now : rest);
 }
 
 static void run(sb_world *world, void *context)
@@ -111,7 +123,8 @@ static void run(sb_world *world, void *context)
     const uint32_t loss = (uint32_t)setting_of(values, SETTING_LOSS);
     const sb_duration latency = setting_of(values, SETTING_LATENCY);
     const bool other = sb_chance(world, SB_STREAM_SCENARIO, OTHER_TABLE_RATE);
-    const trial_plan plan = {.trouble = restarts,
+    const trial_plan plan = {.order = order_jobs,
+                             .trouble = restarts,
                              .machines = {.tables = other ? 2 : 1},
                              .network = {
                                  .latency_min = latency,

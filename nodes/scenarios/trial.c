@@ -13,7 +13,6 @@
 #define SUBMIT_PATIENCE (30 * SB_SECOND)
 #define DOWN_PATIENCE (60 * SB_SECOND)
 #define SERVE_PATIENCE (30 * SB_SECOND)
-#define CANCEL_PATIENCE (20 * SB_SECOND)
 #define WARM_UP (2 * SB_SECOND)
 
 /* ---------------------------------------------------------------------------------- observing */
@@ -59,8 +58,6 @@ static void trial_init(trial *into, sb_world *world, const sb_settings *settings
     into->settings = settings;
     machines_add(&into->machines, world, settings, how);
     watch_init(&into->watch, &into->machines);
-    sb_wait_group_init(&into->helpers, "helpers of the director");
-    sb_scope_init(&into->trouble_scope, NULL, "trouble");
     sb_world_set_data(world, into);
     const sb_witness witness = {witness_progress, witness_describe, witness_phase,
                                 into->machines.plan.settings.server_session_ttl};
@@ -82,28 +79,18 @@ sb_duration trial_draw_duration(trial *of, sb_duration least, sb_duration most)
     return least + sb_choose(of->world, SB_STREAM_SCENARIO, steps + 1) * SB_MILLISECOND;
 }
 
-bool trial_wait_for_job(trial *of, sb_duration patience)
+bool trial_wait_for_jobs(trial *of, sb_duration patience)
 {
     const sb_time end = sb_world_time(of->world) + patience;
-    while (sb_world_time(of->world) < end && !watch_job_ended(&of->watch, of->desk.job)) {
+    while (sb_world_time(of->world) < end && !script_ended(&of->script)) {
         (void)sb_sleep(LOOK_PAUSE, NULL);
     }
-    return watch_job_ended(&of->watch, of->desk.job);
+    return script_ended(&of->script);
 }
 
-static void cancel_task(void *argument)
+sb_time trial_submitted(const trial *of)
 {
-    trial *of = argument;
-    const sb_duration wait = (sb_duration)of->cancel_after;
-    if (sb_sleep(wait, &of->trouble_scope) == SB_OK && of->desk.job != 0) {
-        (void)operator_cancel(&of->desk, CANCEL_PATIENCE);
-    }
-}
-
-void trial_cancel_within(trial *of, sb_duration window)
-{
-    of->cancel_after = trial_draw_duration(of, 0, window);
-    sb_spawn(&of->helpers, cancel_task, of, "operator-cancels");
+    return of->script.orders[0].accepted;
 }
 
 /* ----------------------------------------------------------------------------------- restarts */
@@ -126,7 +113,8 @@ static void count_restart(trial *of, sb_node server)
 {
     const uint64_t bit = (uint64_t)1 << server;
     sb_count(COUNTER_server_restarts, 1);
-    if (of->submitted == 0 || watch_job_ended(&of->watch, of->desk.job)) {
+    const job_id first = script_first_job(&of->script);
+    if (first == 0 || watch_job_ended(&of->watch, first)) {
         return;
     }
     if (watch_runs_subtask(&of->watch, server)) {
@@ -176,25 +164,6 @@ static void load_rows(trial *of)
     (void)sb_sleep(WARM_UP, NULL);
 }
 
-static void submit(trial *of, sb_duration patience)
-{
-    const sb_time end = sb_world_time(of->world) + patience;
-    bool accepted = operator_try_submit(&of->desk);
-    while (!accepted && sb_world_time(of->world) < end) {
-        (void)sb_sleep(LOOK_PAUSE, NULL);
-        accepted = operator_try_submit(&of->desk);
-    }
-    of->submitted = accepted ? sb_world_time(of->world) : 0;
-}
-
-static void stop_trouble(trial *of)
-{
-    sb_scope_cancel(&of->trouble_scope);
-    (void)sb_wait_group_wait(&of->helpers, NULL);
-    sb_wait_group_release(&of->helpers);
-    sb_scope_release(&of->trouble_scope);
-}
-
 void trial_lose_server(trial *of)
 {
     const machines *all = &of->machines;
@@ -209,25 +178,20 @@ static bool is_loaded(sb_world *world, void *context)
     return watch_loaded(&((const trial *)context)->watch);
 }
 
-static bool is_submitted(sb_world *world, void *context)
+static bool is_settled(sb_world *world, void *context)
 {
-    trial *of = context;
-    if (of->submitted == 0) {
-        submit(of, 0);
-    }
     (void)world;
-    return of->submitted != 0;
+    return script_settle(&((trial *)context)->script);
 }
 
-/* Asked after the job's last move was seen, and now and then, because that move may never be told.
+/* Asked after the jobs' last moves were seen, and now and then, because those may never be told.
  */
 static bool is_quiet(sb_world *world, void *context)
 {
     trial *of = context;
     (void)world;
     of->looks++;
-    return (watch_job_ended(&of->watch, of->desk.job) || of->looks % 8 == 0) &&
-           operator_sees_quiet(&of->desk);
+    return (script_ended(&of->script) || of->looks % 8 == 0) && operator_sees_quiet(&of->desk);
 }
 
 static void settle(trial *of)
@@ -235,16 +199,17 @@ static void settle(trial *of)
     sb_phase(of->world, "settle");
     sb_world_heal(of->world);
     sb_await(of->world, is_loaded, of, "rows to be loaded");
-    sb_await(of->world, is_submitted, of, "job to be accepted");
+    sb_await(of->world, is_settled, of, "orders to be answered");
     if (of->lost != 0) {
         sb_node_kill(of->world, of->lost);
     }
     await_down(of, machines_bits(of->machines.clients, of->machines.client_count));
-    sb_await(of->world, is_quiet, of, "job to end");
+    sb_await(of->world, is_quiet, of, "jobs to end");
     if (of->lost != 0) {
         sb_node_boot(of->world, of->lost);
     }
-    sb_count(COUNTER_simulated_seconds, (sb_world_time(of->world) - of->submitted) / SB_SECOND);
+    sb_count(COUNTER_simulated_seconds,
+             (sb_world_time(of->world) - trial_submitted(of)) / SB_SECOND);
 }
 
 static void stop_everything(trial *of, bool at_once)
@@ -304,11 +269,9 @@ static bool permanent_error_was_injected(const sb_world *world)
 
 static void count_work(trial *of)
 {
-    const watched_job *job = watch_job(&of->watch, of->desk.job);
-    const bool synced = job != NULL && job->state == JOB_SYNCED;
     sb_count(COUNTER_regions_with_rows, machines_row_regions(&of->machines));
     sb_count(COUNTER_servers_with_subtasks, (uint64_t)__builtin_popcountll(of->watch.workers));
-    sb_count(synced ? COUNTER_jobs_synced : COUNTER_jobs_undone, 1);
+    script_count(&of->script);
 }
 
 static void judge(trial *of)
@@ -316,14 +279,15 @@ static void judge(trial *of)
     durable_cluster durable;
     sb_phase(of->world, "judge");
     durable_cluster_read(&durable, of->world, of->machines.stores, of->machines.store_count);
-    evidence seen = {.world = of->world,
-                     .durable = &durable,
-                     .operations = &of->watch.operations,
-                     .servers = of->machines.servers,
-                     .server_count = of->machines.server_count,
-                     .permanent_error = permanent_error_was_injected(of->world),
-                     .job_count = of->desk.job != 0,
-                     .jobs = {{.id = of->desk.job, .cancel_asked = of->desk.cancel_asked}}};
+    evidence seen = {
+        .world = of->world,
+        .durable = &durable,
+        .operations = &of->watch.operations,
+        .servers = of->machines.servers,
+        .server_count = of->machines.server_count,
+        .permanent_error = permanent_error_was_injected(of->world),
+    };
+    script_tell(&of->script, &seen);
     seen.table_count = of->machines.plan.settings.tables;
     for (uint32_t i = 0; i < seen.table_count; i++) {
         seen.tables[i].id = of->machines.plan.settings.table + i;
@@ -339,15 +303,23 @@ void trial_run(sb_world *world, const sb_settings *settings, const trial_plan *p
     sb_network_set(world, &plan->network);
     const bool at_once = sb_choose(world, SB_STREAM_SCENARIO, 4) == 3;
     operator_open(&of->desk, &of->machines, &of->watch);
+    script_init(&of->script, world, &of->desk, &of->watch);
+    if (plan->order == NULL) {
+        (void)script_add_index(&of->script, of->machines.plan.settings.table, 0);
+    } else {
+        plan->order(of);
+    }
     load_rows(of);
     sb_phase(world, "build");
-    submit(of, SUBMIT_PATIENCE);
+    script_submit_first(&of->script, SUBMIT_PATIENCE);
+    script_start(&of->script);
     plan->trouble(of);
-    stop_trouble(of);
+    script_stop(&of->script);
     settle(of);
     restart_cold(of, at_once);
     count_work(of);
     judge(of);
+    script_release(&of->script);
     watch_release(&of->watch);
     sb_free(of);
 }

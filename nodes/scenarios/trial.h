@@ -1,19 +1,19 @@
 /*
  * A trial: the life of one run, which all scenarios share.
  *
- *   boot → load → clients work → submit ADD INDEX → trouble → heal → clients stop → the job ends,
- * nothing temporary is left → everything stops → everything boots → an owner and a transaction →
- * everything stops → oracles
+ *   boot → load → clients work → submit the first job → trouble, more jobs → heal → clients stop →
+ * the jobs end, nothing temporary is left → everything stops → everything boots → an owner and a
+ * transaction → everything stops → oracles
  *
- * Scenarios differ in their trouble.  It begins when the job has been submitted (or could not be,
- * for a while) and returns when it is over; everything behind the heal happens in a deterministic
- * world, where a wait that never ends is proved to be one.
+ * Scenarios differ in their trouble.  It begins when the first job has been submitted (or could not
+ * be, for a while) and returns when it is over; everything behind the heal happens in a
+ * deterministic world, where a wait that never ends is proved to be one.
  */
 #ifndef NODES_SCENARIOS_TRIAL_H
 #define NODES_SCENARIOS_TRIAL_H
 
 #include "nodes/scenarios/machines.h"
-#include "nodes/scenarios/operator.h"
+#include "nodes/scenarios/script.h"
 #include "nodes/scenarios/watch.h"
 
 typedef struct trial {
@@ -22,22 +22,21 @@ typedef struct trial {
     machines machines;
     watch watch;
     operator_desk desk;
-    sb_time submitted;        /* when the job was accepted; 0: not yet */
-    uint64_t restarted;       /* bits of servers restarted since, while the job lived */
-    sb_wait_group helpers;    /* tasks of the director */
-    sb_scope trouble_scope;   /* of the helpers; ends with the trouble */
-    sb_duration cancel_after; /* the trouble's beginning */
-    sb_node lost;   /* a server that dies with the heal, until the job has ended; 0: none */
-    uint32_t looks; /* at the job, while waiting for its end */
+    script script;
+    uint64_t restarted; /* bits of servers restarted while the first job lived */
+    sb_node lost;       /* a server that dies with the heal, until the jobs have ended; 0: none */
+    uint32_t looks;     /* at the jobs, while waiting for their end */
     tenure_id tenure_before; /* the cold restart */
 } trial;
 
+typedef void trial_order(trial *of);
 typedef void trial_trouble(trial *of);
 
 /* What a scenario makes of a trial. */
 typedef struct trial_plan {
     sb_network network; /* until the heal */
     machines_plan machines;
+    trial_order *order; /* fills the script; NULL: ADD INDEX k_1 (k) and no more */
     trial_trouble *trouble;
 } trial_plan;
 
@@ -49,15 +48,15 @@ uint64_t trial_setting(const trial *of, uint32_t setting);
 /* A duration in [least, most], in milliseconds' steps; the calm answer is the least. */
 sb_duration trial_draw_duration(trial *of, sb_duration least, sb_duration most);
 
-/* Sleeps until the job has ended, as far as is known, or the time has passed; true: it has ended.
- */
-bool trial_wait_for_job(trial *of, sb_duration patience);
+/* Sleeps until the jobs have ended, as far as is known, or the time has passed; true: they have
+ * ended. */
+bool trial_wait_for_jobs(trial *of, sb_duration patience);
 
-/* A helper that cancels the job at a drawn moment within the window; one per trial. */
-void trial_cancel_within(trial *of, sb_duration window);
+/* When the first order was accepted; 0: not yet. */
+sb_time trial_submitted(const trial *of);
 
-/* A drawn server dies for good when the world heals: the job must end without it, and it comes back
- * only then. */
+/* A drawn server dies for good when the world heals: the jobs must end without it, and it comes
+ * back only then. */
 void trial_lose_server(trial *of);
 
 /* Stop (or kill), wait until it is down, pause, boot, wait until it serves.  Counts the restart. */

@@ -1,0 +1,307 @@
+/*
+ * The operator's orders: see script.h.
+ */
+#include "nodes/scenarios/script.h"
+
+#include <string.h>
+
+#include "nodes/counters.h"
+
+#define ASK_PAUSE (250 * SB_MILLISECOND)
+#define ANSWER_PATIENCE (20 * SB_SECOND)
+#define TROUBLE_MAX (3600 * SB_SECOND) /* and the scope ends before */
+#define NO_TABLE 99u
+#define NO_COLUMN 7u
+
+static const unsigned order_counters[ORDER_KIND_COUNT] = {
+#define ORDER(name, text, counter) counter,
+#include "nodes/scenarios/orders.def"
+#undef ORDER
+};
+
+void script_init(script *into, sb_world *world, operator_desk *desk, const watch *seen)
+{
+    memset(into, 0, sizeof(*into));
+    into->world = world;
+    into->desk = desk;
+    into->watch = seen;
+    sb_wait_group_init(&into->tasks, "orders of the operator");
+    sb_scope_init(&into->scope, NULL, "orders of the operator");
+}
+
+void script_release(script *of)
+{
+    sb_wait_group_release(&of->tasks);
+    sb_scope_release(&of->scope);
+}
+
+/* -------------------------------------------------------------------------------------- orders */
+
+static order *add_order(script *into, order_kind kind, job_kind does, table_id table)
+{
+    sb_assert_op(into->order_count, <, SCRIPT_ORDERS_MAX);
+    order *added = &into->orders[into->order_count++];
+    *added = (order){.kind = kind,
+                     .asked = {.kind = does, .table = table},
+                     .answer = JOB_ANSWER_NOT_READY,
+                     .cancel_answer = JOB_ANSWER_NOT_READY};
+    added->asked.nonce = 1 + sb_random(UINT32_MAX);
+    return added;
+}
+
+static void ask_for_index(order *into, uint32_t index)
+{
+    sb_assert_op(into->asked.index_count, <, JOB_INDEXES_MAX);
+    const workload_index *from = &workload_indexes[index];
+    index_request *added = &into->asked.indexes[into->asked.index_count++];
+    *added = (index_request){.name = slice_of_string(from->name),
+                             .unique = from->unique,
+                             .column_count = from->column_count};
+    memcpy(added->columns, from->columns, from->column_count);
+}
+
+order *script_add_index(script *into, table_id table, uint32_t index)
+{
+    sb_assert_op(index, <, workload_index_count);
+    const workload_index *from = &workload_indexes[index];
+    const order_kind kind = from->unique             ? ORDER_ADD_UNIQUE
+                            : from->column_count > 1 ? ORDER_ADD_COLUMNS
+                                                     : ORDER_ADD_INDEX;
+    order *added = add_order(into, kind, JOB_KIND_ADD_INDEX, table);
+    ask_for_index(added, index);
+    return added;
+}
+
+void script_cancel_within(script *of, order *which, sb_duration window)
+{
+    which->cancels = true;
+    which->cancel_after =
+        sb_choose(of->world, SB_STREAM_SCENARIO, window / SB_MILLISECOND + 1) * SB_MILLISECOND;
+}
+
+/* --------------------------------------------------------------------------------------- draws */
+
+/* Two neighbours in the list. */
+static void draw_several(script *into, table_id table, uint32_t indexes)
+{
+    order *added = add_order(into, ORDER_ADD_SEVERAL, JOB_KIND_ADD_INDEX, table);
+    const uint32_t first = (uint32_t)sb_choose(into->world, SB_STREAM_SCENARIO, indexes - 1);
+    ask_for_index(added, first);
+    ask_for_index(added, first + 1);
+}
+
+static void draw_bad(script *into, table_id table)
+{
+    const bool no_table = sb_choose(into->world, SB_STREAM_SCENARIO, 2) == 0;
+    order *added = add_order(into, no_table ? ORDER_BAD_TABLE : ORDER_BAD_COLUMN,
+                             JOB_KIND_ADD_INDEX, no_table ? NO_TABLE : table);
+    ask_for_index(added, 0);
+    added->asked.indexes[0].columns[0] = no_table ? SBTEST_K : NO_COLUMN;
+}
+
+typedef enum drawn_kind { DRAWN_ADD, DRAWN_SEVERAL, DRAWN_BAD, DRAWN_KIND_COUNT } drawn_kind;
+
+static void draw_order(script *into, const script_limits *limits)
+{
+    const boot_settings *settings = &into->desk->machines->plan.settings;
+    /* The others before the first: they are smaller, and the first has a job already. */
+    const uint64_t place = sb_choose(into->world, SB_STREAM_SCENARIO, settings->tables);
+    const table_id table = settings->table + settings->tables - 1 - place;
+    const uint64_t kind = sb_choose(into->world, SB_STREAM_SCENARIO, DRAWN_KIND_COUNT + 1);
+    const uint32_t index = (uint32_t)sb_choose(into->world, SB_STREAM_SCENARIO, limits->indexes);
+    if (kind == DRAWN_SEVERAL) {
+        draw_several(into, table, limits->indexes);
+    } else if (kind == DRAWN_BAD) {
+        draw_bad(into, table);
+    } else {
+        (void)script_add_index(into, table, index);
+    }
+    order *added = &into->orders[into->order_count - 1];
+    added->after = sb_choose(into->world, SB_STREAM_SCENARIO, limits->window / SB_MILLISECOND + 1) *
+                   SB_MILLISECOND;
+    if (sb_chance(into->world, SB_STREAM_SCENARIO, limits->cancel_rate)) {
+        script_cancel_within(into, added, limits->window);
+    }
+}
+
+void script_draw(script *into, const script_limits *limits)
+{
+    sb_assert_op(limits->orders_max, <=, SCRIPT_ORDERS_MAX);
+    const uint32_t room = limits->orders_max - into->order_count;
+    const uint64_t more = sb_choose(into->world, SB_STREAM_SCENARIO, room + 1);
+    for (uint64_t i = 0; i < more; i++) {
+        draw_order(into, limits);
+    }
+}
+
+/* -------------------------------------------------------------------------------------- asking */
+
+static bool is_answered(const order *of)
+{
+    return of->answer != JOB_ANSWER_NOT_READY;
+}
+
+static bool is_final_answer(job_answer answer)
+{
+    return answer != JOB_ANSWER_NOT_READY && answer != JOB_ANSWER_UNKNOWN;
+}
+
+static void try_submit(script *of, order *which)
+{
+    const job_answer answer = operator_try_submit(of->desk, &which->asked, &which->job);
+    if (is_final_answer(answer)) {
+        which->answer = answer;
+        which->accepted = sb_world_time(of->world);
+        if (answer != JOB_ANSWER_OK) {
+            sb_fail("a job that could be one was refused: %s", job_answer_text(answer));
+        }
+        sb_count(order_counters[which->kind], 1);
+    }
+}
+
+static void submit_within(script *of, order *which, sb_duration patience)
+{
+    sb_scope scope;
+    sb_scope_init_timeout(&scope, &of->scope, "operator submits", patience);
+    try_submit(of, which);
+    while (!is_answered(which) && sb_sleep(ASK_PAUSE, &scope) == SB_OK) {
+        try_submit(of, which);
+    }
+    sb_scope_release(&scope);
+}
+
+/* The first answer that is one; later ones would tell of the same cancel. */
+static void try_cancel(script *of, order *which)
+{
+    const job_answer answer = operator_try_cancel(of->desk, which->job);
+    which->cancel_asked |= answer == JOB_ANSWER_OK || answer == JOB_ANSWER_UNKNOWN;
+    if (is_final_answer(answer)) {
+        which->cancel_answer = answer;
+        if (answer == JOB_ANSWER_NOT_FOUND || answer == JOB_ANSWER_BAD_REQUEST) {
+            sb_fail("a cancel of job %llu was answered: %s", (unsigned long long)which->job,
+                    job_answer_text(answer));
+        }
+    }
+}
+
+static void cancel_within(script *of, order *which, sb_duration patience)
+{
+    sb_scope scope;
+    sb_scope_init_timeout(&scope, &of->scope, "operator cancels", patience);
+    try_cancel(of, which);
+    while (!is_final_answer(which->cancel_answer) && sb_sleep(ASK_PAUSE, &scope) == SB_OK) {
+        try_cancel(of, which);
+    }
+    sb_scope_release(&scope);
+}
+
+/* --------------------------------------------------------------------------------------- tasks */
+
+typedef struct order_task {
+    script *of;
+    order *which;
+} order_task;
+
+static void run_order(script *of, order *which)
+{
+    if (sb_sleep(which->after, &of->scope) != SB_OK) {
+        return;
+    }
+    if (!is_answered(which)) {
+        submit_within(of, which, TROUBLE_MAX);
+    }
+    if (which->cancels && which->job != 0 && sb_sleep(which->cancel_after, &of->scope) == SB_OK) {
+        cancel_within(of, which, ANSWER_PATIENCE);
+    }
+}
+
+static void order_main(void *argument)
+{
+    order_task *task = argument;
+    run_order(task->of, task->which);
+    sb_free(task);
+}
+
+void script_submit_first(script *of, sb_duration patience)
+{
+    submit_within(of, &of->orders[0], patience);
+}
+
+void script_start(script *of)
+{
+    for (uint32_t i = 0; i < of->order_count; i++) {
+        order_task *task = sb_alloc(sizeof(*task));
+        *task = (order_task){of, &of->orders[i]};
+        sb_spawn(&of->tasks, order_main, task, "operator-order-%u", i + 1);
+    }
+}
+
+void script_stop(script *of)
+{
+    sb_scope_cancel(&of->scope);
+    (void)sb_wait_group_wait(&of->tasks, NULL);
+}
+
+bool script_settle(script *of)
+{
+    bool settled = true;
+    for (uint32_t i = 0; i < of->order_count; i++) {
+        order *one = &of->orders[i];
+        if (!is_answered(one)) {
+            try_submit(of, one);
+        }
+        settled &= is_answered(one);
+    }
+    return settled;
+}
+
+/* ---------------------------------------------------------------------------------- afterwards */
+
+bool script_ended(const script *of)
+{
+    for (uint32_t i = 0; i < of->order_count; i++) {
+        const order *one = &of->orders[i];
+        if (!is_answered(one) || (one->job != 0 && !watch_job_ended(of->watch, one->job))) {
+            return false;
+        }
+    }
+    return true;
+}
+
+job_id script_first_job(const script *of)
+{
+    return of->orders[0].job;
+}
+
+static failure expected_failure(order_kind kind)
+{
+    return kind == ORDER_BAD_TABLE    ? FAILURE_NO_TABLE
+           : kind == ORDER_BAD_COLUMN ? FAILURE_BAD_COLUMNS
+                                      : FAILURE_NONE;
+}
+
+void script_tell(const script *of, evidence *into)
+{
+    for (uint32_t i = 0; i < of->order_count; i++) {
+        const order *one = &of->orders[i];
+        if (one->job != 0) {
+            sb_assert_op(into->job_count, <, JUDGED_JOBS_MAX);
+            into->jobs[into->job_count++] =
+                (judged_job){.id = one->job,
+                             .cancel_asked = one->cancel_asked,
+                             .cancel_accepted = one->cancel_answer == JOB_ANSWER_OK,
+                             .must_fail = expected_failure(one->kind)};
+        }
+    }
+}
+
+void script_count(const script *of)
+{
+    for (uint32_t i = 0; i < of->order_count; i++) {
+        const watched_job *job = watch_job(of->watch, of->orders[i].job);
+        const bool synced = job != NULL && job->state == JOB_SYNCED;
+        if (of->orders[i].job != 0) {
+            sb_count(synced ? COUNTER_jobs_synced : COUNTER_jobs_undone, 1);
+        }
+    }
+}

@@ -1,0 +1,90 @@
+/*
+ * What the operator of a seed orders: one to a few jobs, each at its moment, and what he has them
+ * suffer (a cancel; a pause and, later, a resume).
+ *
+ *     draw → the first order is submitted → a task for each order: wait, submit, meddle
+ *          → with the end of the trouble all tasks end → settle: what is still to be said is said
+ *
+ * Every request is asked again, at one server after the other, until one has given its answer;
+ * after the heal that must come.  A job that was paused is resumed at the latest then.
+ */
+#ifndef NODES_SCENARIOS_SCRIPT_H
+#define NODES_SCENARIOS_SCRIPT_H
+
+#include "nodes/draft.h"
+#include "nodes/oracles/oracle.h"
+#include "nodes/scenarios/operator.h"
+
+typedef enum order_kind {
+#define ORDER(name, text, counter) ORDER_##name,
+#include "nodes/scenarios/orders.def"
+#undef ORDER
+    ORDER_KIND_COUNT
+} order_kind;
+
+#define SCRIPT_ORDERS_MAX 5u
+
+typedef struct order {
+    order_kind kind;
+    submit_job_request asked;
+    sb_duration after;        /* it is submitted so long after the script has begun */
+    bool cancels;             /* ... so long after its acceptance */
+    sb_duration cancel_after; /* counted from the resume, if it pauses too */
+
+    /* How it went. */
+    job_answer answer; /* to the submission: OK, BAD_REQUEST; NOT_READY: none yet */
+    job_id job;        /* of OK */
+    sb_time accepted;
+    bool cancel_asked; /* and perhaps heard */
+    job_answer cancel_answer;
+} order;
+
+typedef struct script {
+    sb_world *world;
+    operator_desk *desk;
+    const watch *watch;
+    order orders[SCRIPT_ORDERS_MAX];
+    uint32_t order_count;
+    sb_wait_group tasks;
+    sb_scope scope; /* of the tasks; ends with the trouble */
+} script;
+
+void script_init(script *into, sb_world *world, operator_desk *desk, const watch *seen);
+void script_release(script *of);
+
+/* Another order: ADD INDEX of the workload's index of that number, to a table. */
+order *script_add_index(script *into, table_id table, uint32_t index);
+
+/* An order that is cancelled at a drawn moment within the window. */
+void script_cancel_within(script *of, order *which, sb_duration window);
+
+/* More orders, drawn; the calm answer is none.  They are submitted within the window. */
+typedef struct script_limits {
+    uint32_t orders_max; /* of all, with those that are there already */
+    sb_duration window;
+    uint32_t cancel_rate; /* of a million orders, so many are cancelled */
+    uint32_t indexes;     /* of the workload's list, so many from its beginning; at least two */
+} script_limits;
+void script_draw(script *into, const script_limits *limits);
+
+/* The first order: tried until it is answered or the time has passed. */
+void script_submit_first(script *of, sb_duration patience);
+
+/* The tasks of all orders; then their end, whatever is left to be said. */
+void script_start(script *of);
+void script_stop(script *of);
+
+/* Say one round of what is left to be said; true: nothing is. */
+bool script_settle(script *of);
+
+/* Whether every job has ended, as far as is known. */
+bool script_ended(const script *of);
+
+/* The job of the first order; 0: not accepted yet. */
+job_id script_first_job(const script *of);
+
+/* What the oracles are told, and the counts of useful work. */
+void script_tell(const script *of, evidence *into);
+void script_count(const script *of);
+
+#endif
