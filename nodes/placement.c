@@ -6,12 +6,13 @@
 #include "engine/placement/placement_service.h"
 #include "nodes/boot.h"
 
-static void serve(placement_service *service, const boot_settings *settings)
+static void serve(placement_service *service, uint32_t concurrency)
 {
-    sb_exchange *exchange =
-        sb_exchange_open(wire_method_names, METHOD_COUNT, placement_service_handle, service,
-                         settings->placement_concurrency);
+    sb_exchange *exchange = sb_exchange_open(wire_method_names, METHOD_COUNT,
+                                             placement_service_handle, service, concurrency);
+    placement_service_start(service, exchange);
     (void)sb_sleep(SB_FOREVER, sb_shutdown_scope());
+    placement_service_stop(service);
     sb_exchange_close(exchange);
 }
 
@@ -24,13 +25,19 @@ int placement_program(const sb_boot *boot)
         sb_log("placement: the boot argument is not a plan");
         return PLACEMENT_EXIT_PLAN;
     }
+    const placement_settings settings = {.timestamp_ahead = plan.settings.timestamp_ahead,
+                                         .stores = plan.stores.addresses,
+                                         .store_count = plan.stores.count,
+                                         .balance_interval = plan.settings.balance_interval,
+                                         .region_size_max = plan.settings.region_size_max,
+                                         .region_size_min = plan.settings.region_size_min};
     packing_init(&regions);
     boot_plan_pack_regions(&plan, &regions);
     const placement_opened opened =
-        placement_service_open(&service, packing_list(&regions), plan.settings.timestamp_ahead);
+        placement_service_open(&service, packing_list(&regions), &settings);
     packing_release(&regions);
     if (opened == PLACEMENT_OPENED) {
-        serve(&service, &plan.settings);
+        serve(&service, plan.settings.placement_concurrency);
     }
     placement_service_close(&service);
     return opened == PLACEMENT_DAMAGED ? PLACEMENT_EXIT_DAMAGED : 0;

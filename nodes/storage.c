@@ -6,16 +6,21 @@
 #include "engine/storage/storage_service.h"
 #include "nodes/boot.h"
 
-static void serve(store *at, const boot_settings *settings)
+static void serve(store *at, const boot_plan *plan)
 {
     storage_service service;
-    const storage_settings own = {.capacity = settings->store_capacity,
-                                  .ingest_pairs_max = settings->ingest_pairs_max};
+    const storage_settings own = {.capacity = plan->settings.store_capacity,
+                                  .ingest_pairs_max = plan->settings.ingest_pairs_max,
+                                  .report_interval = plan->settings.region_report_interval,
+                                  .placements = plan->placements.addresses,
+                                  .placement_count = plan->placements.count};
     storage_service_init(&service, at, &own);
     sb_exchange *exchange =
         sb_exchange_open(wire_method_names, METHOD_COUNT, storage_service_handle, &service,
-                         settings->storage_concurrency);
+                         plan->settings.storage_concurrency);
+    storage_service_start(&service, exchange);
     (void)sb_sleep(SB_FOREVER, sb_shutdown_scope());
+    storage_service_stop(&service);
     sb_exchange_close(exchange);
     storage_service_release(&service);
 }
@@ -35,7 +40,7 @@ int storage_program(const sb_boot *boot)
         store_open(&data, packing_list(&regions), plan.settings.checkpoint_log_size);
     packing_release(&regions);
     if (opened == STORE_OPENED) {
-        serve(&data, &plan.settings);
+        serve(&data, &plan);
     }
     store_close(&data);
     return opened == STORE_DAMAGED ? STORAGE_EXIT_DAMAGED : 0;

@@ -117,9 +117,9 @@ static void map_world(sb_world *world, void *context)
     (void)world;
     (void)context;
     const region_description regions[] = {
-        {1, 1, slice_of("", 0), slice_of_string("g"), 4},
-        {2, 1, slice_of_string("g"), slice_of_string("p"), 5},
-        {3, 1, slice_of_string("p"), slice_of("", 0), 6},
+        {1, 1, slice_of("", 0), slice_of_string("g"), 4, 0},
+        {2, 1, slice_of_string("g"), slice_of_string("p"), 5, 0},
+        {3, 1, slice_of_string("p"), slice_of("", 0), 6, 0},
     };
     region_map *map = map_of(regions, 3, 3);
     ck_assert_ptr_nonnull(map);

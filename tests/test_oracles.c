@@ -361,6 +361,7 @@ static void paint(picture *into, sb_world *world, const brush *with)
     store_state_init(&into->store.state);
     const region_description everything = {.id = 1, .epoch = 1};
     store_state_add_region(&into->store.state, &everything);
+    durable_place_regions(&into->durable, world);
     history_init(&into->told);
     paint_schema_step(into, 1, SCHEMA_NONE, 10);
     paint_load(into);
@@ -660,6 +661,7 @@ static void judge_plant(sb_world *world, void *context)
     durable_resolve_locks(&made->durable);
     oracle_judge(&made->seen);
     history_release(&made->told);
+    sb_free(made->durable.regions);
     store_state_release(&made->store.state);
     sb_free(made);
 }

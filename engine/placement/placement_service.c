@@ -4,6 +4,7 @@
 #include "engine/placement/placement_service.h"
 
 #include "engine/base/durable_file.h"
+#include "engine/placement/region_orders.h"
 
 #define STATE_PATH "placement"
 
@@ -44,8 +45,7 @@ static void save_now(placement_service *of)
     sb_condition_broadcast(&of->progress);
 }
 
-/* Wait until what has changed so far is saved.  false: it never will be; do not answer. */
-static bool wait_saved(placement_service *of)
+bool placement_service_save(placement_service *of)
 {
     const uint64_t wanted = of->registry.changed;
     while (of->saved < wanted && !of->failed) {
@@ -64,18 +64,21 @@ static void be_born(placement_service *of, packed_regions regions)
 {
     region_description one;
     for (cursor at = packed_cursor(regions); unpack_region(&at, &one);) {
-        pack_region(&of->registry.regions, &one);
+        (void)region_table_learn(&of->registry.regions, &one);
     }
     of->registry.changed++;
 }
 
 placement_opened placement_service_open(placement_service *of, packed_regions born_with,
-                                        sb_duration timestamp_ahead)
+                                        const placement_settings *settings)
 {
     placement_opened result = PLACEMENT_OPENED;
     uint32_t tries = 0;
     buffer bytes;
-    *of = (placement_service){.timestamp_ahead_ms = timestamp_ahead / SB_MILLISECOND};
+    *of = (placement_service){.settings = *settings,
+                              .timestamp_ahead_ms = settings->timestamp_ahead / SB_MILLISECOND};
+    sb_scope_init(&of->scope, NULL, "placement service");
+    sb_wait_group_init(&of->tasks, "tasks of placement");
     registry_init(&of->registry);
     sb_condition_init(&of->progress, "placement to be saved");
     buffer_init(&bytes);
@@ -88,7 +91,7 @@ placement_opened placement_service_open(placement_service *of, packed_regions bo
         result = PLACEMENT_STOPPED;
     } else if (found == DURABLE_MISSING) {
         be_born(of, born_with);
-        result = wait_saved(of) ? PLACEMENT_OPENED : PLACEMENT_STOPPED;
+        result = placement_service_save(of) ? PLACEMENT_OPENED : PLACEMENT_STOPPED;
     } else if (found == DURABLE_DAMAGED ||
                !registry_decode(&of->registry, buffer_slice(&bytes), now)) {
         sb_log("placement: %s is damaged at offset 0: not what was synced", STATE_PATH);
@@ -105,6 +108,20 @@ void placement_service_close(placement_service *of)
     sb_assert(!of->saving);
     registry_release(&of->registry);
     sb_condition_release(&of->progress);
+    sb_wait_group_release(&of->tasks);
+    sb_scope_release(&of->scope);
+}
+
+void placement_service_start(placement_service *of, sb_exchange *exchange)
+{
+    of->exchange = exchange;
+    balancer_start(of);
+}
+
+void placement_service_stop(placement_service *of)
+{
+    sb_scope_cancel(&of->scope);
+    (void)sb_wait_group_wait(&of->tasks, NULL);
 }
 
 /* --------------------------------------------------------------------------------- timestamps */
@@ -117,7 +134,7 @@ static bool raise_bound(placement_service *of)
         of->registry.timestamp_bound = wanted;
         of->registry.changed++;
     }
-    return wait_saved(of);
+    return placement_service_save(of);
 }
 
 /* Whether so little is left below the bound that it is time to raise it. */
@@ -171,12 +188,39 @@ static void answer_regions(placement_service *of, slice body, buffer *bytes)
 {
     regions_request asked;
     regions_reply reply = {0};
+    packing list;
+    packing_init(&list);
     if (!regions_request_decode(&asked, body)) {
         reply.head.status = REPLY_BAD_REQUEST;
     } else {
-        reply.regions = packing_list(&of->registry.regions);
+        region_table_pack(&of->registry.regions, &list);
+        reply.regions = packing_list(&list);
     }
     regions_reply_encode(&reply, bytes);
+    packing_release(&list);
+}
+
+bool placement_service_learn(placement_service *of, packed_regions regions)
+{
+    region_description one;
+    bool changed = false;
+    for (cursor at = packed_cursor(regions); unpack_region(&at, &one);) {
+        changed |= region_table_learn(&of->registry.regions, &one);
+    }
+    of->registry.changed += changed;
+    return changed;
+}
+
+static void answer_report(placement_service *of, slice body, buffer *bytes)
+{
+    report_regions_request told;
+    report_regions_reply reply = {0};
+    if (report_regions_request_decode(&told, body)) {
+        (void)placement_service_learn(of, told.regions);
+    } else {
+        reply.head.status = REPLY_BAD_REQUEST;
+    }
+    report_regions_reply_encode(&reply, bytes);
 }
 
 static void answer_grant(placement_service *of, slice body, sb_time now, buffer *bytes)
@@ -257,6 +301,18 @@ static bool answer(placement_service *of, const sb_request *request, sb_time now
     case METHOD_REGIONS:
         answer_regions(of, body, bytes);
         return true;
+    case METHOD_REPORT_REGIONS:
+        answer_report(of, body, bytes);
+        return true;
+    case METHOD_SPLIT_REGION:
+        answer_split(of, body, bytes);
+        return true;
+    case METHOD_MERGE_REGIONS:
+        answer_merge(of, body, bytes);
+        return true;
+    case METHOD_MOVE_LEADER:
+        answer_move(of, body, bytes);
+        return true;
     case METHOD_SESSION_GRANT:
         answer_grant(of, body, now, bytes);
         return true;
@@ -290,7 +346,7 @@ void placement_service_handle(void *service, const sb_request *request)
     buffer_init(&bytes);
     if (request->method == METHOD_TIMESTAMP) {
         handle_timestamp(of, request, &bytes);
-    } else if (answer(of, request, sb_monotonic_time(), &bytes) && wait_saved(of) &&
+    } else if (answer(of, request, sb_monotonic_time(), &bytes) && placement_service_save(of) &&
                !failpoint("placement-answer-lost")) {
         sb_answer(request, bytes.data, bytes.size);
     }

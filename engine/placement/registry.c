@@ -5,17 +5,17 @@
 
 #include <string.h>
 
-#define FORMAT 1u
+#define FORMAT 2u
 
 void registry_init(registry *of)
 {
     memset(of, 0, sizeof(*of));
-    packing_init(&of->regions);
+    region_table_init(&of->regions);
 }
 
 void registry_release(registry *of)
 {
-    packing_release(&of->regions);
+    region_table_release(&of->regions);
 }
 
 /* ----------------------------------------------------------------------------------- encoding */
@@ -37,8 +37,7 @@ void registry_encode(const registry *of, buffer *into)
         buffer_add_u64(into, one->session);
         buffer_add_u64(into, one->ttl);
     }
-    buffer_add_u32(into, of->regions.count);
-    buffer_add_slice(into, buffer_slice(&of->regions.bytes));
+    region_table_encode(&of->regions, into);
 }
 
 static void servers_decode(registry *of, cursor *from, sb_time now)
@@ -58,19 +57,6 @@ static void servers_decode(registry *of, cursor *from, sb_time now)
     }
 }
 
-static void regions_decode(registry *of, cursor *from)
-{
-    region_description one;
-    const uint32_t count = cursor_u32(from);
-    cursor at = cursor_of(cursor_slice(from));
-    while (unpack_region(&at, &one)) {
-        pack_region(&of->regions, &one);
-    }
-    if (of->regions.count != count || !cursor_finished(&at)) {
-        from->failed = true;
-    }
-}
-
 bool registry_decode(registry *of, slice bytes, sb_time now)
 {
     cursor from = cursor_of(bytes);
@@ -82,7 +68,7 @@ bool registry_decode(registry *of, slice bytes, sb_time now)
     of->owner = cursor_u16(&from);
     of->owner_session = cursor_u64(&from);
     servers_decode(of, &from, now);
-    regions_decode(of, &from);
+    region_table_decode(&of->regions, &from);
     return cursor_finished(&from) && format == FORMAT;
 }
 

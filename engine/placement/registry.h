@@ -1,5 +1,5 @@
 /*
- * What placement knows: sessions, the owner, the bound of timestamps, the region map.
+ * What placement knows: sessions, the owner, the bound of timestamps, the regions.
  *
  * Plain data and its rules; nothing here waits.  The rules that matter:
  *
@@ -17,6 +17,7 @@
 #define ENGINE_PLACEMENT_REGISTRY_H
 
 #include "engine/base/scalars.h"
+#include "engine/placement/region_table.h"
 #include "engine/wire/messages.h"
 
 #define REGISTRY_SERVERS_MAX 64u
@@ -43,7 +44,7 @@ typedef struct registry {
     session_id owner_session;
     uint32_t server_count;
     server_session servers[REGISTRY_SERVERS_MAX]; /* by address */
-    packing regions;
+    region_table regions;
 } registry;
 
 void registry_init(registry *of);

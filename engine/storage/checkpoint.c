@@ -7,7 +7,7 @@
 
 #include "engine/storage/sorted_file.h"
 
-#define MANIFEST_FORMAT 1u
+#define MANIFEST_FORMAT 2u
 #define HEAD_KEY 0x00u
 #define ENTRY_KEY 0x01u
 #define BLOCK_SIZE ((uint32_t)16 << 10)
@@ -46,14 +46,7 @@ static void head_encode(const store_state *state, buffer *into)
 {
     buffer_add_u64(into, state->applied);
     buffer_add_u64(into, state->deletion);
-    buffer_add_u32(into, state->region_count);
-    for (uint32_t i = 0; i < state->region_count; i++) {
-        const region *served = &state->regions[i];
-        buffer_add_u64(into, served->id);
-        buffer_add_u64(into, served->epoch);
-        buffer_add_slice(into, served->start);
-        buffer_add_slice(into, served->end);
-    }
+    region_set_encode(&state->regions, into);
     buffer_add_u32(into, state->fence_count);
     for (uint32_t i = 0; i < state->fence_count; i++) {
         buffer_add_u16(into, state->fences[i].server);
@@ -63,20 +56,6 @@ static void head_encode(const store_state *state, buffer *into)
     for (uint32_t i = 0; i < state->deleted_count; i++) {
         buffer_add_slice(into, state->deleted[i].start);
         buffer_add_slice(into, state->deleted[i].end);
-    }
-}
-
-static void regions_decode(store_state *state, cursor *from)
-{
-    const uint32_t count = cursor_u32(from);
-    for (uint32_t i = 0; i < count && !from->failed; i++) {
-        region_description served = {.id = cursor_u64(from)};
-        served.epoch = cursor_u64(from);
-        served.start = cursor_slice(from);
-        served.end = cursor_slice(from);
-        if (!from->failed && store_state_region(state, served.id) == NULL) {
-            store_state_add_region(state, &served);
-        }
     }
 }
 
@@ -96,7 +75,7 @@ static bool head_decode(store_state *state, slice bytes, const manifest *of)
     buffer_init(&record);
     cursor from = cursor_of(bytes);
     const log_sequence sequence = cursor_u64(&from), deletion = cursor_u64(&from);
-    regions_decode(state, &from);
+    const bool regions = region_set_decode(&state->regions, &from, sequence);
     const uint32_t fence_count = cursor_u32(&from);
     for (uint32_t i = 0; i < fence_count && !from.failed; i++) {
         const sb_address server = cursor_u16(&from);
@@ -112,7 +91,7 @@ static bool head_decode(store_state *state, slice bytes, const manifest *of)
     buffer_release(&record);
     state->applied = sequence;
     state->deletion = deletion;
-    return cursor_finished(&from) && sequence == of->sequence;
+    return regions && cursor_finished(&from) && sequence == of->sequence;
 }
 
 /* ---------------------------------------------------------------------------------- the whole */

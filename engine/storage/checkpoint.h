@@ -2,7 +2,7 @@
  * Checkpoints: the whole state of a store as one sorted file.
  *
  *   0x00              the head: u64 sequence it contains, u64 sequence of the last deletion,
- *                     regions (u64 id, u64 epoch, slice start, slice end),
+ *                     regions (u64 id, u64 epoch, u8 phase, u16 to, slice start, slice end),
  *                     fences (u16 server, u64 least session),
  *                     deleted ranges (slice start, slice end);
  *                     each list has its u32 count in front

@@ -29,6 +29,10 @@ void command_fence(command *of);
 void command_upload(command *of);
 void command_ingest(command *of);
 void command_delete_range(command *of);
+void command_order_split(command *of);
+void command_order_merge(command *of);
+void command_order_move(command *of);
+void command_install_region(command *of);
 
 static inline void command_depends_on(command *of, log_sequence sequence)
 {
@@ -41,9 +45,10 @@ static inline void command_depends_on(command *of, log_sequence sequence)
  * deletion. */
 entry *command_find(command *of, slice key);
 
-/* Whether the region is here in that epoch.  The one place that knows what an epoch is compared
- * with. */
-reply_status command_region(const command *of, const region_context *context, const region **found);
+/* Whether the region is served here in that epoch; else the head says who does, if that is known.
+ * The one place that knows what an epoch is compared with. */
+reply_status command_region(command *of, const region_context *context, reply_head *head,
+                            const region **found);
 
 /* Whether the key is sound and lies in the region. */
 reply_status command_key(const region *within, slice key);

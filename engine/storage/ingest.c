@@ -32,11 +32,12 @@ void command_upload(command *of)
 /* ------------------------------------------------------------------------------------- ingest */
 
 /* May the range be ingested into now?  Asked before the file is read, and again after. */
-static reply_status check_ingest(command *of, const ingest_request *request, slice *end)
+static reply_status check_ingest(command *of, const ingest_request *request, reply_head *head,
+                                 slice *end)
 {
     const region *within = NULL;
     const store_state *state = &of->service->store->state;
-    reply_status status = command_region(of, &request->region, &within);
+    reply_status status = command_region(of, &request->region, head, &within);
     *end = request->end;
     if (status == REPLY_OK) {
         status = command_range(within, request->start, end);
@@ -119,21 +120,21 @@ static reply_status apply_file(command *of, const ingest_request *request, slice
     return status;
 }
 
-static reply_status ingest(command *of, const ingest_request *request, uint64_t *count,
+static reply_status ingest(command *of, const ingest_request *request, ingest_reply *reply,
                            buffer *next)
 {
     buffer file;
     slice end;
     buffer_init(&file);
-    reply_status status = check_ingest(of, request, &end);
+    reply_status status = check_ingest(of, request, &reply->head, &end);
     if (status == REPLY_OK) {
         status = uploads_read(&of->service->uploads, request->name, &file);
     }
     if (status == REPLY_OK) {
-        status = check_ingest(of, request, &end);
+        status = check_ingest(of, request, &reply->head, &end);
     }
     if (status == REPLY_OK) {
-        status = apply_file(of, request, end, buffer_slice(&file), count, next);
+        status = apply_file(of, request, end, buffer_slice(&file), &reply->pair_count, next);
     }
     buffer_release(&file);
     return status;
@@ -146,7 +147,7 @@ void command_ingest(command *of)
     buffer next;
     buffer_init(&next);
     const bool good = ingest_request_decode(&request, of->body);
-    reply.head.status = good ? ingest(of, &request, &reply.pair_count, &next) : REPLY_BAD_REQUEST;
+    reply.head.status = good ? ingest(of, &request, &reply, &next) : REPLY_BAD_REQUEST;
     if (reply.head.status == REPLY_OK) {
         reply.next = buffer_slice(&next);
     }
@@ -171,20 +172,21 @@ static uint64_t count_keys(const store_state *state, slice start, slice end)
     return count;
 }
 
-static reply_status delete_range(command *of, const delete_range_request *request, uint64_t *count)
+static reply_status delete_range(command *of, const delete_range_request *request,
+                                 delete_range_reply *reply)
 {
     store *at = of->service->store;
     const region *within = NULL;
     slice end = request->end;
-    reply_status status = command_region(of, &request->region, &within);
+    reply_status status = command_region(of, &request->region, &reply->head, &within);
     if (status == REPLY_OK) {
         status = command_range(within, request->start, &end);
     }
     if (status != REPLY_OK) {
         return status;
     }
-    *count = count_keys(&at->state, request->start, end);
-    if (*count == 0 && store_state_deleted_covers(&at->state, request->start, end)) {
+    reply->key_count = count_keys(&at->state, request->start, end);
+    if (reply->key_count == 0 && store_state_deleted_covers(&at->state, request->start, end)) {
         command_depends_on(of, at->state.deletion);
         return REPLY_OK;
     }
@@ -198,7 +200,7 @@ void command_delete_range(command *of)
     delete_range_request request;
     delete_range_reply reply = {0};
     reply.head.status = delete_range_request_decode(&request, of->body)
-                            ? delete_range(of, &request, &reply.key_count)
+                            ? delete_range(of, &request, &reply)
                             : REPLY_BAD_REQUEST;
     delete_range_reply_encode(&reply, of->reply);
 }

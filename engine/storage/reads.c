@@ -9,7 +9,7 @@
 static reply_status get(command *of, const get_request *request, get_reply *reply)
 {
     const region *within = NULL;
-    reply_status status = command_region(of, &request->region, &within);
+    reply_status status = command_region(of, &request->region, &reply->head, &within);
     if (status == REPLY_OK) {
         status = request->at == 0 ? REPLY_BAD_REQUEST : command_key(within, request->key);
     }
@@ -80,7 +80,7 @@ static reply_status scan(command *of, const scan_request *request, packing *pair
 {
     const region *within = NULL;
     slice end = request->end;
-    reply_status status = command_region(of, &request->region, &within);
+    reply_status status = command_region(of, &request->region, &reply->head, &within);
     if (status == REPLY_OK) {
         status = command_range(within, request->start, &end);
     }

@@ -3,12 +3,15 @@
  */
 #include "engine/storage/state.h"
 
+#include "engine/storage/region_file.h"
+
 /* ------------------------------------------------------------------------- making and freeing */
 
 void store_state_init(store_state *state)
 {
     *state = (store_state){0};
     mvcc_init(&state->data);
+    region_set_init(&state->regions);
 }
 
 static void free_bounds(slice start, slice end)
@@ -20,13 +23,10 @@ static void free_bounds(slice start, slice end)
 void store_state_release(store_state *state)
 {
     mvcc_release(&state->data);
-    for (uint32_t i = 0; i < state->region_count; i++) {
-        free_bounds(state->regions[i].start, state->regions[i].end);
-    }
+    region_set_release(&state->regions);
     for (uint32_t i = 0; i < state->deleted_count; i++) {
         free_bounds(state->deleted[i].start, state->deleted[i].end);
     }
-    sb_free(state->regions);
     sb_free(state->fences);
     sb_free(state->deleted);
     *state = (store_state){0};
@@ -46,22 +46,20 @@ static void *with_room(void *list, uint32_t count, size_t element_size)
 
 void store_state_add_region(store_state *state, const region_description *served)
 {
-    sb_assert(store_state_region(state, served->id) == NULL);
-    state->regions = with_room(state->regions, state->region_count, sizeof(*state->regions));
-    state->regions[state->region_count++] = (region){.id = served->id,
-                                                     .epoch = served->epoch,
-                                                     .start = slice_copy(served->start),
-                                                     .end = slice_copy(served->end)};
+    const bool added = region_set_serve(&state->regions, served, 0);
+    sb_assert(added);
 }
 
-const region *store_state_region(const store_state *state, region_id id)
+/* Its keys go too. */
+static bool forget_region(store_state *state, region_id id, log_sequence sequence)
 {
-    for (uint32_t i = 0; i < state->region_count; i++) {
-        if (state->regions[i].id == id) {
-            return &state->regions[i];
-        }
+    const region *one = region_set_find(&state->regions, id);
+    if (one == NULL || one->phase != REGION_LEAVING) {
+        return false;
     }
-    return NULL;
+    (void)mvcc_delete_range(&state->data, one->start, one->end);
+    state->deletion = sequence;
+    return region_set_forget(&state->regions, id, sequence);
 }
 
 /* ------------------------------------------------------------------------------------- fences */
@@ -76,8 +74,8 @@ const fence *store_state_fence(const store_state *state, sb_address server)
     return NULL;
 }
 
-static void raise_fence(store_state *state, sb_address server, session_id session,
-                        log_sequence sequence)
+void store_state_raise_fence(store_state *state, sb_address server, session_id session,
+                             log_sequence sequence)
 {
     for (uint32_t i = 0; i < state->fence_count; i++) {
         fence *known = &state->fences[i];
@@ -133,7 +131,7 @@ bool store_state_deleted_covers(const store_state *state, slice start, slice end
     return false;
 }
 
-static void delete_range(store_state *state, slice start, slice end, log_sequence sequence)
+void store_state_delete_range(store_state *state, slice start, slice end, log_sequence sequence)
 {
     (void)mvcc_delete_range(&state->data, start, end);
     state->deletion = sequence;
@@ -181,7 +179,7 @@ static void apply_fence(store_state *state, log_sequence sequence, cursor *from)
     const sb_address server = cursor_u16(from);
     const session_id session = cursor_u64(from);
     if (!from->failed) {
-        raise_fence(state, server, session, sequence);
+        store_state_raise_fence(state, server, session, sequence);
     }
 }
 
@@ -198,7 +196,35 @@ static void apply_delete_range(store_state *state, log_sequence sequence, cursor
 {
     const slice start = cursor_slice(from), end = cursor_slice(from);
     if (!from->failed) {
-        delete_range(state, start, end, sequence);
+        store_state_delete_range(state, start, end, sequence);
+    }
+}
+
+/* Records of regions; false: none that a store has written. */
+static bool apply_region_record(store_state *state, uint8_t kind, log_sequence sequence,
+                                cursor *from)
+{
+    if (kind == RECORD_INSTALL) {
+        return region_file_load(state, cursor_slice(from), sequence);
+    }
+    const region_id id = cursor_u64(from);
+    switch (kind) {
+    case RECORD_SPLIT: {
+        const region_id fresh = cursor_u64(from);
+        return region_set_split(&state->regions, id, cursor_slice(from), fresh, sequence);
+    }
+    case RECORD_MERGE:
+        return region_set_merge(&state->regions, id, cursor_u64(from), sequence);
+    case RECORD_LEAVE:
+        return region_set_leave(&state->regions, id, cursor_u16(from), sequence);
+    case RECORD_FORGET:
+        return forget_region(state, id, sequence);
+    case RECORD_RETURN:
+        return region_set_return(&state->regions, id, sequence);
+    case RECORD_REFUSE:
+        return region_set_refuse(&state->regions, id, cursor_u64(from), sequence);
+    default:
+        return false;
     }
 }
 
@@ -206,7 +232,8 @@ bool store_state_apply(store_state *state, log_sequence sequence, slice record)
 {
     sb_assert_op(sequence, ==, state->applied + 1);
     cursor from = cursor_of(record);
-    switch (cursor_u8(&from)) {
+    const uint8_t kind = cursor_u8(&from);
+    switch (kind) {
     case RECORD_PREWRITE:
         apply_prewrite(state, sequence, &from);
         break;
@@ -226,7 +253,9 @@ bool store_state_apply(store_state *state, log_sequence sequence, slice record)
         apply_delete_range(state, sequence, &from);
         break;
     default:
-        return false;
+        if (!apply_region_record(state, kind, sequence, &from)) {
+            return false;
+        }
     }
     state->applied = sequence;
     return cursor_finished(&from);
@@ -286,4 +315,51 @@ void record_delete_range(buffer *into, slice start, slice end)
     buffer_add_u8(into, RECORD_DELETE_RANGE);
     buffer_add_slice(into, start);
     buffer_add_slice(into, end);
+}
+
+void record_split(buffer *into, region_id id, region_id fresh, slice key)
+{
+    buffer_add_u8(into, RECORD_SPLIT);
+    buffer_add_u64(into, id);
+    buffer_add_u64(into, fresh);
+    buffer_add_slice(into, key);
+}
+
+void record_merge(buffer *into, region_id left, region_id right)
+{
+    buffer_add_u8(into, RECORD_MERGE);
+    buffer_add_u64(into, left);
+    buffer_add_u64(into, right);
+}
+
+void record_leave(buffer *into, region_id id, sb_address to)
+{
+    buffer_add_u8(into, RECORD_LEAVE);
+    buffer_add_u64(into, id);
+    buffer_add_u16(into, to);
+}
+
+void record_forget(buffer *into, region_id id)
+{
+    buffer_add_u8(into, RECORD_FORGET);
+    buffer_add_u64(into, id);
+}
+
+void record_return(buffer *into, region_id id)
+{
+    buffer_add_u8(into, RECORD_RETURN);
+    buffer_add_u64(into, id);
+}
+
+void record_refuse(buffer *into, region_id id, region_epoch epoch)
+{
+    buffer_add_u8(into, RECORD_REFUSE);
+    buffer_add_u64(into, id);
+    buffer_add_u64(into, epoch);
+}
+
+void record_install(buffer *into, slice region_file)
+{
+    buffer_add_u8(into, RECORD_INSTALL);
+    buffer_add_slice(into, region_file);
 }

@@ -4,6 +4,10 @@
 #include "engine/storage/storage_service.h"
 
 #include "engine/storage/command.h"
+#include "engine/storage/region_moves.h"
+
+#define CALL_TIMEOUT_MIN (250 * SB_MILLISECOND)
+#define CALL_DOUBLINGS_MAX 3u
 
 void storage_service_init(storage_service *of, store *at, const storage_settings *settings)
 {
@@ -11,12 +15,44 @@ void storage_service_init(storage_service *of, store *at, const storage_settings
     of->settings = *settings;
     of->settings.ingest_pairs_max =
         settings->ingest_pairs_max > 0 ? settings->ingest_pairs_max : UINT64_MAX;
+    of->exchange = NULL;
     uploads_init(&of->uploads);
+    sb_scope_init(&of->scope, NULL, "storage service");
+    sb_wait_group_init(&of->tasks, "tasks of the storage service");
+    sb_condition_init(&of->regions_changed, "regions to change");
+}
+
+void storage_service_start(storage_service *of, sb_exchange *exchange)
+{
+    of->exchange = exchange;
+    region_reporter_start(of);
+    region_moves_resume(of);
+}
+
+void storage_service_stop(storage_service *of)
+{
+    sb_scope_cancel(&of->scope);
+    (void)sb_wait_group_wait(&of->tasks, NULL);
+}
+
+bool storage_call(storage_service *of, sb_address to, wire_method method, const buffer *request,
+                  uint32_t attempt, sb_reply *reply)
+{
+    const uint32_t doublings = attempt < CALL_DOUBLINGS_MAX ? attempt : CALL_DOUBLINGS_MAX;
+    sb_scope bounded;
+    sb_scope_init_timeout(&bounded, &of->scope, "call of a store", CALL_TIMEOUT_MIN << doublings);
+    const sb_status status =
+        sb_call(of->exchange, to, (uint16_t)method, request->data, request->size, reply, &bounded);
+    sb_scope_release(&bounded);
+    return status == SB_OK;
 }
 
 void storage_service_release(storage_service *of)
 {
     uploads_release(&of->uploads);
+    sb_condition_release(&of->regions_changed);
+    sb_wait_group_release(&of->tasks);
+    sb_scope_release(&of->scope);
 }
 
 bool storage_is_full(const storage_service *of)
@@ -34,16 +70,29 @@ entry *command_find(command *of, slice key)
     return found;
 }
 
-reply_status command_region(const command *of, const region_context *context, const region **found)
+reply_status command_region(command *of, const region_context *context, reply_head *head,
+                            const region **found)
 {
+    const region_set *regions = &of->service->store->state.regions;
     if (failpoint("storage-region-error")) {
         return REPLY_EPOCH_NOT_MATCH;
     }
-    *found = store_state_region(&of->service->store->state, context->id);
-    if (*found == NULL) {
+    if (failpoint("storage-is-busy")) {
+        return REPLY_BUSY;
+    }
+    const region *one = region_set_find(regions, context->id);
+    command_depends_on(of, one != NULL ? one->sequence : regions->changed);
+    *found = one;
+    if (one == NULL || one->phase == REGION_REFUSED ||
+        (one->phase == REGION_GONE && one->to == 0)) {
         return REPLY_REGION_NOT_FOUND;
     }
-    return (*found)->epoch == context->epoch ? REPLY_OK : REPLY_EPOCH_NOT_MATCH;
+    if (one->phase == REGION_SERVING) {
+        return one->epoch == context->epoch ? REPLY_OK : REPLY_EPOCH_NOT_MATCH;
+    }
+    head->leader = one->to;
+    head->epoch = one->phase == REGION_LEAVING ? one->epoch + 1 : one->epoch;
+    return REPLY_NOT_LEADER;
 }
 
 reply_status command_key(const region *within, slice key)
@@ -125,6 +174,18 @@ static bool run(command *of, uint16_t method)
         return true;
     case METHOD_DELETE_RANGE:
         command_delete_range(of);
+        return true;
+    case METHOD_ORDER_SPLIT:
+        command_order_split(of);
+        return true;
+    case METHOD_ORDER_MERGE:
+        command_order_merge(of);
+        return true;
+    case METHOD_ORDER_MOVE:
+        command_order_move(of);
+        return true;
+    case METHOD_INSTALL_REGION:
+        command_install_region(of);
         return true;
     default:
         return false; /* not for a store: the caller is left to its deadline */

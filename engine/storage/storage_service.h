@@ -13,15 +13,23 @@
 #include "engine/storage/uploads.h"
 
 typedef struct storage_settings {
-    uint64_t capacity;         /* encoded bytes of entries; above it no upload and no ingest is
-                                * taken: NO_SPACE.  0: none */
-    uint64_t ingest_pairs_max; /* of one request; 0: none */
+    uint64_t capacity;            /* encoded bytes of entries; above it no upload and no ingest is
+                                   * taken: NO_SPACE.  0: none */
+    uint64_t ingest_pairs_max;    /* of one request; 0: none */
+    sb_duration report_interval;  /* between two reports of regions that have not changed; 0: only
+                                   * changes are reported */
+    const sb_address *placements; /* borrowed; 0 of them: nothing is reported */
+    uint32_t placement_count;
 } storage_settings;
 
 typedef struct storage_service {
     store *store;
     storage_settings settings;
     uploads uploads;
+    sb_exchange *exchange; /* NULL before the start */
+    sb_scope scope;        /* of its own tasks */
+    sb_wait_group tasks;   /* that move regions, and report them */
+    sb_condition regions_changed;
 } storage_service;
 
 void storage_service_init(storage_service *of, store *at, const storage_settings *settings);
@@ -31,6 +39,11 @@ void storage_service_init(storage_service *of, store *at, const storage_settings
 bool storage_is_full(const storage_service *of);
 
 void storage_service_release(storage_service *of); /* after its exchange has been closed */
+
+/* Between init and stop the service has tasks of its own, which call other machines.  Start when
+ * the exchange is open, stop before it is closed. */
+void storage_service_start(storage_service *of, sb_exchange *exchange);
+void storage_service_stop(storage_service *of);
 
 /* The handler of an exchange whose context is the service. */
 void storage_service_handle(void *service, const sb_request *request);

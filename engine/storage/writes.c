@@ -76,7 +76,7 @@ static reply_status prewrite(command *of, const prewrite_request *request, reply
     const region *within = NULL;
     bool fresh = false;
     mutation one;
-    reply_status status = command_region(of, &request->region, &within);
+    reply_status status = command_region(of, &request->region, head, &within);
     if (status == REPLY_OK) {
         status = check_fence(of, &request->writer, head);
     }
@@ -134,7 +134,7 @@ static reply_status commit(command *of, const commit_request *request, reply_hea
     const region *within = NULL;
     bool pending = false;
     slice key;
-    reply_status status = command_region(of, &request->region, &within);
+    reply_status status = command_region(of, &request->region, head, &within);
     if (status == REPLY_OK && (request->start == 0 || request->commit <= request->start ||
                                request->commit >= TIMESTAMP_MAX)) {
         status = REPLY_BAD_REQUEST;
@@ -192,7 +192,7 @@ static reply_status rollback(command *of, const rollback_request *request, reply
     const region *within = NULL;
     bool pending = false;
     slice key;
-    reply_status status = command_region(of, &request->region, &within);
+    reply_status status = command_region(of, &request->region, head, &within);
     if (status == REPLY_OK) {
         status = request->start == 0 ? REPLY_BAD_REQUEST : command_keys(within, request->keys);
     }
@@ -262,7 +262,7 @@ static reply_status check_status(command *of, const check_status_request *reques
                                  check_status_reply *reply)
 {
     const region *within = NULL;
-    reply_status status = command_region(of, &request->region, &within);
+    reply_status status = command_region(of, &request->region, &reply->head, &within);
     if (status == REPLY_OK) {
         status = request->start == 0 ? REPLY_BAD_REQUEST : command_key(within, request->primary);
     }
@@ -284,13 +284,13 @@ void command_check_status(command *of)
 
 /* ------------------------------------------------------------------------------------ resolve */
 
-static reply_status resolve(command *of, const resolve_request *request)
+static reply_status resolve(command *of, const resolve_request *request, reply_head *head)
 {
     store *at = of->service->store;
     const region *within = NULL;
     bool pending = false;
     slice key;
-    reply_status status = command_region(of, &request->region, &within);
+    reply_status status = command_region(of, &request->region, head, &within);
     if (status == REPLY_OK && (request->start == 0 || request->commit >= TIMESTAMP_MAX ||
                                (request->commit > 0 && request->commit <= request->start))) {
         status = REPLY_BAD_REQUEST;
@@ -326,8 +326,9 @@ void command_resolve(command *of)
 {
     resolve_request request;
     resolve_reply reply = {0};
-    reply.head.status =
-        resolve_request_decode(&request, of->body) ? resolve(of, &request) : REPLY_BAD_REQUEST;
+    reply.head.status = resolve_request_decode(&request, of->body)
+                            ? resolve(of, &request, &reply.head)
+                            : REPLY_BAD_REQUEST;
     resolve_reply_encode(&reply, of->reply);
 }
 

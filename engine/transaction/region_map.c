@@ -49,6 +49,25 @@ region_map *region_map_make(packed_regions regions)
     return map;
 }
 
+region_map *region_map_moved(const region_map *map, const region_description *one,
+                             sb_address leader, region_epoch epoch)
+{
+    packing list;
+    packing_init(&list);
+    for (uint32_t i = 0; i < map->count; i++) {
+        region_description region = map->regions[i];
+        if (&map->regions[i] == one) {
+            region.leader = leader;
+            region.epoch = epoch;
+        }
+        pack_region(&list, &region);
+    }
+    region_map *moved = region_map_make(packing_list(&list));
+    sb_assert(moved != NULL);
+    packing_release(&list);
+    return moved;
+}
+
 const region_map *region_map_acquire(const region_map *map)
 {
     ((region_map *)map)->users++;

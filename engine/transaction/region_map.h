@@ -21,6 +21,10 @@ typedef struct region_map {
 /* NULL when the list has a hole, an overlap, or a region without a number. */
 region_map *region_map_make(packed_regions regions);
 
+/* The same map, but for the leader and the epoch of that one of its regions. */
+region_map *region_map_moved(const region_map *map, const region_description *one,
+                             sb_address leader, region_epoch epoch);
+
 const region_map *region_map_acquire(const region_map *map);
 void region_map_release(const region_map *map); /* NULL is allowed */
 

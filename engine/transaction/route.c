@@ -140,6 +140,40 @@ engine_status route_find(route *way, slice key)
     }
 }
 
+/* The head of an answer that names another leader: status, leader, epoch. */
+static void note_hint(route *way, const sb_reply *reply)
+{
+    cursor at = cursor_of(slice_of(reply->data, reply->size));
+    way->told = (reply_head){.status = (reply_status)cursor_u8(&at)};
+    if (way->told.status == REPLY_NOT_LEADER) {
+        way->told.leader = cursor_u16(&at);
+        way->told.epoch = cursor_u64(&at);
+    }
+    if (at.failed) {
+        way->told = (reply_head){.status = REPLY_CORRUPT};
+    }
+}
+
+/* The region has been moved, and has not changed otherwise since: go on there, and let the others
+ * know. */
+static bool follow_hint(route *way)
+{
+    const reply_head *told = &way->told;
+    if (told->status != REPLY_NOT_LEADER || told->leader == 0 ||
+        told->epoch != way->region->epoch + 1 || failpoint("leader-hint-is-ignored")) {
+        return false;
+    }
+    SOMETIMES(true, "a request follows a region to its new leader");
+    const region_map *moved = region_map_moved(way->map, way->region, told->leader, told->epoch);
+    if (way->of->map == way->map) {
+        region_map_release(way->of->map);
+        way->of->map = region_map_acquire(moved);
+    }
+    region_map_release(way->map);
+    way->map = moved;
+    return true;
+}
+
 bool route_send(route *way, wire_method method, const buffer *request, sb_reply *reply)
 {
     sb_status call = SB_RESET;
@@ -152,6 +186,7 @@ bool route_send(route *way, wire_method method, const buffer *request, sb_reply 
         }
     }
     if (call == SB_OK) {
+        note_hint(way, reply);
         return true;
     }
     way->closed = exchange_closed(call, way->scope);
@@ -164,6 +199,8 @@ void route_trouble(route *way, reply_status status)
 {
     switch (status) {
     case REPLY_NOT_LEADER:
+        way->stale = !follow_hint(way);
+        break;
     case REPLY_REGION_NOT_FOUND:
     case REPLY_EPOCH_NOT_MATCH:
     case REPLY_OUTSIDE_REGION:

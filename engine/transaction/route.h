@@ -19,6 +19,9 @@
  *
  * Every attempt has a deadline of its own under the scope; between attempts there is a bounded
  * exponential wait with jitter.  Nothing here gives up before the scope ends.
+ *
+ * A store that has given a region away says to whom and in which epoch; the next attempt goes there
+ * at once, without asking placement, which perhaps has not heard of it.
  */
 #ifndef ENGINE_TRANSACTION_ROUTE_H
 #define ENGINE_TRANSACTION_ROUTE_H
@@ -63,9 +66,10 @@ typedef struct route {
     const region_map *map;            /* good until the next route_find or route_release */
     const region_description *region; /* in map; has a leader */
     backoff wait;
-    bool waiting; /* the next route_find waits first */
-    bool stale;   /* and asks for a newer map than `map` */
-    bool closed;  /* the exchange takes no calls any more */
+    bool waiting;    /* the next route_find waits first */
+    bool stale;      /* and asks for a newer map than `map` */
+    bool closed;     /* the exchange takes no calls any more */
+    reply_head told; /* of the last answer, when that was NOT_LEADER */
 } route;
 
 void route_init(route *way, cluster *of, sb_scope *scope);

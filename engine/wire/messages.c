@@ -49,6 +49,8 @@ static void take_uint64_t(cursor *from, uint64_t *value)
 #define take_timestamp take_uint64_t
 #define add_session_id add_uint64_t
 #define take_session_id take_uint64_t
+#define add_region_id add_uint64_t
+#define take_region_id take_uint64_t
 #define add_tenure_id add_uint64_t
 #define take_tenure_id take_uint64_t
 #define add_sb_duration add_uint64_t
@@ -158,6 +160,7 @@ static void add_reply_head(buffer *into, const reply_head *head)
     switch (head->status) {
     case REPLY_NOT_LEADER:
         buffer_add_u16(into, head->leader);
+        buffer_add_u64(into, head->epoch);
         break;
     case REPLY_FENCED:
         buffer_add_u64(into, head->session);
@@ -180,6 +183,7 @@ static void take_reply_head(cursor *from, reply_head *head)
     switch (head->status) {
     case REPLY_NOT_LEADER:
         head->leader = cursor_u16(from);
+        head->epoch = cursor_u64(from);
         break;
     case REPLY_FENCED:
         head->session = cursor_u64(from);
@@ -246,6 +250,7 @@ void pack_region(packing *list, const region_description *one)
     buffer_add_u64(&list->bytes, one->id);
     buffer_add_u64(&list->bytes, one->epoch);
     buffer_add_u16(&list->bytes, one->leader);
+    buffer_add_u64(&list->bytes, one->size);
     pack_pair(list, one->start, one->end);
 }
 
@@ -308,6 +313,7 @@ bool unpack_region(cursor *at, region_description *one)
     one->id = cursor_u64(at);
     one->epoch = cursor_u64(at);
     one->leader = cursor_u16(at);
+    one->size = cursor_u64(at);
     one->start = cursor_slice(at);
     one->end = cursor_slice(at);
     if (one->id == 0 || (one->end.size > 0 && slice_compare(one->start, one->end) >= 0)) {

@@ -71,6 +71,7 @@ typedef struct lock_description {
 typedef struct reply_head {
     reply_status status;
     sb_address leader;     /* of NOT_LEADER; 0 when unknown */
+    region_epoch epoch;    /* of NOT_LEADER: the one in which that leader serves the region */
     session_id session;    /* of FENCED */
     timestamp at;          /* of WRITE_CONFLICT and COMMITTED */
     lock_description lock; /* of LOCKED */
@@ -115,6 +116,7 @@ typedef struct region_description {
     region_epoch epoch;
     slice start, end;  /* end empty: no end */
     sb_address leader; /* 0: nobody just now */
+    uint64_t size;     /* encoded bytes in it, when it was last told; 0: not known */
 } region_description;
 
 typedef struct session_description {

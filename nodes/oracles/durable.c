@@ -85,6 +85,7 @@ void durable_cluster_read(durable_cluster *into, sb_world *world, const sb_node 
         into->stores[i].node = nodes[i];
         read_store(&into->stores[i], world);
     }
+    durable_place_regions(into, world);
     durable_resolve_locks(into);
 }
 
@@ -93,8 +94,89 @@ void durable_cluster_release(durable_cluster *of)
     for (uint32_t i = 0; i < of->store_count; i++) {
         store_state_release(&of->stores[i].state);
     }
+    sb_free(of->regions);
     sb_free(of->stores);
     *of = (durable_cluster){0};
+}
+
+/* ------------------------------------------------------------------------------------ regions */
+
+static bool overlap(const region *left, const region *right)
+{
+    return (left->end.size == 0 || slice_compare(right->start, left->end) < 0) &&
+           (right->end.size == 0 || slice_compare(left->start, right->end) < 0);
+}
+
+/* Does somebody hold any of its keys in a later epoch?  Two that would serve a key are told. */
+static bool is_outdated(const durable_cluster *of, sb_world *world, const region *one)
+{
+    bool outdated = false;
+    for (uint32_t i = 0; i < of->store_count; i++) {
+        const region_set *regions = &of->stores[i].state.regions;
+        for (uint32_t j = 0; j < regions->count; j++) {
+            const region *other = &regions->items[j];
+            if (other == one || !region_is_held(other) || !overlap(one, other)) {
+                continue;
+            }
+            if (one->epoch == other->epoch ||
+                (one->phase == REGION_SERVING && other->phase == REGION_SERVING) ||
+                (one->epoch > other->epoch && other->phase == REGION_SERVING)) {
+                sb_finding_at(world, SB_FINDING_WRONG_STATE, of->stores[i].node, ORACLE,
+                              "region %llu at epoch %llu and region %llu at epoch %llu hold the "
+                              "same keys",
+                              (unsigned long long)one->id, (unsigned long long)one->epoch,
+                              (unsigned long long)other->id, (unsigned long long)other->epoch);
+            }
+            outdated |= other->epoch > one->epoch;
+        }
+    }
+    return outdated;
+}
+
+static void insert_region(durable_cluster *into, const region *one, uint32_t store)
+{
+    uint32_t at = into->region_count++;
+    for (; at > 0 && slice_compare(into->regions[at - 1].is->start, one->start) > 0; at--) {
+        into->regions[at] = into->regions[at - 1];
+    }
+    into->regions[at] = (durable_region){.is = one, .store = store};
+}
+
+/* Regions in key order, none overlapping: is there a hole? */
+static void check_cover(const durable_cluster *of, sb_world *world)
+{
+    slice reached = {NULL, 0};
+    for (uint32_t i = 0; i <= of->region_count; i++) {
+        const region *one = i < of->region_count ? of->regions[i].is : NULL;
+        const bool good =
+            one != NULL ? slice_equal(one->start, reached) : i > 0 && reached.size == 0;
+        if (!good) {
+            sb_finding(world, SB_FINDING_WRONG_STATE, ORACLE,
+                       "no store holds the keys behind those of region %llu",
+                       i > 0 ? (unsigned long long)of->regions[i - 1].is->id : 0);
+        }
+        reached = one != NULL ? one->end : reached;
+    }
+}
+
+void durable_place_regions(durable_cluster *of, sb_world *world)
+{
+    uint32_t room = 1;
+    for (uint32_t i = 0; i < of->store_count; i++) {
+        room += of->stores[i].state.regions.count;
+    }
+    of->region_count = 0;
+    of->regions = sb_alloc(room * sizeof(*of->regions));
+    for (uint32_t i = 0; i < of->store_count; i++) {
+        const region_set *regions = &of->stores[i].state.regions;
+        for (uint32_t j = 0; j < regions->count; j++) {
+            const region *one = &regions->items[j];
+            if (region_is_held(one) && !is_outdated(of, world, one)) {
+                insert_region(of, one, i);
+            }
+        }
+    }
+    check_cover(of, world);
 }
 
 /* -------------------------------------------------------------------------------------- locks */
@@ -122,24 +204,37 @@ void durable_resolve_locks(durable_cluster *of)
     const slice all = {NULL, 0};
     for (durable_walk_init(&walk, of, all, all); durable_walk_next(&walk);) {
         if (walk.found->lock != NULL) {
-            resolve_lock(of, &of->stores[walk.store].state.data, walk.key, walk.found->lock);
+            resolve_lock(of, &of->stores[of->regions[walk.region].store].state.data, walk.key,
+                         walk.found->lock);
         }
     }
 }
 
 /* ------------------------------------------------------------------------------------ looking */
 
-const entry *durable_find(const durable_cluster *of, slice key)
+static const ordered_map *entries_of(const durable_cluster *of, uint32_t at)
 {
-    for (uint32_t i = 0; i < of->store_count; i++) {
-        const store_state *state = &of->stores[i].state;
-        for (uint32_t j = 0; j < state->region_count; j++) {
-            if (key_in_range(key, state->regions[j].start, state->regions[j].end)) {
-                return mvcc_find(&state->data, key);
-            }
+    return &of->stores[of->regions[at].store].state.data.entries;
+}
+
+/* The region that holds the key. */
+static uint32_t find_region(const durable_cluster *of, slice key)
+{
+    uint32_t low = 0, high = of->region_count;
+    while (high - low > 1) {
+        const uint32_t middle = low + (high - low) / 2;
+        if (slice_compare(of->regions[middle].is->start, key) <= 0) {
+            low = middle;
+        } else {
+            high = middle;
         }
     }
-    return NULL;
+    return low;
+}
+
+const entry *durable_find(const durable_cluster *of, slice key)
+{
+    return ordered_map_find(entries_of(of, find_region(of, key)), key);
 }
 
 const version *durable_entry_read(const entry *of, timestamp at)
@@ -156,27 +251,33 @@ const version *durable_read(const durable_cluster *of, slice key, timestamp at)
 
 void durable_walk_init(durable_walk *walk, const durable_cluster *of, slice start, slice end)
 {
-    *walk = (durable_walk){.of = of, .start = start, .end = end};
+    *walk = (durable_walk){.of = of, .start = start, .end = end, .region = find_region(of, start)};
+}
+
+/* At the first key of the region, or at the start of the walk. */
+static void enter_region(durable_walk *walk, const region *one)
+{
+    const slice from = slice_compare(walk->start, one->start) > 0 ? walk->start : one->start;
+    walk->at = ordered_map_seek(entries_of(walk->of, walk->region), from);
+    walk->entered = true;
 }
 
 bool durable_walk_next(durable_walk *walk)
 {
-    for (; walk->store < walk->of->store_count; walk->store++, walk->entered = false) {
-        const ordered_map *map = &walk->of->stores[walk->store].state.data.entries;
+    for (; walk->region < walk->of->region_count; walk->region++, walk->entered = false) {
+        const region *one = walk->of->regions[walk->region].is;
         if (!walk->entered) {
-            walk->at =
-                walk->start.size == 0 ? ordered_map_first(map) : ordered_map_seek(map, walk->start);
-            walk->entered = true;
+            enter_region(walk, one);
         } else {
             ordered_map_next(&walk->at);
         }
-        if (ordered_map_valid(&walk->at)) {
-            walk->key = ordered_map_key(&walk->at);
-            walk->found = ordered_map_value(&walk->at);
-            if (walk->end.size == 0 || slice_compare(walk->key, walk->end) < 0) {
-                return true;
-            }
+        if (!ordered_map_valid(&walk->at) ||
+            !key_in_range(ordered_map_key(&walk->at), one->start, one->end)) {
+            continue;
         }
+        walk->key = ordered_map_key(&walk->at);
+        walk->found = ordered_map_value(&walk->at);
+        return walk->end.size == 0 || slice_compare(walk->key, walk->end) < 0;
     }
     return false;
 }

@@ -6,6 +6,11 @@
  * (sb_disk_list_durable); they are decoded by the same readers that a booting store uses, so what
  * is judged here is what a cluster would come back with.
  *
+ * Regions move between stores, and a store keeps its copy until it knows that the region has
+ * arrived.  Of the copies that hold a key the one with the highest epoch counts (storage/region.h);
+ * a lower one must be leaving.  Two stores that would serve one key, or a key that nobody holds,
+ * are a finding of kind wrong-state.
+ *
  * Locks that were left behind are resolved as a reader would resolve them: by the record of their
  * primary, wherever that lies.  One whose transaction is still undecided is as good as rolled back,
  * and is counted.
@@ -21,9 +26,17 @@ typedef struct durable_store {
     store_state state;
 } durable_store;
 
+/* A range of keys and where it is; borrows from the store's state. */
+typedef struct durable_region {
+    const region *is;
+    uint32_t store;
+} durable_region;
+
 typedef struct durable_cluster {
     durable_store *stores;
     uint32_t store_count;
+    durable_region *regions; /* those that count, in key order; they cover all keys */
+    uint32_t region_count;
     uint32_t undecided; /* locks of transactions that neither committed nor rolled back */
 } durable_cluster;
 
@@ -31,6 +44,9 @@ typedef struct durable_cluster {
 void durable_cluster_read(durable_cluster *into, sb_world *world, const sb_node *nodes,
                           uint32_t count);
 void durable_cluster_release(durable_cluster *of);
+
+/* Find the regions that count; part of durable_cluster_read. */
+void durable_place_regions(durable_cluster *of, sb_world *world);
 
 /* Resolve the locks that stand in the states; part of durable_cluster_read. */
 void durable_resolve_locks(durable_cluster *of);
@@ -43,7 +59,7 @@ const entry *durable_find(const durable_cluster *of, slice key);
 const version *durable_read(const durable_cluster *of, slice key, timestamp at);
 const version *durable_entry_read(const entry *of, timestamp at);
 
-/* All entries of [start, end) (end empty: no end), one store after the other, each in key order:
+/* All entries of [start, end) (end empty: no end), in key order:
  *
  *   durable_walk walk;
  *   for (durable_walk_init(&walk, durable, start, end); durable_walk_next(&walk);) { ... walk.key,
@@ -52,9 +68,9 @@ const version *durable_entry_read(const entry *of, timestamp at);
 typedef struct durable_walk {
     const durable_cluster *of;
     slice start, end;
-    uint32_t store;
+    uint32_t region; /* of durable.regions */
     ordered_map_cursor at;
-    bool entered; /* at stands in the map of this store */
+    bool entered; /* at stands in this region */
     slice key;
     const entry *found;
 } durable_walk;
