@@ -18,6 +18,7 @@
 #include "engine/ddl/submission.h"
 #include "engine/schema/bootstrap.h"
 #include "engine/task/executor.h"
+#include "engine/task/registration.h"
 #include "engine/transaction/route.h"
 #include "nodes/boot.h"
 #include "nodes/session.h"
@@ -43,6 +44,9 @@ typedef struct server {
 
     sb_scope schema_scope;
     sb_wait_group schema_task;
+
+    sb_scope registration_scope;
+    sb_wait_group registration_task;
 
     /* Of the present session. */
     session_id session;
@@ -292,6 +296,12 @@ static void schema_main(void *argument)
     schema_cache_run(of->schema, &of->schema_scope);
 }
 
+static void registration_main(void *argument)
+{
+    server *of = argument;
+    registration_run(of->cluster, 0, &of->registration_scope);
+}
+
 static void owner_main(void *argument)
 {
     server *of = argument;
@@ -355,6 +365,8 @@ static void boot_up(server *of)
     sb_wait_group_init(&of->requests, "requests about jobs");
     sb_scope_init(&of->schema_scope, NULL, "schema poller");
     sb_wait_group_init(&of->schema_task, "schema poller");
+    sb_scope_init(&of->registration_scope, NULL, "registration");
+    sb_wait_group_init(&of->registration_task, "registration");
     backfill_remove_leftovers();
 
     of->exchange =
@@ -380,6 +392,7 @@ static void boot_up(server *of)
     of->backfill = backfill_open(of->cluster, &backfilling);
     of->open = true;
     sb_spawn(&of->schema_task, schema_main, of, "schema-poller");
+    sb_spawn(&of->registration_task, registration_main, of, "registration");
 }
 
 /* Tell placement that the session is over, so that nobody waits for its TTL. */
@@ -408,8 +421,8 @@ static void revoke_session(server *of)
  *    resigned.  Jobs stay as they are in their rows.
  * 3. The executor: runs are canceled and clean up their backends.  Subtasks stay `running` in
  *    their rows.
- * 4. The schema poller, which acknowledged up to here; then the keepalive; then the session is
- *    revoked, so that nobody waits for its TTL.
+ * 4. The registration; the schema poller, which acknowledged up to here; then the keepalive; then
+ * the session is revoked, so that nobody waits for its TTL.
  * 5. What is left is memory: the ddl with its reorg registry; the backfill; the cluster, which
  *    waits for transactions being finished in the background and needs the exchange for that;
  *    then the exchange, whose handlers use everything else; then the rest.
@@ -426,6 +439,7 @@ static void tear_down(server *of, bool has_session)
         stop_role(&of->owner_scope, &of->owner_task);
         stop_role(&of->executor_scope, &of->executor_task);
     }
+    stop_role(&of->registration_scope, &of->registration_task);
     stop_role(&of->schema_scope, &of->schema_task);
     if (has_session) {
         stop_role(&of->keepalive_scope, &of->keepalive_task);
@@ -440,6 +454,8 @@ static void tear_down(server *of, bool has_session)
     sb_exchange_close(of->exchange);
     client_sessions_close(of->clients);
     schema_cache_close(of->schema);
+    sb_wait_group_release(&of->registration_task);
+    sb_scope_release(&of->registration_scope);
     sb_wait_group_release(&of->schema_task);
     sb_scope_release(&of->schema_scope);
     sb_wait_group_release(&of->requests);

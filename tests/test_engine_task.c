@@ -4,6 +4,8 @@
 #include <string.h>
 
 #include "engine/schema/row.h"
+#include "engine/museum.h"
+#include "engine/task/registration.h"
 #include "engine/task/scheduler.h"
 #include "engine/wire/keys.h"
 #include "tests/engine_cluster.h"
@@ -335,6 +337,84 @@ START_TEST(test_no_plan)
 }
 END_TEST
 
+/* ------------------------------------------------------------------------------- registration */
+
+typedef struct registering {
+    cluster *of;
+    sb_scope scope;
+} registering;
+
+static void registration_main(void *argument)
+{
+    registering *on = argument;
+    registration_run(on->of, SB_SECOND, &on->scope);
+}
+
+/* The session in our row; 0: there is none. */
+static session_id registered_session(cluster *of)
+{
+    transaction *in;
+    server_row found = {0};
+    ck_assert_int_eq(transaction_begin(of, 0, &in, NULL), ENGINE_OK);
+    const engine_status status = server_read_in(in, sb_self(), &found, NULL);
+    ck_assert(status == ENGINE_OK || status == ENGINE_NOT_FOUND);
+    transaction_rollback(in);
+    transaction_release(in);
+    return status == ENGINE_OK ? found.session : 0;
+}
+
+/* What a scheduler does that cannot see the server for a while. */
+static void take_out(cluster *of)
+{
+    transaction *in;
+    ck_assert_int_eq(transaction_begin(of, 0, &in, NULL), ENGINE_OK);
+    server_delete(in, sb_self());
+    ck_assert_int_eq(transaction_commit(in, NULL, NULL), ENGINE_OK);
+    transaction_release(in);
+}
+
+static void registration_world(sb_world *world, void *context)
+{
+    const bool heals = context == NULL;
+    test_cluster machines;
+    test_cluster_start(&machines, world);
+    registering on = {.of = test_cluster_open(&machines)};
+    sb_wait_group running;
+    sb_wait_group_init(&running, "registration");
+    sb_scope_init(&on.scope, NULL, "registration");
+    sb_spawn(&running, registration_main, &on, "registration");
+    (void)sb_sleep(3 * SB_SECOND, NULL);
+    ck_assert_uint_eq(registered_session(on.of), 0); /* no session, no row */
+    const session_id first = take_session(on.of);
+    (void)sb_sleep(3 * SB_SECOND, NULL);
+    ck_assert_uint_eq(registered_session(on.of), first);
+    take_out(on.of);
+    (void)sb_sleep(3 * SB_SECOND, NULL);
+    ck_assert_uint_eq(registered_session(on.of), heals ? first : 0);
+    cluster_set_session(on.of, first + 1);
+    (void)sb_sleep(3 * SB_SECOND, NULL);
+    ck_assert_uint_eq(registered_session(on.of), heals ? first + 1 : 0);
+    sb_scope_cancel(&on.scope);
+    (void)sb_wait_group_wait(&running, NULL);
+    sb_scope_release(&on.scope);
+    sb_wait_group_release(&running);
+    test_cluster_close(&machines, on.of);
+}
+
+/* A row that others take out comes back, and with another session it is another row. */
+START_TEST(test_registration_heals)
+{
+    run_in_world(registration_world, NULL, (uint64_t)_i + 1);
+}
+END_TEST
+
+/* With the bug of issue 47954 it does not. */
+START_TEST(test_registration_once)
+{
+    run_in_world_with(registration_world, "once", (uint64_t)_i + 1, (uint64_t)1 << BUG_tidb_47954);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("engine: the distributed task");
@@ -344,6 +424,8 @@ int main(void)
     tcase_add_loop_test(all, test_pause_and_resume, 0, 5);
     tcase_add_loop_test(all, test_revert, 0, 6);
     tcase_add_test(all, test_no_plan);
+    tcase_add_loop_test(all, test_registration_heals, 0, 5);
+    tcase_add_loop_test(all, test_registration_once, 0, 2);
     suite_add_tcase(suite, all);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_ENV);

@@ -17,7 +17,6 @@
 #define CONCURRENCY 2u
 #define POLL_ACTIVE (300 * SB_MILLISECOND)
 #define POLL_IDLE (2 * SB_SECOND)
-#define REGISTRATION (5 * SB_SECOND)
 
 typedef struct executor {
     cluster *cluster;
@@ -40,39 +39,6 @@ typedef struct subtask_run {
     subtask_row row; /* as it was when it was last read by the run */
     sb_scope scope;
 } subtask_run;
-
-/* ----------------------------------------------------------------------------------- registry */
-
-static engine_status try_register(executor *of, sb_scope *scope)
-{
-    transaction *in;
-    engine_status status = transaction_begin(of->cluster, 0, &in, scope);
-    if (status != ENGINE_OK) {
-        return status;
-    }
-    server_row row = {0};
-    status = server_read_in(in, sb_self(), &row, scope);
-    const bool missing =
-        status == ENGINE_NOT_FOUND || (status == ENGINE_OK && row.session != of->session);
-    if (missing) {
-        row = (server_row){sb_self(), of->session};
-        server_put(in, &row);
-        status = transaction_commit(in, NULL, scope);
-    } else {
-        transaction_rollback(in);
-    }
-    transaction_release(in);
-    return status;
-}
-
-/* Stand in the registry, again and again: others take rows out (TiDB issue 47954 wrote it once, at
- * the start). */
-static void stay_registered(executor *of, sb_scope *scope)
-{
-    const engine_status status =
-        failpoint("registration-fails") ? ENGINE_CONFLICT : try_register(of, scope);
-    of->refused |= status == ENGINE_FENCED;
-}
 
 /* ------------------------------------------------------------------ conditional moves of rows */
 
@@ -436,7 +402,6 @@ static void use_settings(executor *of, const executor_settings *settings)
     use->concurrency = use->concurrency > 0 ? use->concurrency : CONCURRENCY;
     use->poll_active = use->poll_active > 0 ? use->poll_active : POLL_ACTIVE;
     use->poll_idle = use->poll_idle > 0 ? use->poll_idle : POLL_IDLE;
-    use->registration = use->registration > 0 ? use->registration : REGISTRATION;
 }
 
 void executor_run(cluster *of, schema_cache *schema, backfill *with, session_id session,
@@ -448,13 +413,7 @@ void executor_run(cluster *of, schema_cache *schema, backfill *with, session_id 
     sb_wait_group_init(&self.tasks, "subtask runs");
     sb_scope work;
     sb_scope_init(&work, scope, "executor");
-    sb_time registered = 0;
     while (sb_scope_status(&work) == SB_OK && !self.refused) {
-        const sb_time now = sb_monotonic_time();
-        if (registered == 0 || now - registered >= self.settings.registration) {
-            registered = now;
-            stay_registered(&self, &work);
-        }
         rest(&self, look(&self, &work), &work);
     }
     sb_scope_cancel(&work);

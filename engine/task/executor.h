@@ -18,10 +18,9 @@
 #include "engine/task/task.h"
 
 typedef struct executor_settings {
-    uint32_t concurrency;     /* subtasks at once; 0: 2 */
-    sb_duration poll_active;  /* while there is something of ours; 0: 300 ms */
-    sb_duration poll_idle;    /* 0: 2 s */
-    sb_duration registration; /* how often the registry row is looked after; 0: 5 s */
+    uint32_t concurrency;    /* subtasks at once; 0: 2 */
+    sb_duration poll_active; /* while there is something of ours; 0: 300 ms */
+    sb_duration poll_idle;   /* 0: 2 s */
 } executor_settings;
 
 /* Until the scope ends; no run is left then.  Returns early when the session is refused. */
