@@ -90,6 +90,31 @@ bool workload_end_report_decode(slice from, workload_end_report *into)
     return cursor_finished(&at);
 }
 
+/* ----------------------------------------------------------------------------------- sessions */
+
+void session_report_encode(const session_report *from, buffer *into)
+{
+    buffer_clear(into);
+    buffer_add_u16(into, from->server);
+    buffer_add_u64(into, from->session);
+    buffer_add_u64(into, from->version);
+    buffer_add_u64(into, from->sequence);
+    buffer_add_u64(into, from->start);
+    buffer_add_u64(into, from->commit);
+}
+
+bool session_report_decode(slice from, session_report *into)
+{
+    cursor at = cursor_of(from);
+    into->server = cursor_u16(&at);
+    into->session = cursor_u64(&at);
+    into->version = cursor_u64(&at);
+    into->sequence = cursor_u64(&at);
+    into->start = cursor_u64(&at);
+    into->commit = cursor_u64(&at);
+    return cursor_finished(&at);
+}
+
 /* ----------------------------------------------------------------------------- written values */
 
 #define NUMBER_DIGITS 16u

@@ -17,6 +17,7 @@
 #ifndef NODES_REPORT_H
 #define NODES_REPORT_H
 
+#include "engine/base/scalars.h"
 #include "engine/wire/client.h"
 
 enum {
@@ -51,6 +52,21 @@ typedef struct loaded_report {
 typedef struct workload_end_report {
     uint64_t committed, refused, unknown;
 } workload_end_report;
+
+/* SESSION_BEGAN (by a server that was granted it), SERVER_FENCED (by a store: it will never again
+ * accept a session of the server below this one), COMMIT_DECIDED (by the store of the primary).
+ * Stores report what is durable, before they answer.  sequence: of the store's log, so it tells in
+ * which order one store decided. */
+typedef struct session_report {
+    sb_address server;
+    uint64_t session;
+    uint64_t version; /* of COMMIT_DECIDED: the schema it ran under */
+    uint64_t sequence;
+    timestamp start, commit; /* of COMMIT_DECIDED */
+} session_report;
+
+void session_report_encode(const session_report *from, buffer *into);
+bool session_report_decode(slice from, session_report *into);
 
 void operation_begin_encode(sb_address server, const execute_request *request, buffer *into);
 void operation_end_encode(uint64_t number, sb_status call, const execute_reply *reply,

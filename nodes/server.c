@@ -21,6 +21,7 @@
 #include "engine/task/registration.h"
 #include "engine/transaction/route.h"
 #include "nodes/boot.h"
+#include "nodes/report.h"
 #include "nodes/session.h"
 
 #define JOB_REQUEST_LIMIT (8 * SB_SECOND)
@@ -240,6 +241,16 @@ static engine_status ask_for_session(server *of, session_id *granted, sb_scope *
     return status;
 }
 
+static void report_session(session_id session)
+{
+    const session_report said = {.server = sb_self(), .session = session};
+    buffer bytes;
+    buffer_init(&bytes);
+    session_report_encode(&said, &bytes);
+    sb_report(REPORT_SESSION_BEGAN, bytes.data, bytes.size);
+    buffer_release(&bytes);
+}
+
 /* A session, kept alive from now on. */
 static engine_status begin_session(server *of, sb_scope *scope)
 {
@@ -249,6 +260,7 @@ static engine_status begin_session(server *of, sb_scope *scope)
         return status;
     }
     sb_log("session %llu", (unsigned long long)granted);
+    report_session(granted);
     of->session = granted;
     of->session_lost = false;
     cluster_set_session(of->cluster, granted);

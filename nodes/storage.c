@@ -5,6 +5,25 @@
 
 #include "engine/storage/storage_service.h"
 #include "nodes/boot.h"
+#include "nodes/report.h"
+
+/* Whoever watches from outside hears of what is decided for good. */
+static void report_decision(void *context, const storage_decision *made)
+{
+    const session_report said = {.server = made->by.server,
+                                 .session = made->by.session,
+                                 .version = made->by.version,
+                                 .sequence = made->sequence,
+                                 .start = made->start,
+                                 .commit = made->commit};
+    (void)context;
+    buffer bytes;
+    buffer_init(&bytes);
+    session_report_encode(&said, &bytes);
+    sb_report(made->kind == DECISION_COMMIT ? REPORT_COMMIT_DECIDED : REPORT_SERVER_FENCED,
+              bytes.data, bytes.size);
+    buffer_release(&bytes);
+}
 
 static void serve(store *at, const boot_plan *plan)
 {
@@ -15,6 +34,7 @@ static void serve(store *at, const boot_plan *plan)
                                   .placements = plan->placements.addresses,
                                   .placement_count = plan->placements.count};
     storage_service_init(&service, at, &own);
+    storage_service_watch(&service, report_decision, NULL);
     sb_exchange *exchange =
         sb_exchange_open(wire_method_names, METHOD_COUNT, storage_service_handle, &service,
                          plan->settings.storage_concurrency);

@@ -14,7 +14,8 @@ typedef struct command {
     storage_service *service;
     slice body;
     buffer *reply;
-    log_sequence after; /* the reply goes out when this is durable */
+    log_sequence after;        /* the reply goes out when this is durable */
+    storage_decision decision; /* for the watcher */
 } command;
 
 /* One per method of storage; each writes its reply. */

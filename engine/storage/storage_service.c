@@ -11,8 +11,7 @@
 
 void storage_service_init(storage_service *of, store *at, const storage_settings *settings)
 {
-    of->store = at;
-    of->settings = *settings;
+    *of = (storage_service){.store = at, .settings = *settings};
     of->settings.ingest_pairs_max =
         settings->ingest_pairs_max > 0 ? settings->ingest_pairs_max : UINT64_MAX;
     of->exchange = NULL;
@@ -45,6 +44,12 @@ bool storage_call(storage_service *of, sb_address to, wire_method method, const 
         sb_call(of->exchange, to, (uint16_t)method, request->data, request->size, reply, &bounded);
     sb_scope_release(&bounded);
     return status == SB_OK;
+}
+
+void storage_service_watch(storage_service *of, storage_watcher *watcher, void *context)
+{
+    of->watcher = watcher;
+    of->watcher_context = context;
 }
 
 void storage_service_release(storage_service *of)
@@ -201,9 +206,13 @@ void storage_service_handle(void *service, const sb_request *request)
     }
     buffer_init(&reply);
     command one = {.service = of, .body = slice_of(request->data, request->size), .reply = &reply};
-    if (run(&one, request->method) && store_wait(of->store, one.after) &&
-        !failpoint("storage-answer-lost")) {
-        sb_answer(request, reply.data, reply.size);
+    if (run(&one, request->method) && store_wait(of->store, one.after)) {
+        if (one.decision.kind != DECISION_NONE && of->watcher != NULL) {
+            of->watcher(of->watcher_context, &one.decision);
+        }
+        if (!failpoint("storage-answer-lost")) {
+            sb_answer(request, reply.data, reply.size);
+        }
     }
     buffer_release(&reply);
 }

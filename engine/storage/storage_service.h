@@ -22,6 +22,24 @@ typedef struct storage_settings {
     uint32_t placement_count;
 } storage_settings;
 
+/* What a store has decided for good, for whoever watches it from outside.  The sequences of one
+ * store are the order in which it decided, over its restarts too. */
+typedef enum storage_decision_kind {
+    DECISION_NONE,
+    DECISION_COMMIT, /* of a transaction whose primary is here */
+    DECISION_FENCE   /* by.session is the least that is accepted of by.server */
+} storage_decision_kind;
+
+typedef struct storage_decision {
+    storage_decision_kind kind;
+    log_sequence sequence;
+    writer by;
+    timestamp start, commit; /* of COMMIT */
+} storage_decision;
+
+/* Called when the decision is durable and before it is answered.  It may wait. */
+typedef void storage_watcher(void *context, const storage_decision *made);
+
 typedef struct storage_service {
     store *store;
     storage_settings settings;
@@ -30,9 +48,12 @@ typedef struct storage_service {
     sb_scope scope;        /* of its own tasks */
     sb_wait_group tasks;   /* that move regions, and report them */
     sb_condition regions_changed;
+    storage_watcher *watcher; /* NULL: nobody watches */
+    void *watcher_context;
 } storage_service;
 
 void storage_service_init(storage_service *of, store *at, const storage_settings *settings);
+void storage_service_watch(storage_service *of, storage_watcher *watcher, void *context);
 
 /* Whether the store has reached its capacity.  Transactions are taken all the same: they are small,
  * and what frees space is one of them. */

@@ -155,7 +155,15 @@ static reply_status commit(command *of, const commit_request *request, reply_hea
         for (cursor from = packed_cursor(request->keys); unpack_key(&from, &key);) {
             record_add_key(record, key);
         }
-        command_depends_on(of, store_apply(at));
+        const log_sequence sequence = store_apply(at);
+        command_depends_on(of, sequence);
+        if (request->is_primary) {
+            of->decision = (storage_decision){.kind = DECISION_COMMIT,
+                                              .sequence = sequence,
+                                              .by = request->writer,
+                                              .start = request->start,
+                                              .commit = request->commit};
+        }
     }
     return status;
 }
@@ -337,18 +345,20 @@ void command_resolve(command *of)
 static reply_status raise(command *of, const fence_request *request, session_id *least)
 {
     store *at = of->service->store;
-    const fence *known = store_state_fence(&at->state, request->server);
     if (request->session == 0) {
         return REPLY_BAD_REQUEST;
     }
-    if (known != NULL && known->least >= request->session) {
-        command_depends_on(of, known->sequence);
-        *least = known->least;
-        return REPLY_OK;
+    const fence *known = store_state_fence(&at->state, request->server);
+    if (known == NULL || known->least < request->session) {
+        record_fence(store_record(at), request->server, request->session);
+        (void)store_apply(at);
+        known = store_state_fence(&at->state, request->server);
     }
-    record_fence(store_record(at), request->server, request->session);
-    command_depends_on(of, store_apply(at));
-    *least = request->session;
+    command_depends_on(of, known->sequence);
+    *least = known->least;
+    of->decision = (storage_decision){.kind = DECISION_FENCE,
+                                      .sequence = known->sequence,
+                                      .by = {.server = known->server, .session = known->least}};
     return REPLY_OK;
 }
 

@@ -43,7 +43,13 @@ void oracle_judge(evidence *of)
     for (uint32_t i = 0; i < of->table_count; i++) {
         read_definition(of, &of->tables[i]);
     }
+    decisions_index(of->decisions, &of->commits);
+    oracle_transactions(of);
+    oracle_fences(of);
+    oracle_tenures(of);
+    oracle_schema_wait(of);
     oracle_schema_rule(of);
+    oracle_results(of);
     for (uint32_t i = 0; i < of->table_count; i++) {
         oracle_writes(of, &of->tables[i]);
     }
@@ -53,4 +59,5 @@ void oracle_judge(evidence *of)
     }
     oracle_outcome(of);
     oracle_quiescence(of);
+    number_map_release(&of->commits);
 }

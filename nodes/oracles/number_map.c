@@ -32,12 +32,29 @@ static number_slot *find(const number_map *map, uint64_t key)
     return &map->slots[at];
 }
 
+static void grow(number_map *map)
+{
+    number_map larger;
+    number_map_init(&larger, map->mask + 1);
+    for (uint32_t i = 0; i <= map->mask; i++) {
+        if (map->slots[i].key != 0) {
+            *find(&larger, map->slots[i].key) = map->slots[i];
+        }
+    }
+    larger.count = map->count;
+    number_map_release(map);
+    *map = larger;
+}
+
 uint32_t number_map_put(number_map *map, uint64_t key, uint32_t value)
 {
     number_slot *slot = find(map, key);
     const uint32_t before = slot->key == 0 ? NUMBER_MAP_NONE : slot->value;
     if (slot->key == 0) {
-        sb_assert_op(2 * map->count, <=, map->mask);
+        if (2 * (map->count + 1) > map->mask) {
+            grow(map);
+            slot = find(map, key);
+        }
         map->count++;
         slot->key = key;
     }

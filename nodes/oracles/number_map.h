@@ -1,6 +1,6 @@
 /*
- * A map from numbers to numbers, made once and asked often: open addressing, never more than half
- * full. Zero is no key.
+ * A map from numbers to numbers, asked more often than filled: open addressing, never more than
+ * half full. Zero is no key.
  */
 #ifndef NODES_ORACLES_NUMBER_MAP_H
 #define NODES_ORACLES_NUMBER_MAP_H
@@ -21,7 +21,7 @@ typedef struct number_map {
     uint32_t mask, count;
 } number_map;
 
-/* Room for so many keys. */
+/* Room for so many keys; it grows when there are more. */
 void number_map_init(number_map *map, uint32_t room);
 void number_map_release(number_map *map);
 

@@ -11,6 +11,7 @@
 
 #include "engine/schema/definitions.h"
 #include "engine/wire/job.h"
+#include "nodes/oracles/decisions.h"
 #include "nodes/oracles/durable.h"
 #include "nodes/oracles/history.h"
 
@@ -41,6 +42,8 @@ typedef struct evidence {
     sb_world *world;
     const durable_cluster *durable;
     const history *operations; /* on all tables; one transaction is of one table */
+    const decisions *decisions;
+    number_map commits; /* of decisions, by start; oracle_judge makes it */
     const sb_node *servers;
     uint32_t server_count;
     bool permanent_error; /* an error that a job may fail for was injected */
@@ -63,8 +66,24 @@ void oracle_index_rows(const evidence *of, const judged_table *table);
  * index, gave the state at their timestamp, and timestamps follow real time. */
 void oracle_writes(const evidence *of, const judged_table *table);
 
+/* Every transaction of anybody committed at one timestamp on all its keys or was rolled back on all
+ * of them, and of two that wrote or locked one key the later began when the earlier had
+ * committed. */
+void oracle_transactions(const evidence *of);
+
+/* No store has committed for a session after it had promised never to accept it again. */
+void oracle_fences(const evidence *of);
+
+/* I4: what an owner alone may write was written by the owner of that time, who locked `m owner`,
+ * and bears its tenure. */
+void oracle_tenures(const evidence *of);
+
 /* I3: no transaction committed under a schema after one two versions newer had begun to count. */
 void oracle_schema_rule(const evidence *of);
+
+/* I3, the owner's half: no step of the schema before every session that could still write under the
+ * one before last had acknowledged the last, or was fenced at every store. */
+void oracle_schema_wait(const evidence *of);
 
 /* I5, law 10: every job is in history, once; it ended as it had to, and left the index that belongs
  * to that. */
@@ -73,6 +92,10 @@ void oracle_outcome(const evidence *of);
 /* I6: the subtasks of a finished task cover the table without hole or overlap, and all of them
  * succeeded. */
 void oracle_tasks(const evidence *of);
+
+/* I8: what a server says of a subtask it has written itself, under the session and the attempt that
+ * it had been given. */
+void oracle_results(const evidence *of);
 
 /* Nothing temporary is left: no job, task, acknowledgement or range to be deleted; no entries of an
  * index that is not there; no files of a backfill. */

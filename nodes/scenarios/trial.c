@@ -283,6 +283,7 @@ static void judge(trial *of)
         .world = of->world,
         .durable = &durable,
         .operations = &of->watch.operations,
+        .decisions = &of->watch.decisions,
         .servers = of->machines.servers,
         .server_count = of->machines.server_count,
         .permanent_error = permanent_error_was_injected(of->world),

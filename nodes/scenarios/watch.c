@@ -18,10 +18,12 @@ void watch_init(watch *into, const machines *of)
     memset(into, 0, sizeof(*into));
     into->machines = of;
     history_init(&into->operations);
+    decisions_init(&into->decisions);
 }
 
 void watch_release(watch *of)
 {
+    decisions_release(&of->decisions);
     history_release(&of->operations);
 }
 
@@ -37,6 +39,7 @@ void watch_report(watch *into, sb_world *world, sb_node node, uint32_t kind, sli
     if (kind == REPORT_LOADED && loaded_report_decode(report, &loaded)) {
         into->loaded |= (uint64_t)1 << loaded.table;
     }
+    decisions_observe(&into->decisions, node, kind, report);
 }
 
 /* -------------------------------------------------------------------------------------- moves */

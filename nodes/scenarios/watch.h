@@ -12,6 +12,7 @@
 
 #include "engine/ddl/job.h"
 #include "engine/task/task.h"
+#include "nodes/oracles/decisions.h"
 #include "nodes/oracles/history.h"
 #include "nodes/scenarios/machines.h"
 
@@ -31,6 +32,7 @@ typedef struct watch {
     const machines *machines;
     history operations;
     uint64_t loaded; /* bits of tables */
+    decisions decisions;
     watched_job jobs[WATCHED_JOBS_MAX];
     uint32_t job_count;
     schema_state schema;                        /* of the index that moved last */

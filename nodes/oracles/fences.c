@@ -1,0 +1,42 @@
+/*
+ * Fences hold: what a store has said it will never accept again, it never accepts again.
+ *
+ * A store's log puts everything it decides in one order, which survives its restarts.  A commit of
+ * a primary that stands behind the fence of its server there, under a session below that fence, is
+ * an effect of somebody the rest of the cluster had taken for dead.
+ */
+#include "nodes/oracles/oracle.h"
+
+#define ORACLE "fences"
+
+static unsigned long long number(uint64_t of)
+{
+    return (unsigned long long)of;
+}
+
+static void check_commit(const evidence *of, const decision *promised, const decision *done)
+{
+    const session_report *promise = &promised->told, *effect = &done->told;
+    if (done->teller == promised->teller && effect->server == promise->server &&
+        effect->session != 0 && effect->session < promise->session &&
+        effect->sequence > promise->sequence) {
+        sb_finding_at(of->world, SB_FINDING_WRONG_STATE, done->teller, ORACLE,
+                      "%s committed the transaction of %llu under session %llu of %s, behind its "
+                      "fence at %llu",
+                      sb_node_name(of->world, done->teller), number(effect->start),
+                      number(effect->session), sb_node_name(of->world, (sb_node)effect->server),
+                      number(promise->session));
+    }
+}
+
+void oracle_fences(const evidence *of)
+{
+    const decisions *all = of->decisions;
+    for (uint32_t i = 0; i < all->count; i++) {
+        for (uint32_t j = 0; all->items[i].kind == DECIDED_FENCE && j < all->count; j++) {
+            if (all->items[j].kind == DECIDED_COMMIT) {
+                check_commit(of, &all->items[i], &all->items[j]);
+            }
+        }
+    }
+}
