@@ -1,9 +1,10 @@
 /*
  * I3: live servers write under at most two adjacent versions of the schema.
  *
- * Judged by effects: a transaction that ran under version v must have committed before version v +
- * 2 began to count, because the step to v + 2 waits until every live server has let go of v, and a
- * server that is not live cannot commit.  And an index moves one state at a time.
+ * Judged by effects, table by table: a transaction must have committed before the table was two
+ * steps on from the definition that it saw, because a step waits until every live server has taken
+ * the one before, and a server that is not live cannot commit.  And an index moves one state at a
+ * time.
  *
  * Source: I. Rae et al., "Online, Asynchronous Schema Change in F1", VLDB 2013, section 4.
  */
@@ -15,7 +16,7 @@
 /* When each version began to count, newest first. */
 typedef struct schema_steps {
     schema_step *steps;
-    uint32_t count;
+    uint32_t count, room;
 } schema_steps;
 
 static const entry *find_meta(const evidence *of, void (*make_key)(buffer *))
@@ -28,28 +29,39 @@ static const entry *find_meta(const evidence *of, void (*make_key)(buffer *))
     return found;
 }
 
+/* An empty list with room for every version of the entry. */
+static void make_room(schema_steps *into, const entry *found)
+{
+    *into = (schema_steps){.room = 1};
+    for (const version *at = found == NULL ? NULL : found->values; at != NULL; at = at->older) {
+        into->room++;
+    }
+    into->steps = sb_alloc(into->room * sizeof(*into->steps));
+}
+
+/* Newest first. */
+static void add_step(schema_steps *into, schema_version number, timestamp committed)
+{
+    sb_assert_op(into->count, <, into->room);
+    into->steps[into->count++] = (schema_step){.version = number, .committed = committed};
+}
+
 static void gather(const evidence *of, schema_steps *into)
 {
     const entry *found = find_meta(of, key_schema_version);
-    *into = (schema_steps){0};
+    make_room(into, found);
     for (const version *at = found == NULL ? NULL : found->values; at != NULL; at = at->older) {
-        into->count++;
-    }
-    into->steps = sb_alloc((into->count + 1) * sizeof(*into->steps));
-    uint32_t next = 0;
-    for (const version *at = found == NULL ? NULL : found->values; at != NULL; at = at->older) {
-        schema_step *step = &into->steps[next++];
-        step->committed = at->commit;
-        if (at->kind != VERSION_PUT || !schema_version_decode(version_value(at), &step->version)) {
+        schema_version is = 0;
+        if (at->kind != VERSION_PUT || !schema_version_decode(version_value(at), &is)) {
             sb_finding(of->world, SB_FINDING_WRONG_STATE, ORACLE,
                        "the version of the schema cannot be read");
         }
-        if (next > 1 && step->version + 1 != into->steps[next - 2].version) {
-            sb_finding(of->world, SB_FINDING_WRONG_STATE, ORACLE,
-                       "schema version %llu follows on %llu",
-                       (unsigned long long)into->steps[next - 2].version,
-                       (unsigned long long)step->version);
+        if (into->count > 0 && is + 1 != into->steps[into->count - 1].version) {
+            sb_finding(
+                of->world, SB_FINDING_WRONG_STATE, ORACLE, "schema version %llu follows on %llu",
+                (unsigned long long)into->steps[into->count - 1].version, (unsigned long long)is);
         }
+        add_step(into, is, at->commit);
     }
 }
 
@@ -64,23 +76,35 @@ static timestamp counts_since(const schema_steps *in, schema_version of)
     return TIMESTAMP_MAX;
 }
 
-static void check_operation(const evidence *of, const schema_steps *steps, const operation *one)
+/* The definition two steps after the one that the version shows of the table; NULL: there is none
+ * yet.  What other tables went through in between does not matter. */
+static const schema_step *two_steps_after(const schema_steps *table, schema_version shown)
 {
-    const timestamp since = counts_since(steps, one->version);
-    const timestamp over = counts_since(steps, one->version + 2);
-    if (since > one->start) {
+    for (uint32_t i = 0; i < table->count; i++) {
+        if (table->steps[i].version <= shown) {
+            return i < 2 ? NULL : &table->steps[i - 2];
+        }
+    }
+    return NULL;
+}
+
+static void check_operation(const evidence *of, const schema_steps *all, const schema_steps *table,
+                            const operation *one)
+{
+    const schema_step *over = two_steps_after(table, one->version);
+    if (counts_since(all, one->version) > one->start) {
         sb_finding(of->world, SB_FINDING_WRONG_STATE, ORACLE,
                    "operation %llu on %s ran under schema %llu before there was one",
                    (unsigned long long)one->number, sb_node_name(of->world, one->server),
                    (unsigned long long)one->version);
     }
-    if (one->committed >= over) {
+    if (over != NULL && one->committed >= over->committed) {
         sb_finding(of->world, SB_FINDING_WRONG_STATE, ORACLE,
-                   "operation %llu on %s committed at %llu under schema %llu; schema %llu counted "
-                   "since %llu",
+                   "operation %llu on %s committed at %llu under schema %llu; the table was two "
+                   "steps on, at schema %llu, since %llu",
                    (unsigned long long)one->number, sb_node_name(of->world, one->server),
                    (unsigned long long)one->committed, (unsigned long long)one->version,
-                   (unsigned long long)one->version + 2, (unsigned long long)over);
+                   (unsigned long long)over->version, (unsigned long long)over->committed);
     }
 }
 
@@ -116,13 +140,15 @@ static void check_step(const evidence *of, const table_definition *from, const t
     }
 }
 
-static void check_definitions(const evidence *of, table_id table)
+/* The definitions of a table; each is a step from the one before. */
+static void gather_table(const evidence *of, table_id table, schema_steps *into)
 {
     buffer key;
     buffer_init(&key);
     key_table(&key, table);
     const entry *found = durable_find(of->durable, buffer_slice(&key));
     buffer_release(&key);
+    make_room(into, found);
     table_definition later, earlier;
     bool has_later = false;
     for (const version *at = found == NULL ? NULL : found->values; at != NULL; at = at->older) {
@@ -133,6 +159,7 @@ static void check_definitions(const evidence *of, table_id table)
         if (has_later) {
             check_step(of, &earlier, &later);
         }
+        add_step(into, earlier.version, at->commit);
         later = earlier;
         has_later = true;
     }
@@ -140,16 +167,18 @@ static void check_definitions(const evidence *of, table_id table)
 
 void oracle_schema_rule(const evidence *of)
 {
-    schema_steps steps;
-    gather(of, &steps);
-    for (uint32_t i = 0; i < of->operations->operation_count; i++) {
-        const operation *one = &of->operations->operations[i];
-        if (one->outcome == OUTCOME_COMMITTED && one->committed != 0) {
-            check_operation(of, &steps, one);
-        }
-    }
-    sb_free(steps.steps);
+    schema_steps all, table;
+    gather(of, &all);
     for (uint32_t i = 0; i < of->table_count; i++) {
-        check_definitions(of, of->tables[i].id);
+        gather_table(of, of->tables[i].id, &table);
+        for (uint32_t j = 0; j < of->operations->operation_count; j++) {
+            const operation *one = &of->operations->operations[j];
+            if (one->table == of->tables[i].id && one->outcome == OUTCOME_COMMITTED &&
+                one->committed != 0) {
+                check_operation(of, &all, &table, one);
+            }
+        }
+        sb_free(table.steps);
     }
+    sb_free(all.steps);
 }
