@@ -153,7 +153,7 @@ static reply_status leave(command *of, const order_move_request *request, reply_
     if (request->to == 0 || request->to == sb_self()) {
         return REPLY_BAD_REQUEST;
     }
-    if (of->service->exchange == NULL) {
+    if (!of->service->started) {
         return REPLY_STARTING;
     }
     if (region_size(&at->state, one->start, one->end).bytes > MOVED_SIZE_MAX) {

@@ -15,6 +15,7 @@ void storage_service_init(storage_service *of, store *at, const storage_settings
     of->settings.ingest_pairs_max =
         settings->ingest_pairs_max > 0 ? settings->ingest_pairs_max : UINT64_MAX;
     of->exchange = NULL;
+    of->started = false;
     uploads_init(&of->uploads);
     sb_scope_init(&of->scope, NULL, "storage service");
     sb_wait_group_init(&of->tasks, "tasks of the storage service");
@@ -24,8 +25,9 @@ void storage_service_init(storage_service *of, store *at, const storage_settings
 void storage_service_start(storage_service *of, sb_exchange *exchange)
 {
     of->exchange = exchange;
-    region_reporter_start(of);
     region_moves_resume(of);
+    of->started = true;
+    region_reporter_start(of);
 }
 
 void storage_service_stop(storage_service *of)

@@ -45,6 +45,7 @@ typedef struct storage_service {
     storage_settings settings;
     uploads uploads;
     sb_exchange *exchange; /* NULL before the start */
+    bool started;          /* regions that were leaving at boot are on their way */
     sb_scope scope;        /* of its own tasks */
     sb_wait_group tasks;   /* that move regions, and report them */
     sb_condition regions_changed;

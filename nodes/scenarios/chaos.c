@@ -15,6 +15,8 @@ enum {
     SETTING_CANCEL_RATE,
     SETTING_LOST_RATE,
     SETTING_PERMANENT_RATE,
+    SETTING_REGION_RATE,
+    SETTING_REGION_PAUSE,
     SETTING_ALL
 };
 
@@ -37,6 +39,10 @@ static const sb_setting settings[SETTING_ALL] = {
      "of a million seeds, in so many a server is gone until the job has ended"},
     {"permanent-rate", SB_SETTING_NUMBER, "100000", 0, 1000000,
      "of a million seeds, so many inject errors that a job must fail for"},
+    {"region-rate", SB_SETTING_NUMBER, "700000", 0, 1000000,
+     "of a million seeds, in so many regions are split, merged and moved"},
+    {"region-pause", SB_SETTING_DURATION, "8s", SB_SECOND, 600 * SB_SECOND,
+     "between two orders about regions, at most"},
 };
 
 #define ORDERS_MAX 3u
@@ -91,6 +97,9 @@ static void trouble(trial *of)
     sb_disk_set(of->world, &disk); /* long enough to die in the middle of a sync */
     sb_swarm_start(of->world, &plan);
     draw_permanent_errors(of);
+    region_trouble_start(&of->regions, of->world, &of->machines, of->desk.cluster,
+                         (uint32_t)trial_setting(of, SETTING_REGION_RATE),
+                         trial_setting(of, SETTING_REGION_PAUSE));
     if (sb_chance(of->world, SB_STREAM_SCENARIO, (uint32_t)trial_setting(of, SETTING_LOST_RATE))) {
         trial_lose_server(of);
     }

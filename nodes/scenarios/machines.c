@@ -12,8 +12,9 @@
 #include "nodes/server.h"
 #include "nodes/storage.h"
 
-#define OTHER_REGIONS 2u /* of the rows of a table behind the first */
-#define FIRST_INDEX 2u   /* of a cluster without indexes: where its entries are cut in two */
+#define OTHER_REGIONS 2u          /* of the rows of a table behind the first */
+#define LARGE_REGION (128u << 10) /* more than any has, if its cuts are even */
+#define FIRST_INDEX 2u /* of a cluster without indexes: where its entries are cut in two */
 
 uint64_t setting_of(const sb_settings *settings, uint32_t setting)
 {
@@ -116,6 +117,18 @@ static uint32_t draw_smaller(sb_world *world, uint32_t value, uint32_t doublings
     return smaller > 0 ? smaller : 1;
 }
 
+/* In every other such world regions are split, merged and evened out by themselves. */
+static void vary_balance(boot_settings *into, sb_world *world)
+{
+    if (sb_choose(world, SB_STREAM_SCENARIO, 2) == 0) {
+        return;
+    }
+    into->balance_interval = 3 * SB_SECOND << sb_choose(world, SB_STREAM_SCENARIO, 3);
+    into->region_report_interval = 2 * into->balance_interval;
+    into->region_size_max = (uint64_t)LARGE_REGION >> sb_choose(world, SB_STREAM_SCENARIO, 3);
+    into->region_size_min = into->region_size_max / 4;
+}
+
 /* What is full at once, and waits in turn, is where orders go wrong that roomy machines never see.
  */
 static void vary_sizes(boot_settings *into, sb_world *world)
@@ -131,6 +144,8 @@ static void vary_sizes(boot_settings *into, sb_world *world)
     into->writer_quota = draw_smaller(world, into->writer_quota, 4);
     into->run_channel_capacity = draw_smaller(world, into->run_channel_capacity, 1);
     into->checkpoint_log_size = draw_smaller(world, into->checkpoint_log_size, 5);
+    into->ingest_pairs_max = 8u << sb_choose(world, SB_STREAM_SCENARIO, 8);
+    vary_balance(into, world);
 }
 
 /* Numbers that the next nodes of the world will get. */

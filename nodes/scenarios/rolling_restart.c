@@ -20,6 +20,8 @@ enum {
     SETTING_CANCEL_RATE,
     SETTING_LOST_RATE,
     SETTING_LOSS,
+    SETTING_REGION_RATE,
+    SETTING_REGION_PAUSE,
     SETTING_ALL
 };
 
@@ -45,6 +47,10 @@ static const sb_setting settings[SETTING_ALL] = {
     {"lost-rate", SB_SETTING_NUMBER, "30000", 0, 1000000,
      "of a million seeds, in so many a server is gone until the job has ended"},
     {"loss", SB_SETTING_NUMBER, "500", 0, 100000, "of a million messages, so many are lost"},
+    {"region-rate", SB_SETTING_NUMBER, "250000", 0, 1000000,
+     "of a million seeds, in so many regions are split, merged and moved"},
+    {"region-pause", SB_SETTING_DURATION, "40s", SB_SECOND, 600 * SB_SECOND,
+     "between two orders about regions, at most"},
 };
 
 #define OTHER_JOB_WITHIN (40 * SB_SECOND)
@@ -107,6 +113,9 @@ static void restarts(trial *of)
     if (sb_chance(of->world, SB_STREAM_SCENARIO, (uint32_t)trial_setting(of, SETTING_LOST_RATE))) {
         trial_lose_server(of);
     }
+    region_trouble_start(&of->regions, of->world, &of->machines, of->desk.cluster,
+                         (uint32_t)trial_setting(of, SETTING_REGION_RATE),
+                         trial_setting(of, SETTING_REGION_PAUSE));
     restart_all(of);
     if (twice) {
         restart_all(of);

@@ -315,6 +315,7 @@ void trial_run(sb_world *world, const sb_settings *settings, const trial_plan *p
     script_submit_first(&of->script, SUBMIT_PATIENCE);
     script_start(&of->script);
     plan->trouble(of);
+    region_trouble_stop(&of->regions);
     script_stop(&of->script);
     settle(of);
     restart_cold(of, at_once);

@@ -13,6 +13,7 @@
 #define NODES_SCENARIOS_TRIAL_H
 
 #include "nodes/scenarios/machines.h"
+#include "nodes/scenarios/region_trouble.h"
 #include "nodes/scenarios/script.h"
 #include "nodes/scenarios/watch.h"
 
@@ -23,6 +24,7 @@ typedef struct trial {
     watch watch;
     operator_desk desk;
     script script;
+    region_trouble regions;
     uint64_t restarted; /* bits of servers restarted while the first job lived */
     sb_node lost;       /* a server that dies with the heal, until the jobs have ended; 0: none */
     uint32_t looks;     /* at the jobs, while waiting for their end */
