@@ -18,7 +18,7 @@ typedef struct sb_mersenne {
 void sb_mersenne_seed(sb_mersenne *mersenne, uint64_t seed);
 void sb_mersenne_twist(sb_mersenne *mersenne);
 
-static inline uint64_t sb_mersenne_draw(sb_mersenne *mersenne)
+__attribute__((always_inline)) static inline uint64_t sb_mersenne_draw(sb_mersenne *mersenne)
 {
     if (__builtin_expect(mersenne->next == SB_MERSENNE_WORDS, 0)) {
         sb_mersenne_twist(mersenne);
@@ -32,7 +32,8 @@ static inline uint64_t sb_mersenne_draw(sb_mersenne *mersenne)
 
 /* A number in [0, bound) without bias: Lemire, "Fast Random Integer Generation in an Interval"
  * (2019). */
-static inline uint64_t sb_mersenne_bounded(sb_mersenne *mersenne, uint64_t bound)
+__attribute__((always_inline)) static inline uint64_t sb_mersenne_bounded(sb_mersenne *mersenne,
+                                                                          uint64_t bound)
 {
     __extension__ typedef unsigned __int128 wide;
     wide product = (wide)sb_mersenne_draw(mersenne) * bound;

@@ -513,7 +513,8 @@ static inline sb_node_state *sb_node_given(const sb_world *world, sb_node number
 void sb_stop_here(sb_world *world);
 
 /* -------------------------------- machine Parts of other rooms that kill, boot and heal call. */
-void sb_packet_arrives(sb_world *world, sb_packet *packet);
+/* The task that goes on by it at once; NULL: none, see the ready list. */
+sb_task *sb_packet_arrives(sb_world *world, sb_packet *packet);
 void sb_node_state_init(sb_world *world, sb_node number, const char *name, const char *role);
 void sb_disk_crash(sb_world *world,
                    sb_node_state *node); /* lose, keep or tear what is not synced */

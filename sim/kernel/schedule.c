@@ -9,6 +9,7 @@
 
 #include "sim/kernel/kernel.h"
 #include "sim/kernel/universe.h"
+#include "sim/kernel/waiting.h"
 
 const char *const sb_wait_names[SB_WAIT_KIND_COUNT] = {
     "nothing", "sleep",   "mutex", "condition", "channel-send", "channel-receive",
@@ -104,59 +105,6 @@ void sb_unpark(sb_world *world, sb_node_state *node)
 
 /* ------------------------------------------------------------------------------------ waiting */
 
-static void queue_join(sb_task **queue, sb_task *task)
-{
-    sb_task *const first = *queue;
-    task->queue = queue;
-    if (first == NULL) {
-        task->queue_next = task->queue_previous = task;
-        *queue = task;
-    } else {
-        task->queue_next = first;
-        task->queue_previous = first->queue_previous;
-        first->queue_previous->queue_next = task;
-        first->queue_previous = task;
-    }
-}
-
-static void queue_leave(sb_task *task)
-{
-    if (task->queue != NULL) {
-        if (task->queue_next == task) {
-            *task->queue = NULL;
-        } else {
-            task->queue_next->queue_previous = task->queue_previous;
-            task->queue_previous->queue_next = task->queue_next;
-            if (*task->queue == task) {
-                *task->queue = task->queue_next;
-            }
-        }
-        task->queue = NULL;
-    }
-}
-
-static void scope_join(sb_scope *scope, sb_task *task)
-{
-    task->scope = scope;
-    task->scope_next = scope->waiters;
-    task->scope_link = &scope->waiters;
-    if (scope->waiters != NULL) {
-        scope->waiters->scope_link = &task->scope_next;
-    }
-    scope->waiters = task;
-}
-
-static void scope_leave(sb_task *task)
-{
-    if (task->scope != NULL) {
-        *task->scope_link = task->scope_next;
-        if (task->scope_next != NULL) {
-            task->scope_next->scope_link = task->scope_link;
-        }
-        task->scope = NULL;
-    }
-}
-
 /* One key a task: an earlier one is left in place and set again when it fires. */
 static void timer_arm(sb_world *world, sb_task *task)
 {
@@ -177,11 +125,7 @@ void sb_task_set_deadline(sb_world *world, sb_task *task, sb_time deadline)
 
 void sb_wake_by(sb_world *world, sb_task *task, sb_status status, sb_step cause)
 {
-    queue_leave(task);
-    scope_leave(task);
-    task->wait_kind = SB_WAIT_NONE;
-    task->wake_status = status;
-    task->cause = cause;
+    sb_wait_over(task, status, cause);
     if (SB_UNLIKELY(world->exploration.delays)) {
         sb_due_at(world, &task->due, world->now + sb_strategy_delay(world, task->node));
     } else {
@@ -202,7 +146,7 @@ void sb_wake(sb_world *world, sb_task *task, sb_status status)
 /* ---------------------------------------------------------------------------- what comes next */
 
 /* The next valid thing of the queue, which is not empty; NULL: the key was stale. */
-static sb_due *queue_take(sb_world *world)
+SB_HOT sb_due *queue_take(sb_world *world)
 {
     const sb_key key = sb_queue_pop(&world->queue);
     sb_due *const due = sb_due_of_key(world, key);
@@ -218,13 +162,9 @@ static sb_due *queue_take(sb_world *world)
     return due;
 }
 
-/* Go to the next instant: its first thing, or NULL after putting several into the ready list. */
-static sb_due *advance(sb_world *world)
+/* Several things are due at one instant: they go into the ready list, the first one first. */
+static void gather_instant(sb_world *world, sb_due *first)
 {
-    sb_due *const first = queue_take(world);
-    if (first == NULL || world->queue.count == 0 || world->queue.keys[0].time != world->now) {
-        return first;
-    }
     sb_ready_push(world, first);
     while (world->queue.count != 0 && world->queue.keys[0].time == world->now) {
         sb_due *const other = queue_take(world);
@@ -232,6 +172,16 @@ static sb_due *advance(sb_world *world)
             sb_ready_push(world, other);
         }
     }
+}
+
+/* Go to the next instant: its first thing, or NULL after putting several into the ready list. */
+SB_HOT sb_due *advance(sb_world *world)
+{
+    sb_due *const first = queue_take(world);
+    if (first == NULL || world->queue.count == 0 || world->queue.keys[0].time != world->now) {
+        return first;
+    }
+    gather_instant(world, first);
     return NULL;
 }
 
@@ -250,32 +200,12 @@ static sb_task *timer_fires(sb_world *world, sb_due *due)
     const sb_step step =
         sb_event_add(world, SB_EVENT_FIRE, task->node->number, task->node->incarnation, task->lane,
                      task->cause, world->wait_text[task->wait_kind], task->deadline, 0);
-    queue_leave(task);
-    scope_leave(task);
-    task->wait_kind = SB_WAIT_NONE;
-    task->wake_status = SB_TIMEOUT;
-    task->cause = step;
+    sb_wait_over(task, SB_TIMEOUT, step);
     return task;
 }
 
-/* The one task that what just happened has made ready, when nothing else is: the usual case, spared
- * the way through the list. */
-static sb_task *only_ready_task(sb_world *world)
-{
-    if (world->ready_count != 1) {
-        return NULL;
-    }
-    sb_due *const due = world->ready[world->ready_first];
-    if (SB_UNLIKELY(due->type != SB_DUE_TASK || due->node->paused)) {
-        return NULL;
-    }
-    world->ready_count = 0;
-    world->ready_first = 0;
-    return (sb_task *)due;
-}
-
 /* Do what is due; the task that goes on by it, or NULL. */
-static sb_task *perform(sb_world *world, sb_due *due)
+SB_HOT sb_task *perform(sb_world *world, sb_due *due)
 {
     switch ((sb_due_type)due->type) {
     case SB_DUE_TASK:
@@ -283,8 +213,7 @@ static sb_task *perform(sb_world *world, sb_due *due)
     case SB_DUE_TIMER:
         return timer_fires(world, due);
     case SB_DUE_MESSAGE:
-        sb_packet_arrives(world, (sb_packet *)due);
-        return only_ready_task(world);
+        return sb_packet_arrives(world, (sb_packet *)due);
     case SB_DUE_ACTION:
         ((sb_action *)due)->act(world, (sb_action *)due);
         return NULL;
@@ -299,7 +228,7 @@ static void nothing_is_due(sb_world *world)
 }
 
 /* The task that runs next; NULL when the world stops. */
-static sb_task *next_task(sb_world *world)
+SB_HOT sb_task *next_task(sb_world *world)
 {
     while (SB_LIKELY(!world->stop)) {
         sb_due *due;
@@ -344,7 +273,7 @@ static void observer_waits(sb_world *world)
 }
 
 /* The running task gives way; it goes on when it is chosen again. */
-static void give_way(sb_world *world, sb_task *task, bool ends)
+SB_HOT void give_way(sb_world *world, sb_task *task, bool ends)
 {
     if (SB_UNLIKELY(world->observing)) {
         observer_waits(world);
@@ -358,25 +287,29 @@ static void give_way(sb_world *world, sb_task *task, bool ends)
     go_to(world, task, next, ends);
 }
 
+/* The same, for those who are not on the way of every event. */
+static void step_aside(sb_world *world, sb_task *task, bool ends)
+{
+    give_way(world, task, ends);
+}
+
 sb_status sb_block(sb_world *world, sb_wait_kind kind, const char *object, sb_task **queue,
                    sb_scope *scope, sb_time deadline)
 {
     sb_task *const task = world->running;
     if (scope != NULL) {
-        if (scope->canceled) {
-            return SB_CANCELED;
+        const sb_status status = sb_scope_now(world, scope);
+        if (SB_UNLIKELY(status != SB_OK)) {
+            return status;
         }
         if (scope->deadline != SB_FOREVER) {
-            if (sb_local_time(task->node, world->now) >= scope->deadline) {
-                return SB_TIMEOUT;
-            }
             const sb_time ends = sb_true_time(task->node, scope->deadline);
             deadline = ends < deadline ? ends : deadline;
         }
-        scope_join(scope, task);
+        sb_scope_join(scope, task);
     }
     if (queue != NULL) {
-        queue_join(queue, task);
+        sb_queue_join(queue, task);
     }
     task->wait_kind = (uint8_t)kind;
     task->wait_object = object;
@@ -402,7 +335,7 @@ void sb_yield_now(sb_world *world)
     sb_idle_turn(world);
     sb_task *const task = world->running;
     sb_ready_push(world, &task->due);
-    give_way(world, task, false);
+    step_aside(world, task, false);
 }
 
 void sb_switch_point_slow(sb_world *world)
@@ -447,7 +380,7 @@ static void task_entry(void)
     if (task->live) {
         task_free_lane(world, task);
     }
-    give_way(world, task, true);
+    step_aside(world, task, true);
     __builtin_trap();
 }
 
@@ -503,8 +436,8 @@ sb_task *sb_task_start(sb_world *world, sb_node_state *node, sb_task_main *main,
 
 void sb_task_drop(sb_world *world, sb_task *task)
 {
-    queue_leave(task);
-    scope_leave(task);
+    sb_queue_leave(task);
+    sb_scope_leave(task);
     list_drop(world->ready + world->ready_first, &world->ready_count, &task->due);
     list_drop(world->ready + world->ready_first, &world->ready_count, &task->timer);
     list_drop(task->node->parked, &task->node->parked_count, &task->due);

@@ -13,6 +13,7 @@
 
 #include <string.h>
 
+#include "sim/kernel/waiting.h"
 #include "sim/machine/machine.h"
 
 static unsigned char *packet_bytes(sb_packet *packet)
@@ -34,7 +35,7 @@ static void packet_free(sb_world *world, sb_packet *packet)
     }
 }
 
-static sb_packet *packet_room(sb_world *world, size_t size)
+SB_HOT sb_packet *packet_room(sb_world *world, size_t size)
 {
     sb_packet *const spare = world->spare_packets;
     if (SB_LIKELY(size <= SMALL_PACKET && spare != NULL)) {
@@ -47,7 +48,7 @@ static sb_packet *packet_room(sb_world *world, size_t size)
     return sb_kernel_alloc_bare(world, ((sizeof(sb_packet) + 15) & ~(size_t)15) + room);
 }
 
-static sb_packet *packet_new(sb_world *world, sb_address from, sb_address to, sb_message_kind kind,
+SB_HOT sb_packet *packet_new(sb_world *world, sb_address from, sb_address to, sb_message_kind kind,
                              size_t size)
 {
     sb_packet *const packet = packet_room(world, size);
@@ -78,7 +79,7 @@ static sb_link_state *link_of(sb_world *world, sb_address from, sb_address to)
     return &world->links[from * SB_NODE_COUNT_MAX + to];
 }
 
-static bool is_blocked(const sb_world *world, sb_address from, sb_address to)
+SB_HOT bool is_blocked(const sb_world *world, sb_address from, sb_address to)
 {
     return world->links != NULL && world->links[from * SB_NODE_COUNT_MAX + to].blocked != 0;
 }
@@ -113,7 +114,7 @@ static sb_duration tail_latency(sb_world *world, sb_node_state *from)
     return base + (sb_duration)(((base >> 8) * fraction) >> 24);
 }
 
-static sb_duration draw_latency(sb_world *world, sb_node_state *from, sb_address to)
+SB_HOT sb_duration draw_latency(sb_world *world, sb_node_state *from, sb_address to)
 {
     const sb_network *const network = &world->network;
     sb_duration latency;
@@ -147,13 +148,19 @@ static void drop(sb_world *world, sb_packet *packet, unsigned at, unsigned peer,
     packet_free(world, packet);
 }
 
-static void launch(sb_world *world, sb_packet *packet)
+SB_HOT void launch(sb_world *world, sb_packet *packet)
 {
     sb_node_state *const from = world->nodes[packet->message.from];
     sb_due_at(world, &packet->due, world->now + draw_latency(world, from, packet->to));
 }
 
-static bool is_lost(sb_world *world, sb_node_state *from, bool is_reply)
+/* What is sent now and then goes another way than what every message goes. */
+static void launch_rare(sb_world *world, sb_packet *packet)
+{
+    launch(world, packet);
+}
+
+SB_HOT bool is_lost(sb_world *world, sb_node_state *from, bool is_reply)
 {
     const uint32_t rate = is_reply ? world->network.reply_loss : world->network.loss;
     if (sb_chance_at(world, from, SB_STREAM_LOSS, rate)) {
@@ -174,11 +181,23 @@ static void launch_again(sb_world *world, const sb_packet *packet)
     twin->cause =
         sb_event_here(world, SB_EVENT_DUPLICATE, packet->to, packet->hash, packet->message.size);
     sb_fault_applied(world, SB_FAULT_DUPLICATE);
-    launch(world, twin);
+    launch_rare(world, twin);
 }
 
-sb_status sb_network_send(sb_world *world, sb_address to, const void *header, size_t header_size,
-                          const void *data, size_t size, bool is_reply)
+/* Most bodies are small: these are copied without a call. */
+SB_HOT void copy_body(unsigned char *to, const void *from, size_t size)
+{
+    const unsigned char *const bytes = from;
+    if (size >= 16 && size <= 32) {
+        memcpy(to, bytes, 16);
+        memcpy(to + size - 16, bytes + size - 16, 16);
+    } else if (size != 0) {
+        memcpy(to, bytes, size);
+    }
+}
+
+SB_HOT sb_status send_packet(sb_world *world, sb_address to, const void *header, size_t header_size,
+                             const void *data, size_t size, bool is_reply)
 {
     sb_switch_point(world);
     if (header_size + size > SB_MESSAGE_SIZE_MAX || to >= world->node_count) {
@@ -191,9 +210,7 @@ sb_status sb_network_send(sb_world *world, sb_address to, const void *header, si
     if (header_size != 0) {
         memcpy(bytes, header, header_size);
     }
-    if (size != 0) {
-        memcpy(bytes + header_size, data, size);
-    }
+    copy_body(bytes + header_size, data, size);
     packet->is_reply = is_reply;
     packet->hash =
         header_size == 0 ? XXH3_64bits(data, size) : XXH3_64bits(bytes, header_size + size);
@@ -214,9 +231,15 @@ sb_status sb_network_send(sb_world *world, sb_address to, const void *header, si
     return SB_OK;
 }
 
+sb_status sb_network_send(sb_world *world, sb_address to, const void *header, size_t header_size,
+                          const void *data, size_t size, bool is_reply)
+{
+    return send_packet(world, to, header, header_size, data, size, is_reply);
+}
+
 sb_status sb_send(sb_address to, const void *data, size_t size)
 {
-    return sb_network_send(sb_current, to, NULL, 0, data, size, false);
+    return send_packet(sb_current, to, NULL, 0, data, size, false);
 }
 
 /* A word from the network itself: the connection with `peer` is gone. */
@@ -225,7 +248,7 @@ static void send_reset(sb_world *world, sb_node_state *to, sb_node_state *peer, 
     if (to->power == SB_NODE_UP && !is_blocked(world, peer->number, to->number)) {
         sb_packet *const packet = packet_new(world, peer->number, to->number, SB_MESSAGE_RESET, 0);
         packet->cause = cause;
-        launch(world, packet);
+        launch_rare(world, packet);
     }
 }
 
@@ -254,24 +277,36 @@ static void hold(sb_node_state *node, sb_packet *packet)
     node->held = packet;
 }
 
-void sb_packet_arrives(sb_world *world, sb_packet *packet)
+/* It has its message.  When nothing else is ready it goes on at once, spared the way through the
+ * ready list. */
+SB_HOT sb_task *wake_receiver(sb_world *world, sb_task *receiver, sb_step cause)
+{
+    if (SB_LIKELY(world->ready_count == 0 && !world->exploration.delays)) {
+        sb_wait_over(receiver, SB_OK, cause);
+        return receiver;
+    }
+    sb_wake_by(world, receiver, SB_OK, cause);
+    return NULL;
+}
+
+sb_task *sb_packet_arrives(sb_world *world, sb_packet *packet)
 {
     sb_node_state *const node = packet->due.node;
     const sb_address from = packet->message.from;
     if (SB_UNLIKELY(is_blocked(world, from, node->number))) {
         drop(world, packet, node->number, from, partition_kind(world, from, node->number));
-        return;
+        return NULL;
     }
     if (SB_UNLIKELY(node->power == SB_NODE_DOWN)) {
         if (packet->message.kind == SB_MESSAGE_DATA) {
             send_reset(world, world->nodes[from], node, packet->cause);
         }
         drop(world, packet, node->number, from, SB_FAULT_NODE_DOWN);
-        return;
+        return NULL;
     }
     if (SB_UNLIKELY(node->mailbox_count == SB_MAILBOX_MAX)) {
         drop(world, packet, node->number, from, SB_FAULT_MAILBOX_FULL);
-        return;
+        return NULL;
     }
     const bool reset = packet->message.kind == SB_MESSAGE_RESET;
     packet->cause =
@@ -288,13 +323,13 @@ void sb_packet_arrives(sb_world *world, sb_packet *packet)
     if (receiver != NULL) {
         hold(node, packet); /* it waits, so the mailbox is empty */
         receiver->wait_item = packet;
-        sb_wake_by(world, receiver, SB_OK, packet->cause);
-        return;
+        return wake_receiver(world, receiver, packet->cause);
     }
     packet->next = NULL;
     *node->mailbox_tail = packet;
     node->mailbox_tail = &packet->next;
     node->mailbox_count++;
+    return NULL;
 }
 
 static void mailbox_take(sb_node_state *node)
@@ -311,7 +346,7 @@ sb_status sb_receive(sb_message **message, sb_scope *scope)
     sb_world *const world = sb_current;
     sb_switch_point(world);
     sb_node_state *const node = world->running->node;
-    sb_status status = scope == NULL ? SB_OK : sb_scope_status(scope);
+    sb_status status = scope == NULL ? SB_OK : sb_scope_now(world, scope);
     if (status != SB_OK) {
         return status;
     }

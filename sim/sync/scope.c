@@ -5,6 +5,7 @@
  * tree, so a wait needs to look at one scope only.  Each scope lists the tasks that wait under it;
  * a deadline needs no list, because every waiting task carries the nearest one as its own timer.
  */
+#include "sim/kernel/waiting.h"
 #include "sim/sync/sync.h"
 
 static void attach(sb_scope *scope, sb_scope *parent)
@@ -81,15 +82,5 @@ void sb_scope_cancel(sb_scope *scope)
 
 sb_status sb_scope_status(const sb_scope *scope)
 {
-    if (scope == NULL) {
-        return SB_OK;
-    }
-    if (scope->canceled) {
-        return SB_CANCELED;
-    }
-    if (scope->deadline == SB_FOREVER) {
-        return SB_OK;
-    }
-    const sb_world *const world = sb_current;
-    return sb_local_time(world->running->node, world->now) >= scope->deadline ? SB_TIMEOUT : SB_OK;
+    return scope == NULL ? SB_OK : sb_scope_now(sb_current, scope);
 }
