@@ -26,12 +26,18 @@ static void add_signed(encoded_key *into, int64_t number)
     add_number(into, (uint64_t)number ^ SIGN_BIT);
 }
 
+static void add_prefix(encoded_key *into, uint64_t table, unsigned char what)
+{
+    into->size = 0;
+    add_byte(into, 't');
+    add_number(into, table);
+    add_byte(into, what);
+}
+
 static encoded_key prefix_of(uint64_t table, unsigned char what)
 {
-    encoded_key made = {.size = 0};
-    add_byte(&made, 't');
-    add_number(&made, table);
-    add_byte(&made, what);
+    encoded_key made;
+    add_prefix(&made, table, what);
     return made;
 }
 
@@ -65,8 +71,53 @@ encoded_key encode_entry_key(uint64_t table, uint64_t index, int64_t k, int64_t 
     encoded_key made = encode_index_prefix(table, index);
     add_signed(&made, k);
     add_signed(&made, id);
-    sb_assert_op(made.size, ==, ENCODED_ENTRY_KEY_SIZE);
     return made;
+}
+
+/* ... of eight bytes; what is left over, which may be nothing, ends them. */
+static void add_groups(encoded_key *into, slice bytes)
+{
+    uint32_t at = 0, filled;
+    do {
+        filled = 0;
+        for (uint32_t i = 0; i < 8; i++) {
+            const bool there = at < bytes.size;
+            add_byte(into, there ? bytes.data[at] : 0);
+            at += there;
+            filled += there;
+        }
+        add_byte(into, (unsigned char)(255 - (8 - filled)));
+    } while (filled == 8);
+}
+
+void encode_index_entry_key(uint64_t table, const index_definition *index, const row_columns *of,
+                            int64_t id, encoded_key *into)
+{
+    add_prefix(into, table, 'i');
+    add_number(into, index->id);
+    for (uint32_t i = 0; i < index->column_count; i++) {
+        switch (index->columns[i]) {
+        case SBTEST_ID:
+            add_signed(into, id);
+            break;
+        case SBTEST_K:
+            add_signed(into, of->k);
+            break;
+        case SBTEST_C:
+            add_groups(into, of->c);
+            break;
+        default:
+            add_groups(into, of->pad);
+        }
+    }
+    if (!index->unique) {
+        add_signed(into, id);
+    }
+}
+
+bool encoded_equal(const encoded_key *left, const encoded_key *right)
+{
+    return left->size == right->size && memcmp(left->bytes, right->bytes, left->size) == 0;
 }
 
 encoded_key encode_behind(const encoded_key *prefix)
@@ -130,23 +181,27 @@ static bool take_head(slice *from, int64_t *k)
            take_integer(from, k);
 }
 
-bool decode_row_k(slice value, int64_t *k)
+bool decode_row_columns(slice value, row_columns *into)
 {
-    return take_head(&value, k);
+    return take_head(&value, &into->k) && take_bytes(&value, &into->c) &&
+           take_bytes(&value, &into->pad) && value.size == 0;
 }
 
 bool decode_row(slice value, row_value *into)
 {
-    int64_t k = 0;
-    slice c = {NULL, 0}, pad = {NULL, 0};
-    if (!take_head(&value, &k) || !take_bytes(&value, &c) || !take_bytes(&value, &pad)) {
-        return false;
+    row_columns columns;
+    const bool decoded = decode_row_columns(value, &columns);
+    if (decoded) {
+        *into = row_value_of(columns.k, columns.c, columns.pad);
     }
-    *into = row_value_of(k, c, pad);
-    return value.size == 0;
+    return decoded;
 }
 
-bool is_entry_value(slice value)
+bool is_value_of_entry(const index_definition *index, int64_t id, slice value)
 {
-    return value.size == 1 && value.data[0] == '0';
+    if (!index->unique) {
+        return value.size == 1 && value.data[0] == '0';
+    }
+    uint64_t number = 0;
+    return take(&value, NUMBER_SIZE, &number) && value.size == 0 && number == (uint64_t)id;
 }

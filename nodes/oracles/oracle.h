@@ -9,6 +9,7 @@
 #ifndef NODES_ORACLES_ORACLE_H
 #define NODES_ORACLES_ORACLE_H
 
+#include "engine/ddl/job.h"
 #include "engine/schema/definitions.h"
 #include "engine/wire/job.h"
 #include "nodes/oracles/decisions.h"
@@ -88,6 +89,10 @@ void oracle_schema_wait(const evidence *of);
 /* I5, law 10: every job is in history, once; it ended as it had to, and left the index that belongs
  * to that. */
 void oracle_outcome(const evidence *of);
+
+/* I2: two rows had the same values of a unique index of this job, which ended at `ended` for a
+ * duplicate key, while it ran.  Part of oracle_outcome. */
+void oracle_duplicates(const evidence *of, const job_row *row, timestamp ended);
 
 /* I6: the subtasks of a finished task cover the table without hole or overlap, and all of them
  * succeeded. */

@@ -80,13 +80,9 @@ static bool names_nothing(const evidence *of, const job_row *row)
 /* A job may end without its index only for a cause that the scenario has put into the world. */
 static void check_cause(const evidence *of, const job_row *row, timestamp ended)
 {
-    bool unique = false;
-    for (uint32_t i = 0; i < row->index_count; i++) {
-        unique |= row->indexes[i].unique;
-    }
-    if (row->cause == FAILURE_DUPLICATE_KEY && !unique) {
-        sb_finding(of->world, SB_FINDING_FALSE_DUPLICATE, ORACLE,
-                   "job %llu met a duplicate in indexes that are not unique", number(row->id));
+    if (row->cause == FAILURE_DUPLICATE_KEY) {
+        oracle_duplicates(of, row, ended);
+        return;
     }
     const judged_job *job = evidence_job(of, row->id);
     const bool must_fail = job != NULL && job->must_fail != FAILURE_NONE;
