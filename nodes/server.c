@@ -63,27 +63,26 @@ typedef struct server {
 static void answer_submit(server *of, const sb_request *request, buffer *bytes, sb_scope *scope)
 {
     submit_job_request asked;
-    submit_job_reply reply = {.answer = JOB_ANSWER_BAD_REQUEST};
+    submit_job_reply reply = {.answer = JOB_ANSWER_BAD_REQUEST, .bad = JOB_FIELD_REQUEST};
     if (submit_job_request_decode(&asked, slice_of(request->data, request->size))) {
-        reply.answer = JOB_ANSWER_NOT_READY;
-        if (of->serving) {
-            reply = job_submit(of->cluster, &asked, scope);
-        }
+        reply = of->serving ? job_submit(of->cluster, &asked, scope)
+                            : (submit_job_reply){.answer = JOB_ANSWER_NOT_READY};
     }
     submit_job_reply_encode(&reply, bytes);
 }
 
-static void answer_cancel(server *of, const sb_request *request, buffer *bytes, sb_scope *scope)
+static void answer_order(server *of, const sb_request *request, job_order order, buffer *bytes,
+                         sb_scope *scope)
 {
     job_request asked;
-    cancel_job_reply reply = {.answer = JOB_ANSWER_BAD_REQUEST};
+    job_order_reply reply = {.answer = JOB_ANSWER_BAD_REQUEST};
     if (job_request_decode(&asked, slice_of(request->data, request->size))) {
         reply.answer = JOB_ANSWER_NOT_READY;
         if (of->serving) {
-            reply = job_cancel(of->cluster, asked.job, scope);
+            reply = job_give_order(of->cluster, order, asked.job, scope);
         }
     }
-    cancel_job_reply_encode(&reply, bytes);
+    job_order_reply_encode(&reply, bytes);
 }
 
 static void answer_status(server *of, const sb_request *request, buffer *bytes, sb_scope *scope)
@@ -106,12 +105,22 @@ static void answer_about_job(server *of, const sb_request *request)
     buffer_init(&bytes);
     sb_scope scope;
     sb_scope_init_timeout(&scope, &of->request_scope, "request about a job", JOB_REQUEST_LIMIT);
-    if (request->method == METHOD_SUBMIT_JOB) {
+    switch (request->method) {
+    case METHOD_SUBMIT_JOB:
         answer_submit(of, request, &bytes, &scope);
-    } else if (request->method == METHOD_CANCEL_JOB) {
-        answer_cancel(of, request, &bytes, &scope);
-    } else {
+        break;
+    case METHOD_CANCEL_JOB:
+        answer_order(of, request, JOB_ORDER_CANCEL, &bytes, &scope);
+        break;
+    case METHOD_PAUSE_JOB:
+        answer_order(of, request, JOB_ORDER_PAUSE, &bytes, &scope);
+        break;
+    case METHOD_RESUME_JOB:
+        answer_order(of, request, JOB_ORDER_RESUME, &bytes, &scope);
+        break;
+    default:
         answer_status(of, request, &bytes, &scope);
+        break;
     }
     sb_scope_release(&scope);
     sb_answer(request, bytes.data, bytes.size);
@@ -131,6 +140,8 @@ static void handle(void *context, const sb_request *request)
         break;
     case METHOD_SUBMIT_JOB:
     case METHOD_CANCEL_JOB:
+    case METHOD_PAUSE_JOB:
+    case METHOD_RESUME_JOB:
     case METHOD_JOB_STATUS:
         answer_about_job(of, request);
         break;

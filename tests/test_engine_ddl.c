@@ -313,9 +313,9 @@ static void submission_world(sb_world *world, void *context)
     asked.indexes[0].column_count = 0;
     ck_assert_int_eq(job_submit(of, &asked, NULL).answer, JOB_ANSWER_BAD_REQUEST);
 
-    ck_assert_int_eq(job_cancel(of, first.job, NULL).answer, JOB_ANSWER_OK);
-    ck_assert_int_eq(job_cancel(of, first.job, NULL).answer, JOB_ANSWER_OK);
-    ck_assert_int_eq(job_cancel(of, 999, NULL).answer, JOB_ANSWER_NOT_FOUND);
+    ck_assert_int_eq(job_give_order(of, JOB_ORDER_CANCEL, first.job, NULL).answer, JOB_ANSWER_OK);
+    ck_assert_int_eq(job_give_order(of, JOB_ORDER_CANCEL, first.job, NULL).answer, JOB_ANSWER_OK);
+    ck_assert_int_eq(job_give_order(of, JOB_ORDER_CANCEL, 999, NULL).answer, JOB_ANSWER_NOT_FOUND);
     job_status_reply told = job_status(of, first.job, NULL);
     ck_assert_int_eq(told.state, JOB_CANCELLING);
     ck_assert(!told.ended);
@@ -330,7 +330,8 @@ static void submission_world(sb_world *world, void *context)
     job_put_history(in, &ended);
     ck_assert_int_eq(transaction_commit(in, NULL, NULL), ENGINE_OK);
     transaction_release(in);
-    ck_assert_int_eq(job_cancel(of, first.job, NULL).answer, JOB_ANSWER_TOO_LATE);
+    ck_assert_int_eq(job_give_order(of, JOB_ORDER_CANCEL, first.job, NULL).answer,
+                     JOB_ANSWER_TOO_LATE);
     told = job_status(of, first.job, NULL);
     ck_assert(told.ended && told.cause == FAILURE_CANCELLED);
     asked.nonce = 5;

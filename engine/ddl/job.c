@@ -4,7 +4,7 @@
  *     u8 format | u64 nonce | u64 table | u8 kind | u8 single
  *               | u8 indexes | for each: as in a table's definition
  *               | u8 state | u8 phase | u64 version | u64 snapshot | u64 tenure | u64 row count
- *               | u8 cause
+ *               | u8 cause | u32 errors | u8 the first of them
  *               | u64 checksum of all before and of the job's number
  */
 #include "engine/ddl/job.h"
@@ -14,7 +14,7 @@
 #include "engine/base/checksum.h"
 #include "engine/wire/keys.h"
 
-#define JOB_FORMAT 2u
+#define JOB_FORMAT 3u
 #define CHECKSUM_SIZE 8u
 
 /* ------------------------------------------------------------------------------------- states */
@@ -36,8 +36,12 @@ static const sb_move job_moves[] = {
     {JOB_CANCELLING, JOB_CANCELLED},
     {JOB_ROLLINGBACK, JOB_ROLLBACKDONE},
     {JOB_RUNNING, JOB_PAUSING},
+    {JOB_QUEUEING, JOB_PAUSING},
     {JOB_PAUSING, JOB_PAUSED},
+    {JOB_PAUSING, JOB_QUEUEING},
     {JOB_PAUSED, JOB_QUEUEING},
+    {JOB_PAUSING, JOB_CANCELLING},
+    {JOB_PAUSED, JOB_CANCELLING},
 };
 
 SB_MACHINE(job_machine, "job", job_state_texts, job_moves, .initial = JOB_QUEUEING,
@@ -57,22 +61,52 @@ bool job_state_is_final(job_state state)
 
 /* -------------------------------------------------------------------------------------- bytes */
 
+static bool is_undone(const job_row *row)
+{
+    return row->state == JOB_ROLLINGBACK || row->state == JOB_ROLLBACKDONE ||
+           row->state == JOB_CANCELLED;
+}
+
+/* Its indexes go through their states together; those of an ADD INDEX have numbers from the start.
+ */
+static bool indexes_are_possible(const job_row *row)
+{
+    bool possible = row->index_count > 0;
+    for (uint32_t i = 0; i < row->index_count; i++) {
+        possible &= row->indexes[i].state == row->indexes[0].state &&
+                    row->indexes[i].backfill == row->indexes[0].backfill;
+        possible &= row->kind == JOB_KIND_DROP_INDEX || row->indexes[i].id != 0;
+    }
+    return possible;
+}
+
+static bool schema_is_possible(const job_row *row)
+{
+    const bool ended_well = row->state == JOB_DONE || row->state == JOB_SYNCED;
+    if (row->kind == JOB_KIND_ADD_INDEX) {
+        return ended_well == (job_schema(row) == SCHEMA_PUBLIC);
+    }
+    return row->index_count == 1 && (row->version != 0) == (row->indexes[0].id != 0) &&
+           (!ended_well || (job_schema(row) == SCHEMA_NONE && row->version != 0)) &&
+           (!is_undone(row) || row->version == 0);
+}
+
+/* A job is marked with the cause when it turns back; one that is cancelled for its errors, at once.
+ */
+static bool causes_are_possible(const job_row *row)
+{
+    const bool cause_fits = row->state == JOB_CANCELLING
+                                ? row->cause == FAILURE_NONE || row->cause == FAILURE_ERROR_LIMIT
+                                : is_undone(row) == (row->cause != FAILURE_NONE);
+    return cause_fits && (row->error_count > 0) == (row->error != FAILURE_NONE);
+}
+
 /* What no step can have made. */
 static bool row_is_possible(const job_row *row)
 {
-    const bool ended_well = row->state == JOB_DONE || row->state == JOB_SYNCED;
-    const bool undone = row->state == JOB_ROLLINGBACK || row->state == JOB_ROLLBACKDONE ||
-                        row->state == JOB_CANCELLED;
-    bool alike = row->index_count > 0;
-    for (uint32_t i = 1; i < row->index_count; i++) {
-        alike &= row->indexes[i].state == row->indexes[0].state &&
-                 row->indexes[i].backfill == row->indexes[0].backfill;
-    }
-    const bool fits = row->kind == JOB_KIND_ADD_INDEX
-                          ? ended_well == (job_schema(row) == SCHEMA_PUBLIC)
-                          : !ended_well || job_schema(row) == SCHEMA_NONE;
-    return row->id != 0 && alike && fits && row->phase <= JOB_PHASES_MAX &&
-           undone == (row->cause != FAILURE_NONE) && (row->snapshot == 0 || row->version != 0);
+    return row->id != 0 && row->phase <= JOB_PHASES_MAX && indexes_are_possible(row) &&
+           schema_is_possible(row) && causes_are_possible(row) &&
+           (row->snapshot == 0 || row->version != 0);
 }
 
 void job_row_encode(const job_row *from, buffer *into)
@@ -95,6 +129,8 @@ void job_row_encode(const job_row *from, buffer *into)
     buffer_add_u64(into, from->tenure);
     buffer_add_u64(into, from->row_count);
     buffer_add_u8(into, (uint8_t)from->cause);
+    buffer_add_u32(into, from->error_count);
+    buffer_add_u8(into, (uint8_t)from->error);
     buffer_add_u64(into, checksum64_of_part(buffer_slice(into), from->id));
 }
 
@@ -130,13 +166,17 @@ bool job_row_decode(job_id id, slice value, job_row *into)
     into->tenure = cursor_u64(&at);
     into->row_count = cursor_u64(&at);
     const uint8_t cause = cursor_u8(&at);
-    if (!cursor_finished(&at) || state >= JOB_STATE_COUNT || cause >= FAILURE_COUNT) {
+    into->error_count = cursor_u32(&at);
+    const uint8_t error = cursor_u8(&at);
+    if (!cursor_finished(&at) || state >= JOB_STATE_COUNT || cause >= FAILURE_COUNT ||
+        error >= FAILURE_COUNT) {
         return false;
     }
     into->kind = (job_kind)kind;
     into->single = single == 1;
     into->state = (job_state)state;
     into->cause = (failure)cause;
+    into->error = (failure)error;
     return row_is_possible(into);
 }
 
@@ -171,6 +211,21 @@ engine_status job_read_in(transaction *in, job_id id, job_row *found, sb_scope *
     buffer_init(&value);
     key_job(&key, id);
     const engine_status status = transaction_read(in, buffer_slice(&key), &value, scope);
+    if (status == ENGINE_OK) {
+        decode_or_fail(id, buffer_slice(&value), found);
+    }
+    buffer_release(&key);
+    buffer_release(&value);
+    return status;
+}
+
+engine_status job_read_history(cluster *of, job_id id, job_row *found, sb_scope *scope)
+{
+    buffer key, value;
+    buffer_init(&key);
+    buffer_init(&value);
+    key_history(&key, id);
+    const engine_status status = cluster_read(of, TIMESTAMP_MAX, buffer_slice(&key), &value, scope);
     if (status == ENGINE_OK) {
         decode_or_fail(id, buffer_slice(&value), found);
     }

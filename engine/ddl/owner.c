@@ -91,12 +91,14 @@ static void resign(ddl *of, session_id session, tenure_id over)
 /* -------------------------------------------------------------------------------------- reign */
 
 /* Jobs of one table run one after the other: each step of two at once would be a version of its
- * own, and servers might be two versions of the table apart.  A job that is given up before its
- * first step changes no schema and need not wait. */
+ * own, and servers might be two versions of the table apart.  A job that is given up or paused
+ * before its first step changes no schema and need not wait; one that is paused later keeps those
+ * behind it waiting, as in TiDB. */
 static bool must_wait(const job_row *jobs, uint32_t at)
 {
-    const bool undone_already = jobs[at].state == JOB_CANCELLING && jobs[at].version == 0;
-    for (uint32_t i = 0; i < at && !undone_already; i++) {
+    const bool stops = jobs[at].state == JOB_CANCELLING || jobs[at].state == JOB_PAUSING;
+    const bool stands = stops && jobs[at].version == 0;
+    for (uint32_t i = 0; i < at && !stands; i++) {
         if (jobs[i].table == jobs[at].table) {
             return true;
         }
@@ -104,8 +106,8 @@ static bool must_wait(const job_row *jobs, uint32_t at)
     return false;
 }
 
-/* Jobs without a worker get one; a job that is cancelling while its worker waits for a reorg wakes
- * it. */
+/* Jobs without a worker get one; a job that is cancelling or pausing while its worker waits for
+ * a reorg wakes it. */
 static engine_status dispatch(reign *of)
 {
     job_row *jobs;
@@ -119,10 +121,10 @@ static engine_status dispatch(reign *of)
     }
     for (uint32_t i = 0; i < count; i++) {
         reorg_context *context = reorg_context_of(&of->ddl->reorgs, jobs[i].id);
-        if (context != NULL && jobs[i].state == JOB_CANCELLING) {
+        if (context != NULL && jobs[i].state != JOB_RUNNING) {
             reorg_nudge(context);
         }
-        if (!must_wait(jobs, i)) {
+        if (jobs[i].state != JOB_PAUSED && !must_wait(jobs, i)) {
             worker_start(of, jobs[i].id);
         }
     }

@@ -61,6 +61,14 @@ static void remove_context(reorg_registry *in, reorg_context *of)
 
 /* ------------------------------------------------------------------------------------- groups */
 
+static scheduler_order order_of(reorg_signal signal)
+{
+    static const scheduler_order orders[] = {[REORG_RUN] = SCHEDULER_GO,
+                                             [REORG_PAUSE] = SCHEDULER_PAUSE,
+                                             [REORG_CANCEL] = SCHEDULER_CANCEL};
+    return orders[signal];
+}
+
 static void schedule_main(void *argument)
 {
     reorg_group *of = argument;
@@ -73,13 +81,13 @@ static void poll_main(void *argument)
 {
     reorg_group *of = argument;
     while (sb_sleep(of->in->poll, &of->scope) == SB_OK) {
-        scheduler_order order = SCHEDULER_GO;
+        reorg_signal signal = REORG_RUN;
         if (reorg_is_paused(of->in, of->job)) {
-            order = SCHEDULER_PAUSE;
+            signal = REORG_PAUSE;
         } else if (reorg_is_canceled(of->in, of->job)) {
-            order = SCHEDULER_CANCEL;
+            signal = REORG_CANCEL;
         }
-        scheduler_set_order(&of->scheduler, order);
+        scheduler_set_order(&of->scheduler, order_of(signal));
     }
 }
 
@@ -93,9 +101,7 @@ static reorg_group *group_start(reorg_registry *in, const tenure *by, const task
     made->next = in->groups;
     in->groups = made;
     scheduler_init(&made->scheduler, by, wanted, settings);
-    made->scheduler.order = signal == REORG_CANCEL  ? SCHEDULER_CANCEL
-                            : signal == REORG_PAUSE ? SCHEDULER_PAUSE
-                                                    : SCHEDULER_GO;
+    made->scheduler.order = order_of(signal);
     sb_scope_init(&made->scope, parent, "reorg group");
     sb_wait_group_init(&made->tasks, "reorg group");
     sb_condition_init(&made->changed, "reorg");

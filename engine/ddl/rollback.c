@@ -170,7 +170,7 @@ engine_status rollback_begin(job_worker *of, const job_row *seen, failure cause)
 static engine_status step_cancelling(job_worker *of, const job_row *seen)
 {
     if (reorg_context_of(&of->reign->ddl->reorgs, of->job) != NULL) {
-        return worker_reorganize(of, seen, REORG_CANCEL, NULL);
+        return worker_reorganize(of, seen, REORG_CANCEL);
     }
     job_step step;
     engine_status status = step_begin(&step, of, seen, &of->scope);
@@ -181,7 +181,7 @@ static engine_status step_cancelling(job_worker *of, const job_row *seen)
     status = step_task_state(&step, &task, &of->scope);
     if (status == ENGINE_OK && !task_state_is_final(task)) {
         tenure_abandon(&of->reign->tenure, step.in);
-        return worker_reorganize(of, seen, REORG_CANCEL, NULL);
+        return worker_reorganize(of, seen, REORG_CANCEL);
     }
     if (status == ENGINE_OK && job_schema(&step.row) == SCHEMA_NONE) {
         step.row.state = JOB_CANCELLED;

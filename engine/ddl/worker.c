@@ -125,8 +125,7 @@ static reorg_context *attach(job_worker *of, const job_row *seen, reorg_signal s
     return context;
 }
 
-engine_status worker_reorganize(job_worker *of, const job_row *seen, reorg_signal signal,
-                                bool *settled)
+engine_status worker_reorganize(job_worker *of, const job_row *seen, reorg_signal signal)
 {
     ddl *in = of->reign->ddl;
     reorg_context *context = attach(of, seen, signal);
@@ -140,9 +139,6 @@ engine_status worker_reorganize(job_worker *of, const job_row *seen, reorg_signa
     task_row task;
     const uint64_t row_count = reorg_row_count(context);
     status = reorg_end(&in->reorgs, of->job, &task);
-    if (settled != NULL) {
-        *settled = status == ENGINE_OK;
-    }
     /* A pause or a cancel that was taken back may have left its task on the way. */
     if (status != ENGINE_OK || signal != REORG_RUN || !task_state_is_final(task.state)) {
         return status;
@@ -152,6 +148,34 @@ engine_status worker_reorganize(job_worker *of, const job_row *seen, reorg_signa
     }
     status = save_progress(of, seen, row_count);
     return status == ENGINE_OK ? step_phase(of, seen) : status;
+}
+
+/* Nobody runs anything of it, nor will before a scheduler is told to go on. */
+static bool task_stands_still(task_state task)
+{
+    return task == TASK_PENDING || task == TASK_PAUSED || task_state_is_final(task);
+}
+
+/* A job that is pausing: its task has to stand still first, whoever started it. */
+static engine_status step_pausing(job_worker *of, const job_row *seen)
+{
+    if (reorg_context_of(&of->reign->ddl->reorgs, of->job) != NULL) {
+        return worker_reorganize(of, seen, REORG_PAUSE);
+    }
+    job_step step;
+    engine_status status = step_begin(&step, of, seen, &of->scope);
+    if (status != ENGINE_OK) {
+        return status;
+    }
+    task_state task;
+    status = step_task_state(&step, &task, &of->scope);
+    if (status == ENGINE_OK && !task_stands_still(task)) {
+        tenure_abandon(&of->reign->tenure, step.in);
+        return worker_reorganize(of, seen, REORG_PAUSE);
+    }
+    SOMETIMES(task == TASK_PAUSED, "job-paused-in-its-reorganization");
+    step.row.state = JOB_PAUSED;
+    return step_end(&step, status, &of->scope);
 }
 
 /* -------------------------------------------------------------------------------------- steps */
@@ -170,7 +194,7 @@ static engine_status step_running(job_worker *of, const job_row *seen)
         if (seen->snapshot == 0) {
             return step_snapshot(of, seen);
         }
-        return seen->phase < seen->index_count ? worker_reorganize(of, seen, REORG_RUN, NULL)
+        return seen->phase < seen->index_count ? worker_reorganize(of, seen, REORG_RUN)
                                                : step_forward(of, seen, SCHEMA_PUBLIC);
     }
 }
@@ -185,6 +209,8 @@ static engine_status take_step(job_worker *of, const job_row *seen)
     case JOB_CANCELLING:
     case JOB_ROLLINGBACK:
         return rollback_step(of, seen);
+    case JOB_PAUSING:
+        return step_pausing(of, seen);
     case JOB_DONE:
         return step_state(of, seen, JOB_SYNCED);
     default:
@@ -204,6 +230,9 @@ static engine_status work_once(job_worker *of)
     }
     if (status != ENGINE_OK) {
         return status;
+    }
+    if (seen.state == JOB_PAUSED) {
+        return ENGINE_NOT_FOUND; /* no owner has anything to do with it until it is resumed */
     }
     if (seen.version > of->synced) {
         status = schema_sync_wait(&of->reign->sync, of->job, seen.version, &of->scope);

@@ -15,12 +15,9 @@
 /* Start a worker in the reign, if the job has none. */
 void worker_start(reign *in, job_id job);
 
-/* Wait a round for the task of the job's phase.
- * REORG_RUN: after submitting it if there is none; when it has succeeded, go to the next phase;
- * when it has failed, turn back. REORG_CANCEL, REORG_PAUSE: have it reverted, or paused, and change
- * nothing of the job. ENGINE_OK: look at the job again; ENGINE_TIMEOUT does not come out of here.
- * With *settled, which may be NULL: nothing of the task is run any more, as the signal wanted. */
-engine_status worker_reorganize(job_worker *of, const job_row *seen, reorg_signal signal,
-                                bool *settled);
+/* Wait a round for the job's task, after submitting it if there is none; when it has succeeded,
+ * make the index public; when it has failed, turn back.  REORG_PAUSE, REORG_CANCEL: have
+ * the task paused or reverted instead, and do no more. */
+engine_status worker_reorganize(job_worker *of, const job_row *seen, reorg_signal signal);
 
 #endif

@@ -198,9 +198,11 @@ void index_definition_decode(cursor *from, index_definition *index)
     const uint8_t backfill = cursor_u8(from);
     const uint8_t unique = cursor_u8(from);
     index->column_count = cursor_u8(from);
-    if (index->id == 0 || index->id >= TEMPORARY_INDEX || state >= SCHEMA_STATE_COUNT ||
-        backfill >= BACKFILL_STATE_COUNT || unique > 1 || index->column_count == 0 ||
-        index->column_count > INDEX_COLUMNS_MAX) {
+    const bool only_named = index->id == 0;
+    if (index->id >= TEMPORARY_INDEX || state >= SCHEMA_STATE_COUNT ||
+        backfill >= BACKFILL_STATE_COUNT || unique > 1 || index->column_count > INDEX_COLUMNS_MAX ||
+        only_named != (index->column_count == 0) ||
+        (only_named && (state != SCHEMA_NONE || backfill != BACKFILL_INAPPLICABLE))) {
         from->failed = true;
         index->column_count = 0;
         return;

@@ -106,7 +106,9 @@ bool table_remove_index(table_definition *table, index_id id);
 /* The place of the temporary index of an index, in keys.  Index ids are below it. */
 #define TEMPORARY_INDEX ((index_id)1 << 63)
 
-/* An index inside another value.  Encoding appends; decoding fails the cursor on what cannot be. */
+/* An index inside another value.  Encoding appends; decoding fails the cursor on what cannot be. An
+ * index of which only the name is known (of a DROP INDEX that has not begun) has the id 0, no
+ * columns and the state none. */
 void index_definition_encode(const index_definition *index, buffer *into);
 void index_definition_decode(cursor *from, index_definition *index);
 

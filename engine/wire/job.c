@@ -24,6 +24,18 @@ static const char *const job_kind_texts[] = {
 #undef JOB_KIND
 };
 
+static const char *const job_field_texts[] = {
+#define JOB_FIELD(name, text) [JOB_FIELD_##name] = text,
+#include "engine/wire/job_fields.def"
+#undef JOB_FIELD
+};
+
+const char *job_field_text(job_field field)
+{
+    sb_assert_op(field, <, JOB_FIELD_COUNT);
+    return job_field_texts[field];
+}
+
 const char *job_kind_text(job_kind kind)
 {
     sb_assert_op(kind, <, JOB_KIND_COUNT);
@@ -106,6 +118,7 @@ void submit_job_reply_encode(const submit_job_reply *from, buffer *into)
     buffer_clear(into);
     buffer_add_u8(into, (uint8_t)from->answer);
     buffer_add_u64(into, from->job);
+    buffer_add_u8(into, (uint8_t)from->bad);
 }
 
 bool submit_job_reply_decode(submit_job_reply *into, slice bytes)
@@ -113,6 +126,7 @@ bool submit_job_reply_decode(submit_job_reply *into, slice bytes)
     cursor at = cursor_of(bytes);
     into->answer = (job_answer)take_below(&at, JOB_ANSWER_COUNT);
     into->job = cursor_u64(&at);
+    into->bad = (job_field)take_below(&at, JOB_FIELD_COUNT);
     return cursor_finished(&at);
 }
 
@@ -129,13 +143,13 @@ bool job_request_decode(job_request *into, slice bytes)
     return cursor_finished(&at);
 }
 
-void cancel_job_reply_encode(const cancel_job_reply *from, buffer *into)
+void job_order_reply_encode(const job_order_reply *from, buffer *into)
 {
     buffer_clear(into);
     buffer_add_u8(into, (uint8_t)from->answer);
 }
 
-bool cancel_job_reply_decode(cancel_job_reply *into, slice bytes)
+bool job_order_reply_decode(job_order_reply *into, slice bytes)
 {
     cursor at = cursor_of(bytes);
     into->answer = (job_answer)take_below(&at, JOB_ANSWER_COUNT);
@@ -147,9 +161,12 @@ void job_status_reply_encode(const job_status_reply *from, buffer *into)
     buffer_clear(into);
     buffer_add_u8(into, (uint8_t)from->answer);
     buffer_add_u8(into, from->ended);
+    buffer_add_u8(into, (uint8_t)from->kind);
     buffer_add_u8(into, from->state);
     buffer_add_u8(into, from->schema);
     buffer_add_u8(into, (uint8_t)from->cause);
+    buffer_add_u32(into, from->error_count);
+    buffer_add_u8(into, (uint8_t)from->error);
     buffer_add_u64(into, from->row_count);
 }
 
@@ -158,9 +175,12 @@ bool job_status_reply_decode(job_status_reply *into, slice bytes)
     cursor at = cursor_of(bytes);
     into->answer = (job_answer)take_below(&at, JOB_ANSWER_COUNT);
     into->ended = take_below(&at, 2) == 1;
+    into->kind = (job_kind)take_below(&at, JOB_KIND_COUNT);
     into->state = cursor_u8(&at);
     into->schema = cursor_u8(&at);
     into->cause = (failure)take_below(&at, FAILURE_COUNT);
+    into->error_count = cursor_u32(&at);
+    into->error = (failure)take_below(&at, FAILURE_COUNT);
     into->row_count = cursor_u64(&at);
     return cursor_finished(&at);
 }

@@ -1,9 +1,11 @@
 /*
- * SUBMIT_JOB, CANCEL_JOB and JOB_STATUS: what an operator asks of any server.
+ * SUBMIT_JOB, CANCEL_JOB, PAUSE_JOB, RESUME_JOB and JOB_STATUS: what an operator asks of any
+ * server.
  *
- * Every request may be sent again, to any server: a job is submitted once for its nonce, and a
- * cancel of a job that is being cancelled is accepted.  An answer is made after the commit that it
- * tells of (TiDB issue 24172 reported success though the transaction had failed).
+ * Every request may be sent again, to any server: a job is submitted once for its nonce; OK to an
+ * order says that the job is, or is on its way to be, as ordered, whoever ordered it.  An answer is
+ * made after the commit that it tells of (TiDB issue 24172 reported success though the transaction
+ * had failed).
  */
 #ifndef ENGINE_WIRE_JOB_H
 #define ENGINE_WIRE_JOB_H
@@ -22,15 +24,24 @@ const char *failure_text(failure of);
 
 typedef enum job_answer {
     JOB_ANSWER_OK,
-    JOB_ANSWER_NOT_READY, /* nothing has happened; ask another server, or later */
-    JOB_ANSWER_NOT_FOUND, /* there is no such job */
-    JOB_ANSWER_TOO_LATE,  /* cancel: the job has ended, or its index is public already */
-    JOB_ANSWER_UNKNOWN,   /* it may or may not have happened; ask again */
-    JOB_ANSWER_BAD_REQUEST,
+    JOB_ANSWER_NOT_READY,   /* nothing has happened; ask another server, or later */
+    JOB_ANSWER_NOT_FOUND,   /* there is no such job */
+    JOB_ANSWER_TOO_LATE,    /* it has ended, or cannot be stopped, or kept from being undone */
+    JOB_ANSWER_UNKNOWN,     /* it may or may not have happened; ask again */
+    JOB_ANSWER_BAD_REQUEST, /* it cannot be a job; the reply's field tells why */
     JOB_ANSWER_COUNT
 } job_answer;
 
 const char *job_answer_text(job_answer answer);
+
+typedef enum job_field {
+#define JOB_FIELD(name, text) JOB_FIELD_##name,
+#include "engine/wire/job_fields.def"
+#undef JOB_FIELD
+    JOB_FIELD_COUNT
+} job_field;
+
+const char *job_field_text(job_field field);
 
 #define JOB_COLUMNS_MAX 4u
 #define JOB_INDEXES_MAX 4u
@@ -96,23 +107,27 @@ typedef struct submit_job_request {
 
 typedef struct submit_job_reply {
     job_answer answer;
-    job_id job; /* of OK */
+    job_id job;    /* of OK */
+    job_field bad; /* of BAD_REQUEST */
 } submit_job_reply;
 
-typedef struct job_request { /* of CANCEL_JOB and JOB_STATUS */
+typedef struct job_request { /* of all but SUBMIT_JOB */
     job_id job;
 } job_request;
 
-typedef struct cancel_job_reply {
+typedef struct job_order_reply { /* of CANCEL_JOB, PAUSE_JOB and RESUME_JOB */
     job_answer answer;
-} cancel_job_reply;
+} job_order_reply;
 
 /* Of OK.  state and schema are job_state (engine/ddl/job.h) and schema_state. */
 typedef struct job_status_reply {
     job_answer answer;
     bool ended; /* it is in history */
+    job_kind kind;
     uint8_t state, schema;
     failure cause;
+    uint32_t error_count; /* that it has survived, or was cancelled for; */
+    failure error;        /* the first of them */
     uint64_t row_count;
 } job_status_reply;
 
@@ -124,8 +139,8 @@ void submit_job_reply_encode(const submit_job_reply *from, buffer *into);
 bool submit_job_reply_decode(submit_job_reply *into, slice bytes);
 void job_request_encode(const job_request *from, buffer *into);
 bool job_request_decode(job_request *into, slice bytes);
-void cancel_job_reply_encode(const cancel_job_reply *from, buffer *into);
-bool cancel_job_reply_decode(cancel_job_reply *into, slice bytes);
+void job_order_reply_encode(const job_order_reply *from, buffer *into);
+bool job_order_reply_decode(job_order_reply *into, slice bytes);
 void job_status_reply_encode(const job_status_reply *from, buffer *into);
 bool job_status_reply_decode(job_status_reply *into, slice bytes);
 

@@ -116,6 +116,11 @@ void key_delete_range(buffer *into, job_id job)
     key_meta(into, "delete-range", &job, 1);
 }
 
+void key_submission(buffer *into, uint64_t nonce)
+{
+    key_meta(into, "submission", &nonce, 1);
+}
+
 /* --------------------------------------------------------------------------- rows and indexes */
 
 static void add_table_prefix(buffer *into, table_id table, uint8_t kind)

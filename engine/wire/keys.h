@@ -30,6 +30,7 @@ void key_task_history(buffer *into, job_id job, uint32_t phase);
 void key_subtask(buffer *into, job_id job, uint32_t phase, uint32_t number);
 void key_subtask_history(buffer *into, job_id job, uint32_t phase, uint32_t number);
 void key_delete_range(buffer *into, job_id job);
+void key_submission(buffer *into, uint64_t nonce);
 
 /* Any meta key: the word, then `count` numbers.  With fewer numbers than the rows have it is the
  * prefix of all that begin with these: key_meta(&into, "ack", &job, 1) is the prefix of a job's

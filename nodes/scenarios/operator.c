@@ -74,22 +74,42 @@ job_answer operator_try_submit(operator_desk *of, const submit_job_request *aske
     return said.answer;
 }
 
-job_answer operator_try_cancel(operator_desk *of, job_id job)
+job_answer operator_try_order(operator_desk *of, wire_method order, job_id job)
 {
+    sb_assert(order == METHOD_CANCEL_JOB || order == METHOD_PAUSE_JOB ||
+              order == METHOD_RESUME_JOB);
     const job_request asked = {.job = job};
     buffer bytes;
     sb_reply reply;
-    cancel_job_reply said = {.answer = JOB_ANSWER_UNKNOWN};
+    job_order_reply said = {.answer = JOB_ANSWER_UNKNOWN};
     buffer_init(&bytes);
     job_request_encode(&asked, &bytes);
-    if (call(of, next_server(of), METHOD_CANCEL_JOB, &bytes, CALL_TIMEOUT, &reply) == SB_OK) {
-        if (!cancel_job_reply_decode(&said, slice_of(reply.data, reply.size))) {
-            unreadable("cancel-job");
+    if (call(of, next_server(of), order, &bytes, CALL_TIMEOUT, &reply) == SB_OK) {
+        if (!job_order_reply_decode(&said, slice_of(reply.data, reply.size))) {
+            unreadable("an order about a job");
         }
         sb_reply_release(&reply);
     }
     buffer_release(&bytes);
     return said.answer;
+}
+
+job_status_reply operator_try_status(operator_desk *of, job_id job)
+{
+    const job_request asked = {.job = job};
+    buffer bytes;
+    sb_reply reply;
+    job_status_reply said = {.answer = JOB_ANSWER_UNKNOWN};
+    buffer_init(&bytes);
+    job_request_encode(&asked, &bytes);
+    if (call(of, next_server(of), METHOD_JOB_STATUS, &bytes, CALL_TIMEOUT, &reply) == SB_OK) {
+        if (!job_status_reply_decode(&said, slice_of(reply.data, reply.size))) {
+            unreadable("job-status");
+        }
+        sb_reply_release(&reply);
+    }
+    buffer_release(&bytes);
+    return said;
 }
 
 /* ------------------------------------------------------------------------------- transactions */

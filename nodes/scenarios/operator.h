@@ -10,6 +10,7 @@
 
 #include "engine/transaction/transaction.h"
 #include "engine/wire/job.h"
+#include "engine/wire/messages.h"
 #include "nodes/scenarios/machines.h"
 #include "nodes/scenarios/watch.h"
 
@@ -24,9 +25,13 @@ typedef struct operator_desk {
 void operator_open(operator_desk *into, const machines *of, watch *seen);
 void operator_close(operator_desk *of);
 
-/* One try at the next server each.  UNKNOWN also when no reply came.  *job: of OK. */
+/* One try at the next server each.  UNKNOWN also when no reply came: ask again, with the same
+ * nonce. *job: of OK. */
 job_answer operator_try_submit(operator_desk *of, const submit_job_request *asked, job_id *job);
-job_answer operator_try_cancel(operator_desk *of, job_id job);
+
+/* METHOD_CANCEL_JOB, METHOD_PAUSE_JOB or METHOD_RESUME_JOB. */
+job_answer operator_try_order(operator_desk *of, wire_method order, job_id job);
+job_status_reply operator_try_status(operator_desk *of, job_id job);
 
 /* Whether that server takes clients: one try. */
 bool operator_server_serves(operator_desk *of, sb_node server);

@@ -173,7 +173,7 @@ static void submit_within(script *of, order *which, sb_duration patience)
 /* The first answer that is one; later ones would tell of the same cancel. */
 static void try_cancel(script *of, order *which)
 {
-    const job_answer answer = operator_try_cancel(of->desk, which->job);
+    const job_answer answer = operator_try_order(of->desk, METHOD_CANCEL_JOB, which->job);
     which->cancel_asked |= answer == JOB_ANSWER_OK || answer == JOB_ANSWER_UNKNOWN;
     if (is_final_answer(answer)) {
         which->cancel_answer = answer;
