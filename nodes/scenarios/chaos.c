@@ -46,7 +46,7 @@ static const sb_setting settings[SETTING_ALL] = {
 };
 
 #define ORDERS_MAX 3u
-#define INDEXES 3u /* those that are not unique */
+#define INDEXES 3u             /* those that are not unique */
 #define DUPLICATES_RATE 250000 /* of a million seeds, in so many clients draw duplicates */
 #define DUPLICATES 100000      /* of a million inserts then */
 
