@@ -220,6 +220,25 @@ typedef struct sb_disk {
     bool keep_on_crash; /* true: a death loses nothing (calm) */
 } sb_disk;
 void sb_disk_set(sb_world *world, const sb_disk *disk);
+
+/* What one machine's disk does wrong from now on; NULL: nothing any more.  Chances in a million of
+ * the operations named.  What is wrong with its files stays wrong. */
+typedef struct sb_disk_trouble {
+    uint32_t read_error;  /* SB_IO_ERROR, and nothing is read */
+    uint32_t write_error; /* SB_IO_ERROR; nothing is written, or the first sectors are */
+    uint32_t sync_error;  /* SB_IO_ERROR; what was to be made durable waits for the next sync, or is
+                             as it was after the last one, as when a kernel drops its dirty pages */
+    uint32_t sync_stall;  /* of a sync: it takes up to stall_max longer */
+    sb_duration stall_max;
+    bool full;     /* no file grows by more than `room` bytes, all together: SB_NO_SPACE */
+    uint64_t room; /* of a full disk */
+    const char
+        *rebuildable;   /* files below this directory rot and go astray; NULL: none.  Static. */
+    uint32_t bit_rot;   /* of a read: a durable bit has flipped for good */
+    uint32_t misdirect; /* of a write: it goes to other sectors of the file */
+} sb_disk_trouble;
+void sb_disk_trouble_set(sb_world *world, sb_node node, const sb_disk_trouble *trouble);
+
 /* The durable bytes of a file, as they would be found after a loss of power now that loses all that
  * can be lost.  NULL when there is none.  The bytes are the disk's: read them before anything else
  * happens. */
@@ -241,11 +260,16 @@ void sb_failpoints_enable(sb_world *world, const char *glob, uint32_t rate);
  * trouble comes in epochs.  It runs as tasks of the director until sb_world_heal.
  */
 typedef struct sb_swarm_plan {
-    uint32_t kinds;   /* bits 1 << SB_FAULT_x that may happen: what the scenario declares */
+    uint64_t kinds;   /* bits 1 << SB_FAULT_x that may happen: what the scenario declares */
     uint64_t victims; /* bits 1 << node that may be killed, stopped, paused, skewed */
     uint32_t down_at_once_max; /* how many victims may be down or paused at once, per role */
     sb_duration down_min, down_max, calm_min, calm_max;
     const char *failpoint_glob; /* NULL: none */
+    uint64_t disks; /* bits 1 << node whose disk may stall, fail and fill up, one at a time */
+    sb_duration stall_max; /* of a sync that stands still; 0: 5 s */
+    /* Of each of these disks: the directory whose files may rot and be misdirected, because the
+     * program can make them again; NULL, also for the whole array: none. */
+    const char *const *rebuildable; /* [SB_NODE_COUNT_MAX] or NULL; outlives the world */
 } sb_swarm_plan;
 void sb_swarm_start(sb_world *world, const sb_swarm_plan *plan);
 

@@ -6,6 +6,19 @@
 #include "tests/suite.h"
 
 #define NODE 1
+#define SECTOR_SIZE 512u
+
+/* Over twenty seeds. */
+static void must_pass_in_world(void (*body)(sb_world *world, void *context))
+{
+    sb_universe *const universe = open_universe(NULL);
+    for (uint64_t seed = 1; seed <= 20; seed++) {
+        const sb_world_options options = {.seed = seed, .strategy = SB_STRATEGY_FIFO};
+        const ending end = run_options(universe, &options, body, NULL);
+        must_pass(&end);
+    }
+    sb_universe_close(universe);
+}
 
 static sb_file *open_file(const char *path, unsigned flags)
 {
@@ -784,6 +797,179 @@ START_TEST(losses_are_counted_where_they_are_seen)
 }
 END_TEST
 
+/* ----------------------------------------------------------------------------- troubled disks */
+
+#define ALWAYS 1000000u
+#define SIZE 4096u
+
+static void fill(unsigned char *data, unsigned char with)
+{
+    memset(data, with, SIZE);
+}
+
+/* The number of bytes in which the file differs from `with`. */
+static uint32_t differs(sb_file *file, uint64_t offset, unsigned char with)
+{
+    unsigned char data[SIZE];
+    size_t size;
+    uint32_t count = 0;
+    ck_assert_int_eq(sb_file_read(file, offset, data, sizeof(data), &size), SB_OK);
+    for (size_t i = 0; i < size; i++) {
+        count += data[i] != with;
+    }
+    return count + (uint32_t)(sizeof(data) - size);
+}
+
+static void errors(sb_world *world, void *context)
+{
+    int *const torn = context;
+    unsigned char data[SIZE];
+    size_t size;
+    sb_file *const file = open_file("jobs/one", SB_FILE_CREATE);
+    fill(data, 'a');
+    ck_assert_int_eq(sb_file_write(file, 0, data, SIZE), SB_OK);
+    ck_assert_int_eq(sb_file_sync(file), SB_OK);
+
+    sb_disk_trouble_set(world, 0, &(sb_disk_trouble){.read_error = ALWAYS});
+    ck_assert_int_eq(sb_file_read(file, 0, data, SIZE, &size), SB_IO_ERROR);
+    ck_assert_uint_eq(size, 0);
+
+    /* A write that fails has written its first sectors, or nothing. */
+    sb_disk_trouble_set(world, 0, &(sb_disk_trouble){.write_error = ALWAYS});
+    fill(data, 'b');
+    ck_assert_int_eq(sb_file_write(file, 0, data, SIZE), SB_IO_ERROR);
+    sb_disk_trouble_set(world, 0, NULL);
+    const uint32_t written = differs(file, 0, 'a');
+    ck_assert(written % SECTOR_SIZE == 0 && written < SIZE);
+    *torn += written != 0;
+
+    /* A sync that fails keeps what was written in mind, or has forgotten it; it is never durable.
+     */
+    ck_assert_int_eq(sb_file_write(file, 0, data, SIZE), SB_OK);
+    sb_disk_trouble_set(world, 0, &(sb_disk_trouble){.sync_error = ALWAYS});
+    ck_assert_int_eq(sb_file_sync(file), SB_IO_ERROR);
+    sb_disk_trouble_set(world, 0, NULL);
+    const unsigned char *const durable = sb_disk_durable(world, 0, "jobs/one", &size);
+    ck_assert(durable == NULL || durable[0] == 'a');
+    const uint32_t kept = differs(file, 0, 'a');
+    ck_assert(kept == SIZE || kept == 0);
+    ck_assert_int_eq(sb_file_sync(file), SB_OK);
+    sb_file_close(file);
+    for (sb_fault fault = SB_FAULT_SYNC_ERROR; fault <= SB_FAULT_READ_ERROR; fault++) {
+        ck_assert_uint_eq(sb_world_fault_counts(world)[fault].effective, 1);
+    }
+}
+
+/* Errors are told, and leave of the file what they may leave. */
+START_TEST(a_troubled_disk_fails)
+{
+    sb_universe *const universe = open_universe(NULL);
+    int torn = 0;
+    for (uint64_t seed = 1; seed <= 40; seed++) {
+        const sb_world_options options = {.seed = seed, .strategy = SB_STRATEGY_FIFO};
+        const ending end = run_options(universe, &options, errors, &torn);
+        must_pass(&end);
+    }
+    ck_assert_int_gt(torn, 0);
+    ck_assert_int_lt(torn, 40);
+    sb_universe_close(universe);
+}
+END_TEST
+
+static void full(sb_world *world, void *context)
+{
+    (void)context;
+    unsigned char data[SIZE] = {0};
+    sb_file *const file = open_file("one", SB_FILE_CREATE), *const other =
+                                                                open_file("two", SB_FILE_CREATE);
+    ck_assert_int_eq(sb_file_write(file, 0, data, 100), SB_OK);
+    sb_disk_trouble_set(world, 0, &(sb_disk_trouble){.full = true, .room = 100});
+    ck_assert_int_eq(sb_file_write(file, 0, data, 100), SB_OK); /* it does not grow */
+    ck_assert_int_eq(sb_file_write(file, 50, data, 100), SB_OK);
+    ck_assert_int_eq(sb_file_write(other, 0, data, 51), SB_NO_SPACE);
+    ck_assert_uint_eq(sb_file_size(other), 0);
+    ck_assert_int_eq(sb_file_truncate(other, 51), SB_NO_SPACE);
+    ck_assert_int_eq(sb_file_write(other, 0, data, 50), SB_OK);
+    ck_assert_int_eq(sb_file_write(other, 50, data, 1), SB_NO_SPACE);
+    ck_assert_int_eq(sb_file_truncate(other, 0), SB_OK);
+    sb_disk_trouble_set(world, 0, NULL);
+    ck_assert_int_eq(sb_file_write(other, 0, data, SIZE), SB_OK);
+    ck_assert_uint_eq(sb_world_fault_counts(world)[SB_FAULT_DISK_FULL].effective, 3);
+    sb_file_close(file);
+    sb_file_close(other);
+}
+
+/* A full disk takes no byte more than it has room for, and what does not grow goes on. */
+START_TEST(a_full_disk_is_full)
+{
+    must_pass_in_world(full);
+}
+END_TEST
+
+static void stalls(sb_world *world, void *context)
+{
+    (void)context;
+    sb_file *const file = open_file("one", SB_FILE_CREATE);
+    sb_disk_trouble_set(world, 0,
+                        &(sb_disk_trouble){.sync_stall = ALWAYS, .stall_max = 5 * SB_SECOND});
+    sb_time longest = 0;
+    for (int i = 0; i < 20; i++) {
+        put(file, 0, "again");
+        const sb_time before = sb_monotonic_time();
+        ck_assert_int_eq(sb_file_sync(file), SB_OK);
+        const sb_time took = sb_monotonic_time() - before;
+        longest = took > longest ? took : longest;
+        ck_assert_uint_le(took, 6 * SB_SECOND);
+    }
+    ck_assert_uint_gt(longest, SB_SECOND);
+    sb_file_close(file);
+}
+
+/* A sync that stands still goes on in the end. */
+START_TEST(a_stalled_sync_ends)
+{
+    must_pass_in_world(stalls);
+}
+END_TEST
+
+static void decay(sb_world *world, void *context)
+{
+    (void)context;
+    unsigned char data[SIZE];
+    sb_file *const file = open_file("jobs/one", SB_FILE_CREATE), *const other = open_file(
+                                                                     "log", SB_FILE_CREATE);
+    fill(data, 'a');
+    const sb_disk_trouble trouble = {.bit_rot = ALWAYS, .misdirect = ALWAYS, .rebuildable = "jobs"};
+    ck_assert_int_eq(sb_file_write(file, 0, data, SIZE), SB_OK);
+    ck_assert_int_eq(sb_file_write(other, 0, data, SIZE), SB_OK);
+    sb_disk_trouble_set(world, 0, &trouble);
+    ck_assert_uint_eq(differs(file, 0, 'a'), 1); /* a byte has lost a bit, for good */
+    ck_assert_uint_eq(differs(other, 0, 'a'), 0);
+    fill(data, 'b');
+    ck_assert_int_eq(sb_file_write(other, 512, data, 512), SB_OK);
+    ck_assert_int_eq(sb_file_write(file, 512, data, 512), SB_OK);
+    sb_disk_trouble_set(world, 0, NULL);
+    ck_assert_uint_eq(differs(other, 0, 'a'), 512);
+    unsigned char found[512];
+    size_t size;
+    ck_assert_int_eq(sb_file_read(file, 512, found, sizeof(found), &size), SB_OK);
+    ck_assert(found[0] == 'a' || found[1] == 'a'); /* one of them may have rotted */
+    ck_assert_uint_ge(sb_file_size(file), SIZE);
+    const sb_fault_counts *const counts = sb_world_fault_counts(world);
+    ck_assert_uint_ge(counts[SB_FAULT_BIT_ROT].effective, 1);
+    ck_assert_uint_eq(counts[SB_FAULT_MISDIRECTED_WRITE].applied, 1);
+    ck_assert_uint_eq(counts[SB_FAULT_MISDIRECTED_WRITE].effective, 1);
+    sb_file_close(file);
+    sb_file_close(other);
+}
+
+/* Only files that can be made again rot, and only their writes go astray. */
+START_TEST(what_can_be_made_again_decays)
+{
+    must_pass_in_world(decay);
+}
+END_TEST
+
 int main(void)
 {
     Suite *const suite = suite_create("disk");
@@ -803,6 +989,10 @@ int main(void)
     tcase_add_test(tests, a_synced_name_brings_what_it_stands_on);
     tcase_add_test(tests, a_synced_name_is_the_only_one);
     tcase_add_test(tests, losses_are_counted_where_they_are_seen);
+    tcase_add_test(tests, a_troubled_disk_fails);
+    tcase_add_test(tests, a_full_disk_is_full);
+    tcase_add_test(tests, a_stalled_sync_ends);
+    tcase_add_test(tests, what_can_be_made_again_decays);
     suite_add_tcase(suite, tests);
     return run_suite(suite);
 }

@@ -23,8 +23,22 @@ static void echo(void *context, const sb_request *request)
     }
 }
 
+/* A file that can be made again, written and read. */
+static void scribble(void)
+{
+    unsigned char page[1024] = {0};
+    size_t size;
+    sb_file *file;
+    if (sb_file_open("scratch/page", SB_FILE_CREATE, &file) == SB_OK) {
+        sb_file_write(file, 512 * sb_random(8), page, sizeof(page));
+        sb_file_read(file, 0, page, sizeof(page), &size);
+        sb_file_close(file);
+    }
+}
+
 static void keep_log(sb_file *log)
 {
+    scribble();
     const uint64_t size = sb_file_size(log);
     unsigned char line[900];
     memset(line, 'x', sizeof(line));
@@ -96,15 +110,19 @@ static void add_cluster(sb_world *world)
     }
 }
 
+#define KIND(fault) (UINT64_C(1) << SB_FAULT_##fault)
 #define DECLARED                                                                                   \
-    ((1u << SB_FAULT_DELAY) | (1u << SB_FAULT_LOSS) | (1u << SB_FAULT_REPLY_LOSS) |                \
-     (1u << SB_FAULT_DUPLICATE) | (1u << SB_FAULT_RESET) | (1u << SB_FAULT_PARTITION) |            \
-     (1u << SB_FAULT_PARTITION_ONE_WAY) | (1u << SB_FAULT_KILL) | (1u << SB_FAULT_STOP) |          \
-     (1u << SB_FAULT_PAUSE) | (1u << SB_FAULT_LOST_WRITE) | (1u << SB_FAULT_TORN_WRITE) |          \
-     (1u << SB_FAULT_LOST_NAME) | (1u << SB_FAULT_SYNC_LATENCY) | (1u << SB_FAULT_SKEW) |          \
-     (1u << SB_FAULT_DRIFT) | (1u << SB_FAULT_FAILPOINT))
+    (KIND(DELAY) | KIND(LOSS) | KIND(REPLY_LOSS) | KIND(DUPLICATE) | KIND(RESET) |                 \
+     KIND(PARTITION) | KIND(PARTITION_ONE_WAY) | KIND(KILL) | KIND(STOP) | KIND(PAUSE) |           \
+     KIND(LOST_WRITE) | KIND(TORN_WRITE) | KIND(LOST_NAME) | KIND(SYNC_LATENCY) |                  \
+     KIND(SYNC_STALL) | KIND(SYNC_ERROR) | KIND(WRITE_ERROR) | KIND(READ_ERROR) |                  \
+     KIND(DISK_FULL) | KIND(BIT_ROT) | KIND(MISDIRECTED_WRITE) | KIND(SKEW) | KIND(DRIFT) |        \
+     KIND(FAILPOINT))
 
-static sb_swarm_plan plan_of(uint32_t kinds)
+static const char *const rebuildable[SB_NODE_COUNT_MAX] = {NULL,      "scratch", "scratch",
+                                                           "scratch", "scratch", "scratch"};
+
+static sb_swarm_plan plan_of(uint64_t kinds)
 {
     return (sb_swarm_plan){.kinds = kinds,
                            .victims = 0x3e,
@@ -113,7 +131,10 @@ static sb_swarm_plan plan_of(uint32_t kinds)
                            .down_max = 5 * SB_SECOND,
                            .calm_min = 200 * SB_MILLISECOND,
                            .calm_max = 10 * SB_SECOND,
-                           .failpoint_glob = "swarm-test-*"};
+                           .failpoint_glob = "swarm-test-*",
+                           .disks = 0x3e,
+                           .stall_max = 2 * SB_SECOND,
+                           .rebuildable = rebuildable};
 }
 
 /* ---------------------------------------------------------------------------- over many seeds */
@@ -173,7 +194,7 @@ static void call_each(sb_world *world)
 
 static void troubled(sb_world *world, void *context)
 {
-    const uint32_t kinds = context == NULL ? DECLARED : *(const uint32_t *)context;
+    const uint64_t kinds = context == NULL ? DECLARED : *(const uint64_t *)context;
     const sb_swarm_plan plan = plan_of(kinds);
     add_cluster(world);
     sb_swarm_start(world, &plan);
@@ -294,7 +315,7 @@ END_TEST
 
 static void undeclared(sb_world *world, void *context)
 {
-    const uint32_t kinds = *(const uint32_t *)context;
+    const uint64_t kinds = *(const uint64_t *)context;
     troubled(world, context);
     const sb_fault_counts *const counts = sb_world_fault_counts(world);
     for (unsigned i = 1; i < SB_FAULT_COUNT; i++) {
@@ -307,19 +328,19 @@ static void undeclared(sb_world *world, void *context)
 /* What a scenario does not declare does not happen. */
 START_TEST(only_what_is_declared)
 {
-    static const uint32_t each[] = {
+    static const uint64_t each[] = {
         0,
-        1u << SB_FAULT_KILL,
-        (1u << SB_FAULT_KILL) | (1u << SB_FAULT_LOST_NAME),
-        (1u << SB_FAULT_KILL) | (1u << SB_FAULT_TORN_WRITE),
-        1u << SB_FAULT_PARTITION_ONE_WAY,
-        (1u << SB_FAULT_LOSS) | (1u << SB_FAULT_DRIFT),
-        1u << SB_FAULT_FAILPOINT,
+        KIND(KILL),
+        KIND(KILL) | KIND(LOST_NAME),
+        KIND(KILL) | KIND(TORN_WRITE),
+        KIND(PARTITION_ONE_WAY),
+        KIND(LOSS) | KIND(DRIFT),
+        KIND(FAILPOINT),
     };
     sb_universe *const universe = open_universe(NULL);
     for (size_t i = 0; i < sizeof(each) / sizeof(each[0]); i++) {
         for (uint64_t seed = 1; seed <= 8; seed++) {
-            uint32_t kinds = each[i];
+            uint64_t kinds = each[i];
             const sb_world_options options = {.seed = seed, .strategy = SB_STRATEGY_FIFO};
             const ending end = run_options(universe, &options, undeclared, &kinds);
             must_pass(&end);

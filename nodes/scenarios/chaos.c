@@ -82,7 +82,7 @@ static void order_jobs(trial *of)
 static void trouble(trial *of)
 {
     const sb_swarm_plan plan = {
-        .kinds = (uint32_t)scenario_chaos.faults,
+        .kinds = scenario_chaos.faults,
         .victims = of->machines.everybody,
         .down_at_once_max = 1,
         .down_min = 100 * SB_MILLISECOND,

@@ -3,16 +3,19 @@
  */
 #include "sim/fault/swarm.h"
 
-#define KIND(fault) (UINT32_C(1) << SB_FAULT_##fault)
+#define KIND(fault) (UINT64_C(1) << SB_FAULT_##fault)
 
-_Static_assert(SB_FAULT_COUNT <= 32, "a plan's kinds are 32 bits");
+_Static_assert(SB_FAULT_COUNT <= 64, "a plan's kinds are 64 bits");
 
 #define NETWORK_KINDS                                                                              \
     (KIND(DELAY) | KIND(LOSS) | KIND(REPLY_LOSS) | KIND(DUPLICATE) | KIND(RESET) |                 \
      KIND(PARTITION) | KIND(PARTITION_ONE_WAY))
 #define PROCESS_KINDS (KIND(KILL) | KIND(STOP) | KIND(PAUSE))
 #define CRASH_KINDS (KIND(LOST_WRITE) | KIND(TORN_WRITE) | KIND(LOST_NAME))
-#define DISK_KINDS (CRASH_KINDS | KIND(SYNC_LATENCY))
+#define STRIKE_KINDS                                                                               \
+    (KIND(SYNC_STALL) | KIND(SYNC_ERROR) | KIND(WRITE_ERROR) | KIND(READ_ERROR) |                  \
+     KIND(DISK_FULL) | KIND(BIT_ROT) | KIND(MISDIRECTED_WRITE))
+#define DISK_KINDS (CRASH_KINDS | KIND(SYNC_LATENCY) | STRIKE_KINDS)
 #define CLOCK_KINDS (KIND(SKEW) | KIND(DRIFT))
 #define CODE_KINDS KIND(FAILPOINT)
 
@@ -46,17 +49,17 @@ uint64_t sb_draw_log_down(sb_world *world, sb_stream stream, uint64_t low, uint6
 
 /* A family is off, mild or harsh; of one that is on, three in four of its declared kinds are there.
  */
-static sb_swarm_level draw_level(sb_swarm *swarm, uint32_t family)
+static sb_swarm_level draw_level(sb_swarm *swarm, uint64_t family)
 {
     sb_world *const world = swarm->world;
-    const uint32_t declared = swarm->plan.kinds & family;
+    const uint64_t declared = swarm->plan.kinds & family;
     if (declared == 0) {
         return SB_SWARM_OFF;
     }
     const sb_swarm_level level = (sb_swarm_level)sb_choose(world, SB_STREAM_SWARM, 3);
     for (unsigned fault = 0; fault < SB_FAULT_COUNT && level != SB_SWARM_OFF; fault++) {
         if ((declared >> fault & 1) != 0 && sb_choose(world, SB_STREAM_SWARM, 4) != 0) {
-            swarm->kinds |= UINT32_C(1) << fault;
+            swarm->kinds |= UINT64_C(1) << fault;
             sb_fault_armed(world, (sb_fault)fault);
         }
     }
@@ -111,6 +114,14 @@ static void draw_disk(sb_swarm *swarm)
         disk.sync_max = sb_draw_log(world, SB_STREAM_SWARM, floor, floor * factor);
     }
     sb_disk_set(world, &disk);
+    sb_disk_trouble *const trouble = &swarm->disk;
+    trouble->read_error = draw_rate(swarm, SB_FAULT_READ_ERROR, 10000, 200000);
+    trouble->write_error = draw_rate(swarm, SB_FAULT_WRITE_ERROR, 10000, 200000);
+    trouble->sync_error = draw_rate(swarm, SB_FAULT_SYNC_ERROR, 10000, 200000);
+    trouble->sync_stall = draw_rate(swarm, SB_FAULT_SYNC_STALL, 10000, 200000);
+    trouble->bit_rot = draw_rate(swarm, SB_FAULT_BIT_ROT, 10000, 200000);
+    trouble->misdirect = draw_rate(swarm, SB_FAULT_MISDIRECTED_WRITE, 10000, 200000);
+    trouble->full = sb_swarm_has(swarm, SB_FAULT_DISK_FULL);
 }
 
 static int64_t with_sign(sb_world *world, uint64_t value)
@@ -172,9 +183,9 @@ static void draw_code(sb_swarm *swarm)
 static void say(const sb_swarm *swarm)
 {
     static const char *const levels[] = {"off", "mild", "harsh"};
-    sb_log("swarm: network %s, process %s, disk %s, clock %s, code %s; kinds %08x",
+    sb_log("swarm: network %s, process %s, disk %s, clock %s, code %s; kinds %016llx",
            levels[swarm->network_level], levels[swarm->process_level], levels[swarm->disk_level],
-           levels[swarm->clock_level], levels[swarm->code_level], swarm->kinds);
+           levels[swarm->clock_level], levels[swarm->code_level], (unsigned long long)swarm->kinds);
 }
 
 void sb_swarm_start(sb_world *world, const sb_swarm_plan *plan)

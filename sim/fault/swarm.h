@@ -19,10 +19,11 @@ typedef enum sb_swarm_level { SB_SWARM_OFF, SB_SWARM_MILD, SB_SWARM_HARSH } sb_s
 typedef struct sb_swarm {
     sb_world *world;
     sb_swarm_plan plan;
-    uint32_t kinds; /* bits 1 << fault that this world has */
+    uint64_t kinds; /* bits 1 << fault that this world has */
     sb_swarm_level network_level, disk_level, process_level, clock_level, code_level;
     sb_network before;                     /* as the scenario has set it */
     sb_network calm, trouble;              /* between epochs and in them */
+    sb_disk_trouble disk;                  /* of a disk that is struck, in an epoch */
     uint32_t code_rates[SB_FAILPOINT_MAX]; /* of failpoints in epochs; 0: not the swarm's */
     bool healed;
     sb_scope scope; /* ends with the heal */

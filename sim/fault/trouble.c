@@ -143,6 +143,58 @@ static void partition_main(void *argument)
     }
 }
 
+/* -------------------------------------------------------------------------------------- disks */
+
+#define ROOM_MAX UINT64_C(65536) /* that a full disk may still have */
+#define STALL_MAX (5 * SB_SECOND)
+
+/* What this disk does wrong in this epoch: each kind that the world has, or not. */
+static sb_disk_trouble draw_disk_trouble(sb_swarm *swarm, unsigned node)
+{
+    sb_world *const world = swarm->world;
+    const sb_swarm_plan *const plan = &swarm->plan;
+    sb_disk_trouble trouble = swarm->disk;
+    trouble.stall_max = plan->stall_max != 0 ? plan->stall_max : STALL_MAX;
+    trouble.rebuildable = plan->rebuildable != NULL ? plan->rebuildable[node] : NULL;
+    if (trouble.full) {
+        trouble.full = sb_choose(world, SB_STREAM_FAULT, 4) == 3;
+        trouble.room = trouble.full ? sb_draw_log_down(world, SB_STREAM_FAULT, 1, ROOM_MAX) : 0;
+    }
+    return trouble;
+}
+
+static void disk_main(void *argument)
+{
+    sb_swarm *const swarm = argument;
+    sb_world *const world = swarm->world;
+    while (pass(swarm, draw_calm(swarm, swarm->disk_level))) {
+        const uint64_t choice = sb_choose(world, SB_STREAM_FAULT,
+                                          (uint64_t)__builtin_popcountll(swarm->plan.disks) + 1);
+        if (choice == 0) {
+            continue;
+        }
+        uint64_t left = swarm->plan.disks;
+        for (uint64_t i = 1; i < choice; i++) {
+            left &= left - 1;
+        }
+        const unsigned node = (unsigned)__builtin_ctzll(left);
+        const sb_disk_trouble trouble = draw_disk_trouble(swarm, node);
+        sb_disk_trouble_set(world, (sb_node)node, &trouble);
+        if (!pass(swarm, draw_trouble(swarm))) {
+            return;
+        }
+        sb_disk_trouble_set(world, (sb_node)node, NULL);
+    }
+}
+
+static bool strikes_disks(const sb_swarm *swarm)
+{
+    const sb_disk_trouble *const disk = &swarm->disk;
+    return swarm->plan.disks != 0 &&
+           (disk->read_error != 0 || disk->write_error != 0 || disk->sync_error != 0 ||
+            disk->sync_stall != 0 || disk->bit_rot != 0 || disk->misdirect != 0 || disk->full);
+}
+
 /* ----------------------------------------------------------------------------------- machines */
 
 /* A machine that is struck, until it is back. */
@@ -306,6 +358,9 @@ void sb_trouble_start(sb_swarm *swarm)
          sb_swarm_has(swarm, SB_FAULT_PARTITION_ONE_WAY)) &&
         swarm->world->node_count > 2) {
         sb_spawn(NULL, partition_main, swarm, "swarm-partition");
+    }
+    if (strikes_disks(swarm)) {
+        sb_spawn(NULL, disk_main, swarm, "swarm-disk");
     }
     if (sb_swarm_has(swarm, SB_FAULT_KILL) || sb_swarm_has(swarm, SB_FAULT_STOP) ||
         sb_swarm_has(swarm, SB_FAULT_PAUSE)) {

@@ -76,6 +76,10 @@ static inline void meet_crash(sb_world *world, sb_disk_file *file)
         sb_fault_effective(world, SB_FAULT_TORN_WRITE);
         file->torn = false;
     }
+    if (SB_UNLIKELY(file->astray)) {
+        sb_fault_effective(world, SB_FAULT_MISDIRECTED_WRITE);
+        file->astray = false;
+    }
 }
 
 static sb_file *handle_new(sb_world *world, sb_disk_state *disk, sb_disk_file *file,
@@ -197,8 +201,15 @@ sb_status sb_file_read(sb_file *handle, uint64_t offset, void *data, size_t size
     sb_disk_file *const file = file_of(world, handle);
     const uint64_t left = offset < file->size ? file->size - offset : 0;
     const size_t got = size < left ? size : (size_t)left;
+    *read_size = 0;
     if (got != 0) {
         memcpy(data, file->data + offset, got);
+    }
+    if (SB_UNLIKELY(handle->disk->troubled)) {
+        const sb_status status = sb_disk_trouble_read(world, handle, offset, data, got);
+        if (status != SB_OK) {
+            return result(world, status);
+        }
     }
     *read_size = got;
     meet_crash(world, file);
@@ -216,8 +227,12 @@ sb_status sb_file_write(sb_file *handle, uint64_t offset, const void *data, size
         return result(world, SB_NO_SPACE);
     }
     sb_event_here(world, SB_EVENT_WRITE, handle->path_hash, offset, XXH3_64bits(data, size));
+    sb_status status = SB_OK;
+    if (SB_UNLIKELY(handle->disk->troubled)) {
+        status = sb_disk_trouble_write(world, handle, &offset, &size);
+    }
     sb_disk_file_write(world, file, offset, data, size);
-    return result(world, SB_OK);
+    return result(world, status);
 }
 
 sb_status sb_file_truncate(sb_file *handle, uint64_t size)
@@ -229,21 +244,27 @@ sb_status sb_file_truncate(sb_file *handle, uint64_t size)
         return result(world, SB_NO_SPACE);
     }
     sb_event_here(world, SB_EVENT_TRUNCATE, handle->path_hash, size, 0);
-    sb_disk_file_truncate(world, file, size);
-    return result(world, SB_OK);
+    const sb_status status =
+        SB_UNLIKELY(handle->disk->troubled) ? sb_disk_trouble_truncate(world, handle, size) : SB_OK;
+    if (status == SB_OK) {
+        sb_disk_file_truncate(world, file, size);
+    }
+    return result(world, status);
 }
 
 /* -------------------------------------------------------------------------------------- syncs */
 
-static void wait_for_disk(sb_world *world, const char *path)
+static void wait_for_disk(sb_world *world, const sb_disk_state *of, const char *path)
 {
     const sb_disk *const disk = &world->disk;
-    const sb_duration latency =
-        disk->sync_min + sb_choose_at(world, world->running->node, SB_STREAM_DISK,
-                                      disk->sync_max - disk->sync_min + 1);
+    sb_duration latency = disk->sync_min + sb_choose_at(world, world->running->node, SB_STREAM_DISK,
+                                                        disk->sync_max - disk->sync_min + 1);
     if (latency > disk->sync_min) {
         sb_fault_applied(world, SB_FAULT_SYNC_LATENCY);
         sb_fault_effective(world, SB_FAULT_SYNC_LATENCY);
+    }
+    if (SB_UNLIKELY(of->troubled)) {
+        latency += sb_disk_trouble_stall(world, of);
     }
     sb_block(world, SB_WAIT_DISK, path, NULL, NULL, world->now + latency);
 }
@@ -253,17 +274,23 @@ sb_status sb_file_sync(sb_file *handle)
     sb_world *const world = sb_current;
     sb_switch_point(world);
     sb_disk_file *const file = file_of(world, handle);
+    sb_status status = SB_OK;
     sb_event_here(world, SB_EVENT_SYNC, handle->path_hash, sb_disk_file_unsynced(file), 0);
     if (file->change_count != 0) {
         const uint64_t number = file->settled + file->change_count;
         handle->waits++; /* it may be closed meanwhile */
-        wait_for_disk(world, handle->path);
-        sb_disk_file_settle(world, file, number);
-        sb_event_here(world, SB_EVENT_SYNCED, handle->path_hash, SB_OK, 0);
+        wait_for_disk(world, handle->disk, handle->path);
+        if (SB_UNLIKELY(handle->disk->troubled)) {
+            status = sb_disk_trouble_sync(world, handle);
+        }
+        if (status == SB_OK) {
+            sb_disk_file_settle(world, file, number);
+        }
+        sb_event_here(world, SB_EVENT_SYNCED, handle->path_hash, status, 0);
         handle->waits--;
         handle_settle(world, handle);
     }
-    return result(world, SB_OK);
+    return result(world, status);
 }
 
 sb_status sb_directory_sync(const char *path)
@@ -273,14 +300,20 @@ sb_status sb_directory_sync(const char *path)
     sb_disk_state *const disk = disk_here(world);
     const uint64_t path_hash = path_hash_of(world, path);
     const uint32_t unsynced = sb_disk_unsynced_names(disk, path);
+    sb_status status = SB_OK;
     sb_event_here(world, SB_EVENT_SYNC, path_hash, 0, 0);
     if (unsynced != 0) {
         const uint64_t number = disk->change_number;
-        wait_for_disk(world, path[0] == '\0' ? "/" : path);
-        sb_disk_names_settle(world, disk, path, number);
-        sb_event_here(world, SB_EVENT_SYNCED, path_hash, SB_OK, 0);
+        wait_for_disk(world, disk, path[0] == '\0' ? "/" : path);
+        if (SB_UNLIKELY(disk->troubled)) {
+            status = sb_disk_trouble_sync_names(world, disk);
+        }
+        if (status == SB_OK) {
+            sb_disk_names_settle(world, disk, path, number);
+        }
+        sb_event_here(world, SB_EVENT_SYNCED, path_hash, status, 0);
     }
-    return result(world, SB_OK);
+    return result(world, status);
 }
 
 /* -------------------------------------------------------------------------------------- names */
@@ -442,6 +475,31 @@ void sb_disk_set(sb_world *world, const sb_disk *disk)
     }
     if (!disk->keep_on_crash) {
         arm_crash(world);
+    }
+}
+
+void sb_disk_trouble_set(sb_world *world, sb_node node, const sb_disk_trouble *trouble)
+{
+    sb_disk_state *const disk = disk_of(world, sb_node_given(world, node, __func__));
+    disk->troubled = trouble != NULL;
+    if (trouble == NULL) {
+        return;
+    }
+    disk->trouble = *trouble;
+    const struct {
+        sb_fault fault;
+        bool on;
+    } kinds[] = {{SB_FAULT_READ_ERROR, trouble->read_error != 0},
+                 {SB_FAULT_WRITE_ERROR, trouble->write_error != 0},
+                 {SB_FAULT_SYNC_ERROR, trouble->sync_error != 0},
+                 {SB_FAULT_SYNC_STALL, trouble->sync_stall != 0},
+                 {SB_FAULT_DISK_FULL, trouble->full},
+                 {SB_FAULT_BIT_ROT, trouble->bit_rot != 0},
+                 {SB_FAULT_MISDIRECTED_WRITE, trouble->misdirect != 0}};
+    for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+        if (kinds[i].on) {
+            arm(world, kinds[i].fault);
+        }
     }
 }
 

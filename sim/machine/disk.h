@@ -41,7 +41,7 @@ typedef struct sb_disk_file {
     uint64_t settled;   /* changes that are durable and forgotten */
     uint64_t path_hash; /* of the name it was last known by */
     uint32_t references;
-    bool lost, torn; /* a crash has altered it, and no program has seen that yet */
+    bool lost, torn, astray; /* it was altered, and no program has seen that yet */
 } sb_disk_file;
 
 typedef struct sb_disk_name {
@@ -88,7 +88,9 @@ typedef struct sb_disk_state {
     uint32_t open_count;           /* of those that are not closed */
     char (*lost)[SB_PATH_MAX + 1]; /* names a crash has taken and no program has missed yet */
     uint32_t lost_count, lost_capacity;
-    unsigned char *scratch; /* where a durable view is put together */
+    bool troubled;
+    sb_disk_trouble trouble; /* of a troubled disk */
+    unsigned char *scratch;  /* where a durable view is put together */
     uint64_t scratch_capacity;
 } sb_disk_state;
 
@@ -106,6 +108,25 @@ typedef struct sb_disk_fate {
     bool may_lose, may_tear, may_lose_names;
 } sb_disk_fate;
 
+/* ----------------------------------------------------------------------------- disk_trouble.c
+ *
+ * Asked before each operation of a troubled disk; SB_OK: it goes on as always, and is not altered.
+ */
+
+/* What the trouble makes of a read that has been done: SB_IO_ERROR, or a bit of it has rotted. */
+sb_status sb_disk_trouble_read(sb_world *world, const sb_file *handle, uint64_t offset, void *data,
+                               size_t size);
+
+/* Of a write that is about to be done: fewer bytes, or at another offset. */
+sb_status sb_disk_trouble_write(sb_world *world, const sb_file *handle, uint64_t *offset,
+                                size_t *size);
+sb_status sb_disk_trouble_truncate(sb_world *world, const sb_file *handle, uint64_t size);
+sb_duration sb_disk_trouble_stall(sb_world *world, const sb_disk_state *disk);
+
+/* Of a sync whose latency has passed.  An error may take back what was written since the last. */
+sb_status sb_disk_trouble_sync(sb_world *world, const sb_file *handle);
+sb_status sb_disk_trouble_sync_names(sb_world *world, const sb_disk_state *disk);
+
 /* -------------------------------------------------------------------------------- disk_file.c */
 
 sb_disk_file *sb_disk_file_new(sb_world *world, uint64_t path_hash);
@@ -114,6 +135,9 @@ void sb_disk_file_write(sb_world *world, sb_disk_file *file, uint64_t offset, co
                         size_t size);
 void sb_disk_file_truncate(sb_world *world, sb_disk_file *file, uint64_t size);
 uint64_t sb_disk_file_unsynced(const sb_disk_file *file); /* bytes */
+
+/* All changes since the last sync are undone. */
+void sb_disk_file_forget(sb_world *world, sb_disk_file *file);
 
 /* The changes up to this number (settled + change_count at some time) are durable now. */
 void sb_disk_file_settle(sb_world *world, sb_disk_file *file, uint64_t number);

@@ -179,6 +179,14 @@ void sb_disk_file_settle(sb_world *world, sb_disk_file *file, uint64_t number)
     file->settled = number;
 }
 
+void sb_disk_file_forget(sb_world *world, sb_disk_file *file)
+{
+    for (uint32_t i = file->change_count; i-- > 0;) {
+        undo(&file->changes[i], file->data, &file->size);
+    }
+    sb_disk_file_settle(world, file, file->settled + file->change_count);
+}
+
 /* ------------------------------------------------------------------------------------ a crash */
 
 /* What a crash keeps of a change. */
