@@ -111,8 +111,9 @@ TEST_SCRIPTS := $(sort $(wildcard tests/test_*.sh))
 TEST_PARTS := $(OUT)/tests/parts.a
 SIM_ARCHIVES := $(OUT)/libsim.a $(OUT)/libtraces.a $(OUT)/libsim.a
 # Programs against the doors alone: a bench, digests and plants for the determinism checks, examples.
-DOOR_PROGRAMS := $(patsubst %.c,$(OUT)/%,$(filter-out tests/workload.c tests/test_%, \
+DOOR_PROGRAMS := $(patsubst %.c,$(OUT)/%,$(filter-out tests/workload.c tests/bench_sorter.c tests/test_%, \
 	$(wildcard tests/*.c tests/examples/*.c)))
+ENGINE_PROGRAMS := $(OUT)/tests/bench_sorter
 
 $(OUT)/tests/%.o: tests/%.c
 	@mkdir -p $(@D)
@@ -128,6 +129,9 @@ $(SIM_TESTS): $(OUT)/tests/%: $(OUT)/tests/%.o $(TEST_PARTS) $(SIM_ARCHIVES)
 $(ENGINE_TESTS): $(OUT)/tests/%: $(OUT)/tests/%.o $(ARCHIVES)
 	$(CC) $(LINK_FLAGS) -o $@ $< $(ARCHIVES) $(DW_LIBS) $(CHECK_LIBS)
 
+$(ENGINE_PROGRAMS): $(OUT)/%: $(OUT)/%.o $(ARCHIVES)
+	$(CC) $(LINK_FLAGS) -o $@ $< $(ARCHIVES) $(DW_LIBS)
+
 $(DOOR_PROGRAMS): $(OUT)/%: $(OUT)/%.o $(TEST_PARTS) $(SIM_ARCHIVES)
 	$(CC) $(LINK_FLAGS) -o $@ $< $(TEST_PARTS) $(SIM_ARCHIVES) $(DW_LIBS)
 
@@ -135,7 +139,7 @@ CHECK_LIBS = $(shell pkg-config --libs check 2>/dev/null || echo -lcheck -lsubun
 
 .PHONY: suites programs
 suites: $(TEST_PROGRAMS)
-programs: $(DOOR_PROGRAMS)
+programs: $(DOOR_PROGRAMS) $(ENGINE_PROGRAMS)
 
 # The two that start from a fresh machine install what is missing first, and then look again at what there is.
 .PHONY: deps-run deps-check deps-all
@@ -165,8 +169,9 @@ seeds: all
 	@tests/kept_seeds.sh
 
 .PHONY: bench
-bench: $(OUT)/tests/bench
+bench: $(OUT)/tests/bench $(OUT)/tests/bench_sorter
 	$(OUT)/tests/bench
+	$(OUT)/tests/bench_sorter
 
 .PHONY: lint
 lint: deps-all
@@ -217,7 +222,7 @@ help:
 		sweep 'the main job: a thousand seeds of rolling-restart; installs what is missing' \
 		check 'all tests; installs what is missing' \
 		seeds 'replay every kept seed in seeds/' \
-		bench 'the kernel beside a bare loop' \
+		bench 'the kernel beside a bare loop, the sorter beside sort' \
 		matrix 'the same seeds under other compilers, levels, sanitizers, addresses, locales' \
 		lint 'layers, symbols, statics, floats, format' \
 		install 'command, library, headers, manual under DESTDIR and PREFIX ($(PREFIX))' \

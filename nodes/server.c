@@ -390,7 +390,6 @@ static void boot_up(server *of)
     sb_wait_group_init(&of->schema_task, "schema poller");
     sb_scope_init(&of->registration_scope, NULL, "registration");
     sb_wait_group_init(&of->registration_task, "registration");
-    backfill_remove_leftovers();
 
     of->exchange =
         sb_exchange_open(wire_method_names, METHOD_COUNT, handle, of, use->server_concurrency);
@@ -410,9 +409,13 @@ static void boot_up(server *of)
                                            .batch_pause = use->batch_pause,
                                            .writer_count = use->writers,
                                            .writer_quota = use->writer_quota,
+                                           .memory_quota = use->memory_quota,
+                                           .disk_quota = use->disk_quota,
+                                           .checkpoint_interval = use->checkpoint_interval,
                                            .channel_capacity = use->run_channel_capacity,
                                            .upload_part = use->upload_part};
     of->backfill = backfill_open(of->cluster, &backfilling);
+    backfill_find_leftovers(of->backfill);
     of->open = true;
     sb_spawn(&of->schema_task, schema_main, of, "schema-poller");
     sb_spawn(&of->registration_task, registration_main, of, "registration");

@@ -49,13 +49,14 @@ arrows_of() {
     sim/tool) echo "sim/verdict/* sim/record/* sim/world.h sim/tool.h sim/fault/*.def traces/*" ;;
     traces) echo "sim/record/*" ;;
     engine | engine/base) echo "sim/node.h" ;;
+    engine/sort) echo "engine/base/* sim/node.h" ;;
     engine/wire) echo "engine/base/* sim/node.h" ;;
     engine/placement | engine/storage | engine/transaction)
         echo "engine/base/* engine/wire/* engine/*.h engine/*.def sim/node.h"
         ;;
     engine/schema) echo "engine/base/* engine/wire/* engine/transaction/* engine/*.h sim/node.h" ;;
     engine/backfill)
-        echo "engine/base/* engine/wire/* engine/transaction/* engine/schema/* engine/storage/* engine/*.h sim/node.h"
+        echo "engine/base/* engine/wire/* engine/transaction/* engine/schema/* engine/sort/* engine/storage/* engine/*.h sim/node.h"
         ;;
     engine/task)
         echo "engine/base/* engine/wire/* engine/transaction/* engine/schema/* engine/backfill/* engine/*.h sim/node.h"

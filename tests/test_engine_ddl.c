@@ -1,10 +1,9 @@
 /*
- * Jobs, tasks and the backfill: their rows as bytes, the owner's fence, what a server answers about
- * jobs, plans, sorted runs, and one subtask's way from rows to index entries.
+ * Jobs and tasks: their rows as bytes, the owner's fence, what a server answers about jobs, and
+ * plans.
  */
 #include <string.h>
 
-#include "engine/backfill/pipeline.h"
 #include "engine/ddl/rollback.h"
 #include "engine/ddl/submission.h"
 #include "engine/schema/table.h"
@@ -12,11 +11,7 @@
 #include "engine/task/task.h"
 #include "engine/task/tenure.h"
 #include "engine/wire/keys.h"
-#include "tests/engine_cluster.h"
-
-#define TABLE 1u
-#define INDEX 9u
-#define ROWS 300
+#include "tests/engine_backfill.h"
 
 /* -------------------------------------------------------------------------------------- bytes */
 
@@ -71,18 +66,6 @@ static void refuses_damage(buffer *bytes, decodes *decode)
     for (uint32_t size = 0; size < bytes->size; size++) {
         ck_assert_msg(!decode((slice){bytes->data, size}), "size %u", size);
     }
-}
-
-static index_definition index_on_k(schema_state state)
-{
-    index_definition index;
-    memset(&index, 0, sizeof(index));
-    index.id = INDEX;
-    index.state = state;
-    index.column_count = 1;
-    index.columns[0] = SBTEST_K;
-    memcpy(index.name, "k_1", 4);
-    return index;
 }
 
 static job_row some_job(void)
@@ -207,37 +190,6 @@ START_TEST(test_requests)
 }
 END_TEST
 
-/* --------------------------------------------------------------------------------------- runs */
-
-static void runs_world(sb_world *world, void *context)
-{
-    (void)world;
-    (void)context;
-    for (uint32_t count = 0; count < 70; count++) {
-        entry_run *run = entry_run_make();
-        for (uint32_t i = 0; i < count; i++) {
-            const unsigned char key[2] = {(unsigned char)below(12), (unsigned char)below(12)};
-            entry_run_add(run, slice_of(key, 1 + below(2)), slice_of(&i, sizeof(i)));
-        }
-        entry_run_sort(run);
-        for (uint32_t i = 1; i < count; i++) {
-            const int order = slice_compare(entry_run_key(run, i - 1), entry_run_key(run, i));
-            uint32_t before, after;
-            memcpy(&before, entry_run_value(run, i - 1).data, sizeof(before));
-            memcpy(&after, entry_run_value(run, i).data, sizeof(after));
-            ck_assert(order < 0 || (order == 0 && before < after));
-        }
-        entry_run_free(run);
-    }
-}
-
-/* A run is sorted by key, whatever its length, and equal keys keep the order they came in. */
-START_TEST(test_runs_are_sorted)
-{
-    run_in_world(runs_world, NULL, 3);
-}
-END_TEST
-
 /* ------------------------------------------------------------------------------------ tenures */
 
 /* A row put under the tenure: how the transaction went. */
@@ -348,208 +300,6 @@ START_TEST(test_submission)
 }
 END_TEST
 
-/* ----------------------------------------------------------------------- from rows to entries */
-
-static void load_rows(cluster *of, const table_definition *table)
-{
-    buffer key, value;
-    buffer_init(&key);
-    buffer_init(&value);
-    for (int64_t first = 1; first <= ROWS; first += 100) {
-        transaction *in;
-        ck_assert_int_eq(transaction_begin(of, 0, &in, NULL), ENGINE_OK);
-        for (int64_t id = first; id < first + 100; id++) {
-            row one;
-            memset(&one, 0, sizeof(one));
-            one.columns[SBTEST_ID].integer = id;
-            one.columns[SBTEST_K].integer = id * 37 % 101 - 50;
-            one.columns[SBTEST_C].bytes = slice_of_string("c");
-            one.columns[SBTEST_PAD].bytes = slice_of_string("pad");
-            row_key(table, id, &key);
-            row_encode(table, &one, &value);
-            transaction_put(in, buffer_slice(&key), buffer_slice(&value));
-        }
-        ck_assert_int_eq(transaction_commit(in, NULL, NULL), ENGINE_OK);
-        transaction_release(in);
-    }
-    buffer_release(&key);
-    buffer_release(&value);
-}
-
-/* Every row has its entry, and there is no other. */
-static void check_index(cluster *of, const table_definition *table, const index_definition *index)
-{
-    buffer start, end;
-    bool seen[ROWS + 1] = {false};
-    pair_list found;
-    buffer_init(&start);
-    buffer_init(&end);
-    index_range(table->id, index->id, &start, &end);
-    ck_assert_int_eq(cluster_scan(of, TIMESTAMP_MAX, buffer_slice(&start), buffer_slice(&end), 1000,
-                                  &found, NULL),
-                     ENGINE_OK);
-    ck_assert_uint_eq(found.count, ROWS);
-    for (uint32_t i = 0; i < found.count; i++) {
-        row_handle handle;
-        ck_assert(
-            index_entry_handle(table, index, found.pairs[i].key, found.pairs[i].value, &handle));
-        ck_assert(handle >= 1 && handle <= ROWS && !seen[handle]);
-        seen[handle] = true;
-    }
-    pair_list_release(&found);
-    buffer_release(&start);
-    buffer_release(&end);
-}
-
-static void count_file(void *context, const char *path, uint64_t size)
-{
-    (void)path;
-    (void)size;
-    ++*(uint32_t *)context;
-}
-
-/* Nothing is open, and no file is left. */
-static void check_nothing_left(const backfill *of)
-{
-    uint32_t files = 0;
-    ck_assert_uint_eq(backfill_backend_count(of), 0);
-    ck_assert_int_eq(sb_directory_list("jobs", count_file, &files), SB_OK);
-    ck_assert_uint_eq(files, 0);
-}
-
-typedef struct backfill_test {
-    cluster *of;
-    backfill *with;
-    backfill_work work;
-    buffer start, end;
-} backfill_test;
-
-static void backfill_begin(backfill_test *in, test_cluster *machines, sb_world *world)
-{
-    test_cluster_start(machines, world);
-    *in = (backfill_test){.of = test_cluster_open(machines)};
-    const backfill_settings settings = {.batch_rows = 16,
-                                        .batch_pause = 10 * SB_MILLISECOND,
-                                        .writer_quota = 512,
-                                        .channel_capacity = 1,
-                                        .upload_part = 700};
-    in->with = backfill_open(in->of, &settings);
-    in->work.job = 7;
-    table_define_sbtest(&in->work.table, TABLE);
-    in->work.index = index_on_k(SCHEMA_WRITE_REORGANIZATION);
-    load_rows(in->of, &in->work.table);
-    row_range(TABLE, &in->start, &in->end);
-    in->work.start = buffer_slice(&in->start);
-    in->work.end = buffer_slice(&in->end);
-    ck_assert_int_eq(cluster_timestamp(in->of, &in->work.snapshot, NULL), ENGINE_OK);
-}
-
-static void backfill_end(backfill_test *in, test_cluster *machines)
-{
-    check_nothing_left(in->with);
-    backfill_close(in->with);
-    buffer_release(&in->start);
-    buffer_release(&in->end);
-    test_cluster_close(machines, in->of);
-}
-
-static void backfill_world(sb_world *world, void *context)
-{
-    (void)context;
-    test_cluster machines;
-    backfill_test in;
-    uint64_t row_count;
-    failure cause;
-    backfill_begin(&in, &machines, world);
-    for (int i = 0; i < 2; i++) { /* the second time finds everything in its place */
-        ck_assert_int_eq(backfill_run(in.with, &in.work, &row_count, &cause, NULL), ENGINE_OK);
-        ck_assert_uint_eq(row_count, ROWS);
-        check_index(in.of, &in.work.table, &in.work.index);
-        check_nothing_left(in.with);
-    }
-    backfill_end(&in, &machines);
-}
-
-/* A range of rows becomes entries; doing it again changes nothing; nothing is left open. */
-START_TEST(test_backfill)
-{
-    run_in_world(backfill_world, NULL, (uint64_t)_i + 1);
-}
-END_TEST
-
-static void canceled_world(sb_world *world, void *context)
-{
-    (void)context;
-    test_cluster machines;
-    backfill_test in;
-    uint64_t row_count;
-    failure cause;
-    backfill_begin(&in, &machines, world);
-    for (uint32_t i = 0; i < 12; i++) {
-        sb_scope scope;
-        sb_scope_init_timeout(&scope, NULL, "cut short", (1 + below(220)) * SB_MILLISECOND);
-        const engine_status status = backfill_run(in.with, &in.work, &row_count, &cause, &scope);
-        ck_assert(status == ENGINE_OK || status == ENGINE_TIMEOUT || status == ENGINE_CANCELED);
-        ck_assert_int_eq(cause, FAILURE_NONE);
-        sb_scope_release(&scope);
-        check_nothing_left(in.with);
-    }
-    ck_assert_int_eq(backfill_run(in.with, &in.work, &row_count, &cause, NULL), ENGINE_OK);
-    check_index(in.of, &in.work.table, &in.work.index);
-    backfill_end(&in, &machines);
-}
-
-/* Cut short at any moment, a run leaves nothing open, and a later one does the work. */
-START_TEST(test_backfill_canceled)
-{
-    run_in_world(canceled_world, NULL, (uint64_t)_i + 1);
-}
-END_TEST
-
-static void troubled_world(sb_world *world, void *context)
-{
-    static const char *const failpoints[] = {"backfill-scan-fails",
-                                             "local-engine-spill-fails",
-                                             "local-engine-merge-fails",
-                                             "upload-fails",
-                                             "ingest-fails",
-                                             "ingest-reply-is-lost",
-                                             "backfill-fails-after-import"};
-    (void)context;
-    test_cluster machines;
-    backfill_test in;
-    uint64_t row_count;
-    failure cause;
-    backfill_begin(&in, &machines, world);
-    for (uint32_t i = 0; i < sizeof(failpoints) / sizeof(failpoints[0]); i++) {
-        sb_failpoints_enable(world, failpoints[i], 300000);
-        engine_status status = ENGINE_CONFLICT;
-        for (uint32_t tries = 0; status == ENGINE_CONFLICT && tries < 60; tries++) {
-            status = backfill_run(in.with, &in.work, &row_count, &cause, NULL);
-            check_nothing_left(in.with);
-            if (tries == 20) {
-                sb_failpoints_enable(world, failpoints[i], 0);
-            }
-        }
-        ck_assert_msg(status == ENGINE_OK, "%s: %s", failpoints[i], engine_status_text(status));
-        sb_failpoints_enable(world, failpoints[i], 0);
-        check_index(in.of, &in.work.table, &in.work.index);
-    }
-    sb_failpoints_enable(world, "backfill-permanent-error", 1000000);
-    ck_assert_int_eq(backfill_run(in.with, &in.work, &row_count, &cause, NULL), ENGINE_FAILED);
-    ck_assert_int_eq(cause, FAILURE_INJECTED);
-    sb_failpoints_enable(world, "backfill-permanent-error", 0);
-    backfill_end(&in, &machines);
-}
-
-/* Passing trouble at any station is survived or reported as passing; a permanent error has a cause.
- */
-START_TEST(test_backfill_in_trouble)
-{
-    run_in_world(troubled_world, NULL, (uint64_t)_i + 1);
-}
-END_TEST
-
 /* -------------------------------------------------------------------------------------- plans */
 
 static void plan_world(sb_world *world, void *context)
@@ -601,19 +351,15 @@ END_TEST
 
 int main(void)
 {
-    Suite *suite = suite_create("engine: jobs, tasks, backfill");
+    Suite *suite = suite_create("engine: jobs, tasks");
     TCase *all = tcase_create("all");
     tcase_set_timeout(all, 60);
     tcase_add_test(all, test_rows);
     tcase_add_test(all, test_requests);
     tcase_add_test(all, test_states);
-    tcase_add_test(all, test_runs_are_sorted);
     tcase_add_loop_test(all, test_tenure_fences, 0, 5);
     tcase_add_loop_test(all, test_submission, 0, 5);
     tcase_add_test(all, test_plans_tile_the_table);
-    tcase_add_loop_test(all, test_backfill, 0, 5);
-    tcase_add_loop_test(all, test_backfill_canceled, 0, 10);
-    tcase_add_loop_test(all, test_backfill_in_trouble, 0, 5);
     suite_add_tcase(suite, all);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_ENV);

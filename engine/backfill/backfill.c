@@ -1,12 +1,14 @@
 /*
  * One run of the pipeline, and the backends of this machine.
  *
- *     open → writers → writers closed → engine closed → importing → imported
- *                                                                       └──→ cleaning → cleaned
+ *     open → writers → writers closed → engine closed → importing → imported ──→ cleaning → cleaned
+ *               ↑                                                      |
+ *               `───────────────── reset ←── the disk share was used up ┘
  *
- * Every station is passed exactly once; from each of them a failure leads to cleaning, which closes
- * what is still open in the same order: the writers first, because they flush into the engine when
- * they are closed, then the engine, then the files (TiDB issue 54568 is the other order).
+ * Every station is passed exactly once, or once a round; from each of them a failure leads to
+ * cleaning, which closes what is still open in the same order: the writers first, because they
+ * flush into the engine when they are closed, then the engine, then the files (TiDB issue 54568 is
+ * the other order).
  */
 #include "engine/backfill/backfill.h"
 
@@ -15,71 +17,49 @@
 #include "engine/backfill/pipeline.h"
 #include "engine/counters.h"
 #include "engine/museum.h"
+#include "engine/wire/keys.h"
 #include "engine/wire/messages.h"
 
 #define WRITERS 2u
 #define WRITER_QUOTA 2048u
+#define MEMORY_QUOTA ((uint64_t)8 << 20)
 #define CHANNEL_CAPACITY 2u
-#define LEFTOVERS_MAX 1024u
 
 /* ------------------------------------------------------------------------------------- states */
 
-typedef enum backend_state {
-    BACKEND_OPEN,
-    BACKEND_WRITERS,
-    BACKEND_WRITERS_CLOSED,
-    BACKEND_ENGINE_CLOSED,
-    BACKEND_IMPORTING,
-    BACKEND_IMPORTED,
-    BACKEND_CLEANING,
-    BACKEND_CLEANED
-} backend_state;
+static const char *const engine_states[] = {"open",          "writers",   "writers-closed",
+                                            "engine-closed", "importing", "imported",
+                                            "reset",         "cleaning",  "cleaned"};
 
-static const char *const backend_states[] = {"open",          "writers",   "writers-closed",
-                                             "engine-closed", "importing", "imported",
-                                             "cleaning",      "cleaned"};
-
-static const sb_move backend_moves[] = {
-    {BACKEND_OPEN, BACKEND_WRITERS},
-    {BACKEND_WRITERS, BACKEND_WRITERS_CLOSED},
-    {BACKEND_WRITERS_CLOSED, BACKEND_ENGINE_CLOSED},
-    {BACKEND_ENGINE_CLOSED, BACKEND_IMPORTING},
-    {BACKEND_IMPORTING, BACKEND_IMPORTED},
-    {BACKEND_IMPORTED, BACKEND_CLEANING},
-    {BACKEND_WRITERS, BACKEND_CLEANING},
-    {BACKEND_ENGINE_CLOSED, BACKEND_CLEANING},
-    {BACKEND_IMPORTING, BACKEND_CLEANING},
-    {BACKEND_CLEANING, BACKEND_CLEANED},
+static const sb_move engine_moves[] = {
+    {LOCAL_ENGINE_OPEN, LOCAL_ENGINE_WRITERS},
+    {LOCAL_ENGINE_WRITERS, LOCAL_ENGINE_WRITERS_CLOSED},
+    {LOCAL_ENGINE_WRITERS_CLOSED, LOCAL_ENGINE_CLOSED},
+    {LOCAL_ENGINE_CLOSED, LOCAL_ENGINE_IMPORTING},
+    {LOCAL_ENGINE_IMPORTING, LOCAL_ENGINE_IMPORTED},
+    {LOCAL_ENGINE_IMPORTED, LOCAL_ENGINE_RESET},
+    {LOCAL_ENGINE_RESET, LOCAL_ENGINE_WRITERS},
+    {LOCAL_ENGINE_IMPORTED, LOCAL_ENGINE_CLEANING},
+    {LOCAL_ENGINE_WRITERS, LOCAL_ENGINE_CLEANING},
+    {LOCAL_ENGINE_IMPORTING, LOCAL_ENGINE_CLEANING},
+    {LOCAL_ENGINE_CLEANING, LOCAL_ENGINE_CLEANED},
 };
 
-SB_MACHINE(local_engine_machine, "local-engine", backend_states, backend_moves,
-           .initial = BACKEND_OPEN, .finals = SB_STATE(BACKEND_CLEANED),
+SB_MACHINE(local_engine_machine, "local-engine", engine_states, engine_moves,
+           .initial = LOCAL_ENGINE_OPEN, .finals = SB_STATE(LOCAL_ENGINE_CLEANED),
            .source = "writers close before their engine, each exactly once: issue 54568");
 
-/* ---------------------------------------------------------------------------------- lifetimes */
-
-/* What one run has open. */
-typedef struct backend {
-    struct backend *next; /* in the registry */
-    const backfill_work *work;
-    backend_state state;
-    local_engine engine;
-    entry_writer writers[WRITERS_MAX];
-    uint32_t writer_count;
-} backend;
-
-struct backfill {
-    cluster *cluster;
-    backfill_settings settings;
-    backend *backends; /* the youngest first */
-};
-
-backfill *backfill_open(cluster *of, const backfill_settings *settings)
+static void move(backend *of, local_engine_state to)
 {
-    backfill *made = sb_alloc_zero(sizeof(*made));
-    made->cluster = of;
-    made->settings = *settings;
-    backfill_settings *use = &made->settings;
+    sb_machine_move(&local_engine_machine, subtask_identity(of->work->job, of->work->number),
+                    of->state, to);
+    of->state = to;
+}
+
+/* ------------------------------------------------------------------------------- the machine's */
+
+static void use_defaults(backfill_settings *use)
+{
     if (use->batch_rows == 0 || use->batch_rows > BATCH_ROWS_MAX) {
         use->batch_rows = BATCH_ROWS_MAX;
     }
@@ -87,17 +67,21 @@ backfill *backfill_open(cluster *of, const backfill_settings *settings)
         use->writer_count = WRITERS;
     }
     use->writer_quota = use->writer_quota > 0 ? use->writer_quota : WRITER_QUOTA;
+    use->memory_quota = use->memory_quota > 0 ? use->memory_quota : MEMORY_QUOTA;
     use->channel_capacity = use->channel_capacity > 0 ? use->channel_capacity : CHANNEL_CAPACITY;
     if (use->upload_part == 0 || use->upload_part > UPLOAD_PIECE_MAX) {
         use->upload_part = UPLOAD_PIECE_MAX;
     }
-    return made;
 }
 
-void backfill_close(backfill *of)
+backfill *backfill_open(cluster *of, const backfill_settings *settings)
 {
-    sb_assert_op(backfill_backend_count(of), ==, 0);
-    sb_free(of);
+    backfill *made = sb_alloc_zero(sizeof(*made));
+    made->cluster = of;
+    made->settings = *settings;
+    use_defaults(&made->settings);
+    memory_quota_init(&made->memory, made->settings.memory_quota);
+    return made;
 }
 
 uint32_t backfill_backend_count(const backfill *of)
@@ -109,29 +93,202 @@ uint32_t backfill_backend_count(const backfill *of)
     return count;
 }
 
-static void move(backend *of, backend_state to)
+static const backend *find_backend(const backfill *of, job_id job, uint32_t number)
 {
-    sb_machine_move(&local_engine_machine, subtask_identity(of->work->job, of->work->number),
-                    of->state, to);
-    of->state = to;
+    const backend *one = of->backends;
+    while (one != NULL && (one->work->job != job || one->work->number != number)) {
+        one = one->next;
+    }
+    return one;
+}
+
+bool backfill_engine_state(const backfill *of, job_id job, uint32_t number,
+                           local_engine_state *state)
+{
+    const backend *found = find_backend(of, job, number);
+    if (found != NULL) {
+        *state = found->state;
+    }
+    return found != NULL;
+}
+
+/* The most that was ever held counts, once. */
+static void tell_peak(backfill *of)
+{
+    if (of->memory.peak > of->peak_told) {
+        sb_count(COUNTER_engine_memory_peak, of->memory.peak - of->peak_told);
+        of->peak_told = of->memory.peak;
+    }
+}
+
+/* --------------------------------------------------------------------------------- leftovers */
+
+void backfill_find_leftovers(backfill *of)
+{
+    sb_assert(of->backends == NULL && of->leftovers == NULL);
+    of->leftovers = leftovers_find();
+}
+
+static void drop_leftover(leftover *of)
+{
+    char folder[SORTER_FOLDER_MAX];
+    backend_folder(of->job, of->number, folder);
+    sb_free(of);
+    backend_folder_clean(folder, NULL);
+}
+
+/* Take it out of the list; false: there is none. */
+static bool take_leftover(backfill *of, job_id job, uint32_t number)
+{
+    leftover **link = &of->leftovers;
+    while (*link != NULL && ((*link)->job != job || (*link)->number != number)) {
+        link = &(*link)->next;
+    }
+    leftover *found = *link;
+    if (found != NULL) {
+        *link = found->next;
+        sb_free(found);
+    }
+    return found != NULL;
+}
+
+void backfill_remove_unclaimed(backfill *of, backfill_claims *claimed, void *context)
+{
+    leftover **link = &of->leftovers;
+    while (*link != NULL) {
+        leftover *one = *link;
+        one->ours = claimed(context, one->job, one->number);
+        if (one->ours) {
+            link = &one->next;
+            continue;
+        }
+        SOMETIMES(true, "leftover-folder-that-nobody-continues-removed");
+        *link = one->next;
+        drop_leftover(one); /* may switch: begin anew */
+        link = &of->leftovers;
+    }
+}
+
+/* ours: a checkpoint for the next run; else litter, for whoever looks after leftovers. */
+static void park(backfill *of, const backfill_work *work, bool ours)
+{
+    if (take_leftover(of, work->job, work->number)) {
+        SOMETIMES(true, "folder-is-left-twice");
+    }
+    leftover *made = sb_alloc_zero(sizeof(*made));
+    *made =
+        (leftover){.next = of->leftovers, .job = work->job, .number = work->number, .ours = ours};
+    of->leftovers = made;
+    SOMETIMES(ours, "interrupted-run-leaves-its-checkpoint");
+}
+
+void backfill_close(backfill *of)
+{
+    sb_assert_op(backfill_backend_count(of), ==, 0);
+    sb_assert_op(of->disk.used, ==, 0);
+    while (of->leftovers != NULL) {
+        leftover *one = of->leftovers;
+        of->leftovers = one->next;
+        if (one->ours) {
+            sb_free(one); /* for the next incarnation */
+        } else {
+            drop_leftover(one);
+        }
+    }
+    memory_quota_release(&of->memory);
+    sb_free(of);
+}
+
+/* -------------------------------------------------------------------------------- checkpoints */
+
+/* What the engine's files hold now; the position is borrowed. */
+static sb_status write_checkpoint(void *context)
+{
+    backend *of = context;
+    const local_checkpoint now = {
+        .position = of->scan.next, .finished = of->scan.finished, .rows = of->rows};
+    of->has_checkpoint = true;
+    return local_checkpoint_write(of->work, &now, &of->engine.sorter);
+}
+
+/* All that was handed out is on the disk: say so, if it is worth it. */
+static void checkpoint(const backfill *in, backend *of)
+{
+    const sb_duration interval = in->settings.checkpoint_interval;
+    const sb_time now = sb_monotonic_time();
+    if (interval == 0 || now - of->checkpointed < interval) {
+        return;
+    }
+    sb_assert_op(of->engine.taken, ==, of->engine.run_count); /* I7 */
+    of->checkpointed = now;
+    const bool written =
+        !failpoint("local-checkpoint-is-not-written") && write_checkpoint(of) == SB_OK;
+    sb_count(COUNTER_local_checkpoints, written); /* without one, more is done again */
+}
+
+/* --------------------------------------------------------------------------- open and clean up */
+
+static uint32_t shared_key_size(const backfill_work *work)
+{
+    buffer prefix;
+    buffer_init(&prefix);
+    key_index_prefix(&prefix, work->table.id, work->index.id);
+    const uint32_t size = prefix.size;
+    buffer_release(&prefix);
+    return size;
+}
+
+static void open_engine(backfill *in, backend *of)
+{
+    const engine_plan plan = {.job = of->work->job,
+                              .number = of->work->number,
+                              .shared = shared_key_size(of->work),
+                              .channel_capacity = in->settings.channel_capacity,
+                              .memory = &in->memory,
+                              .disk = &in->disk};
+    local_engine_open(&of->engine, &plan);
+    of->writer_count = 0;
+    for (uint32_t i = 0; i < in->settings.writer_count; i++) {
+        entry_writer_open(&of->writers[of->writer_count++], &of->engine, &in->memory,
+                          in->settings.writer_quota);
+    }
+}
+
+/* Where the run begins: behind what an earlier one has brought into files or into storage. */
+static void find_start(backfill *in, backend *of)
+{
+    const backfill_work *work = of->work;
+    sorter *files = &of->engine.sorter;
+    local_checkpoint found = {.rows = 0};
+    slice start = work->imported.size > 0 ? work->imported : work->start;
+    of->rows = work->imported_rows;
+    if (take_leftover(in, work->job, work->number)) {
+        of->has_checkpoint = local_checkpoint_read(work, &found, files);
+        if (of->has_checkpoint) {
+            start = buffer_slice(&found.position);
+            of->rows = found.rows;
+        } else {
+            sorter_remove_files(files); /* those that were adopted before one was found damaged */
+        }
+        backend_folder_clean(files->folder, files);
+    }
+    row_scan_init(&of->scan, in->cluster, work, start, &in->settings);
+    of->scan.finished = of->has_checkpoint && found.finished;
+    buffer_release(&found.position);
 }
 
 static backend *backend_open(backfill *in, const backfill_work *work)
 {
-    for (const backend *one = in->backends; one != NULL; one = one->next) {
-        sb_assert(one->work->job != work->job || one->work->number != work->number);
-    }
+    sb_assert(find_backend(in, work->job, work->number) == NULL);
     backend *made = sb_alloc_zero(sizeof(*made));
     made->work = work;
-    made->state = BACKEND_OPEN;
+    made->state = LOCAL_ENGINE_OPEN;
     made->next = in->backends;
     in->backends = made;
-    local_engine_open(&made->engine, work->job, work->number, in->settings.channel_capacity);
-    for (uint32_t i = 0; i < in->settings.writer_count; i++) {
-        entry_writer_open(&made->writers[made->writer_count++], &made->engine,
-                          in->settings.writer_quota);
-    }
-    move(made, BACKEND_WRITERS);
+    open_engine(in, made);
+    find_start(in, made);
+    made->checkpointed = sb_monotonic_time();
+    move(made, LOCAL_ENGINE_WRITERS);
     return made;
 }
 
@@ -151,10 +308,36 @@ static void close_engine(backend *of)
     }
 }
 
-/* However the run has ended: close what is open, remove the files, leave the registry. */
-static void backend_clean_up(backfill *in, backend *of)
+/* The checkpoint goes first: it never names a file that is gone.  Names that were made durable are
+ * gone for good only when that is durable too.  False: something is left. */
+static bool remove_files(backend *of)
 {
-    move(of, BACKEND_CLEANING);
+    const char *folder = of->engine.sorter.folder;
+    if (of->has_checkpoint) {
+        local_checkpoint_remove(folder);
+    }
+    bool removed = sorter_remove_files(&of->engine.sorter);
+    if (of->has_checkpoint) {
+        removed = sb_directory_sync(folder) == SB_OK && removed;
+    }
+    of->has_checkpoint = false;
+    return removed;
+}
+
+static void leave_registry(backfill *in, backend *of)
+{
+    backend **link = &in->backends;
+    while (*link != of) {
+        link = &(*link)->next;
+    }
+    *link = of->next;
+}
+
+/* However the run has ended: close what is open, remove the files or leave them with their
+ * checkpoint, leave the registry. */
+static void backend_clean_up(backfill *in, backend *of, bool keep)
+{
+    move(of, LOCAL_ENGINE_CLEANING);
     of->engine.discarding = true;
     if (BUG(tidb_54568)) {
         close_engine(of);
@@ -163,212 +346,120 @@ static void backend_clean_up(backfill *in, backend *of)
         close_writers(of);
         close_engine(of);
     }
+    const bool litter = !keep && !remove_files(of);
     local_engine_release(&of->engine);
-    move(of, BACKEND_CLEANED);
-
-    backend **link = &in->backends;
-    while (*link != of) {
-        link = &(*link)->next;
+    row_scan_release(&of->scan);
+    move(of, LOCAL_ENGINE_CLEANED);
+    leave_registry(in, of);
+    if (keep || litter) {
+        park(in, of->work, keep);
     }
-    *link = of->next;
     sb_free(of);
-}
-
-/* ------------------------------------------------------------------------------------ filling */
-
-/* The workers of a run: each has a writer and takes batches until there are no more. */
-typedef struct filling {
-    backfill *in;
-    backend *into;
-    row_scan scan;
-    sb_scope scope; /* the first failure ends it for all */
-    sb_wait_group workers;
-    engine_status status;
-    failure cause;
-    uint64_t row_count;
-    uint32_t taken; /* writers that have found their worker */
-} filling;
-
-static void fill_failed(filling *of, engine_status status, failure cause)
-{
-    if (of->status == ENGINE_OK) {
-        of->status = status;
-        of->cause = cause;
-        sb_scope_cancel(&of->scope);
-    }
-}
-
-/* Encode a batch and hand it to the writer. */
-static engine_status write_batch(filling *of, entry_writer *into, const pair_list *batch,
-                                 failure *cause)
-{
-    buffer key, value;
-    buffer_init(&key);
-    buffer_init(&value);
-    engine_status status = ENGINE_OK;
-    for (uint32_t i = 0; i < batch->count && status == ENGINE_OK; i++) {
-        if (encode_entry(of->into->work, batch->pairs[i].key, batch->pairs[i].value, &key,
-                         &value)) {
-            of->row_count++;
-            status = entry_writer_add(into, buffer_slice(&key), buffer_slice(&value), &of->scope);
-        } else {
-            *cause = FAILURE_DAMAGED_ROW;
-            status = ENGINE_FAILED;
-        }
-    }
-    buffer_release(&key);
-    buffer_release(&value);
-    return status;
-}
-
-static engine_status fill_step(filling *of, entry_writer *into, failure *cause)
-{
-    pair_list batch;
-    engine_status status = row_scan_next(&of->scan, &batch, &of->scope);
-    if (status != ENGINE_OK) {
-        return status;
-    }
-    sb_count(COUNTER_rows_scanned, batch.count);
-    status = write_batch(of, into, &batch, cause);
-    pair_list_release(&batch);
-    if (status == ENGINE_OK && failpoint("backfill-permanent-error")) {
-        *cause = FAILURE_INJECTED;
-        status = ENGINE_FAILED;
-    }
-    return status;
-}
-
-static void fill_main(void *argument)
-{
-    filling *of = argument;
-    entry_writer *into = &of->into->writers[of->taken++];
-    failure cause = FAILURE_NONE;
-    engine_status status = ENGINE_OK;
-    while (status == ENGINE_OK) {
-        status = fill_step(of, into, &cause);
-    }
-    if (status != ENGINE_NOT_FOUND) {
-        fill_failed(of, status, cause);
-    }
-}
-
-static engine_status fill(backfill *in, backend *into, uint64_t *row_count, failure *cause,
-                          sb_scope *scope)
-{
-    filling of = {.in = in, .into = into, .row_count = into->work->imported_rows};
-    row_scan_init(&of.scan, in->cluster, into->work, &in->settings);
-    sb_scope_init(&of.scope, scope, "backfill workers");
-    sb_wait_group_init(&of.workers, "backfill workers");
-    for (uint32_t i = 0; i < into->writer_count; i++) {
-        sb_spawn(&of.workers, fill_main, &of, "backfill-%llu-%u/%u",
-                 (unsigned long long)into->work->job, into->work->number, i);
-    }
-    (void)sb_wait_group_wait(&of.workers, NULL);
-    sb_wait_group_release(&of.workers);
-    sb_scope_release(&of.scope);
-    row_scan_release(&of.scan);
-    *row_count = of.row_count;
-    *cause = of.cause;
-    return of.status;
 }
 
 /* ---------------------------------------------------------------------------------------- run */
 
-/* The rest of the way, once every row is with a writer. */
-static engine_status finish(backfill *in, backend *of, failure *cause, sb_scope *scope)
+/* Until the rows have ended, or the local files have grown to their share. */
+static engine_status fill(backfill *in, backend *of, failure *cause, sb_scope *scope)
+{
+    engine_status status = ENGINE_OK;
+    bool more = !of->scan.finished;
+    while (more && status == ENGINE_OK) {
+        status = backend_fill(in, of, cause, scope);
+        if (status == ENGINE_OK) {
+            checkpoint(in, of);
+        }
+        more = !of->scan.finished && !backend_is_over_share(in, of);
+    }
+    return status;
+}
+
+/* From the local files into storage. */
+static engine_status import(backfill *in, backend *of, failure *cause, sb_scope *scope)
 {
     close_writers(of);
-    move(of, BACKEND_WRITERS_CLOSED);
+    move(of, LOCAL_ENGINE_WRITERS_CLOSED);
     close_engine(of);
-    move(of, BACKEND_ENGINE_CLOSED);
-    engine_status status = local_engine_merge(&of->engine);
-    if (status == ENGINE_DUPLICATE) {
-        *cause = FAILURE_DUPLICATE_KEY;
-        status = ENGINE_FAILED;
+    move(of, LOCAL_ENGINE_CLOSED);
+    if (of->has_checkpoint) {
+        of->engine.sorter.replaced = write_checkpoint;
+        of->engine.sorter.replaced_context = of;
     }
+    move(of, LOCAL_ENGINE_IMPORTING);
+    const engine_status status = import_pairs(in->cluster, of->work, &of->engine.sorter,
+                                              in->settings.upload_part, cause, scope);
     if (status != ENGINE_OK) {
         return status;
     }
-    move(of, BACKEND_IMPORTING);
-    char path[PATH_SIZE];
-    local_engine_sorted_path(&of->engine, path);
-    status =
-        import_sorted_file(in->cluster, of->work, path, in->settings.upload_part, cause, scope);
-    if (status == ENGINE_OK) {
-        move(of, BACKEND_IMPORTED);
-    }
+    move(of, LOCAL_ENGINE_IMPORTED);
     /* TiDB issue 53641: an error after the import has succeeded, and everything is done again. */
-    return status == ENGINE_OK && failpoint("backfill-fails-after-import") ? ENGINE_CONFLICT
-                                                                           : status;
+    return failpoint("backfill-fails-after-import") ? ENGINE_CONFLICT : ENGINE_OK;
+}
+
+/* All rows before the scan's position are in storage: that is worth saving.  Whatever comes of it,
+ * the run goes on, but for a subtask that is not this server's any more. */
+static engine_status save_global(const backend *of, sb_scope *scope)
+{
+    const backfill_work *work = of->work;
+    sb_assert_op(of->state, ==, LOCAL_ENGINE_IMPORTED); /* I7 */
+    engine_status status = ENGINE_OK;
+    if (work->save != NULL) {
+        status = work->save(work->save_context, buffer_slice(&of->scan.next), of->rows, scope);
+        sb_count(COUNTER_global_checkpoints, status == ENGINE_OK);
+    }
+    if (status == ENGINE_NOT_FOUND || status == ENGINE_FENCED) {
+        return ENGINE_CANCELED;
+    }
+    return engine_scope_status(scope);
+}
+
+/* After an early import: a fresh engine in the place of the one that is in storage now. */
+static engine_status start_over(backfill *in, backend *of, sb_scope *scope)
+{
+    const engine_status status = save_global(of, scope);
+    if (status != ENGINE_OK) {
+        return status;
+    }
+    sb_count(COUNTER_early_imports, 1);
+    move(of, LOCAL_ENGINE_RESET);
+    if (!remove_files(of)) {
+        park(in, of->work, false);
+    }
+    local_engine_release(&of->engine);
+    open_engine(in, of);
+    of->checkpointed = sb_monotonic_time();
+    move(of, LOCAL_ENGINE_WRITERS);
+    return ENGINE_OK;
+}
+
+static engine_status work_through(backfill *in, backend *of, failure *cause, sb_scope *scope)
+{
+    for (;;) {
+        engine_status status = fill(in, of, cause, scope);
+        if (status == ENGINE_OK) {
+            status = import(in, of, cause, scope);
+        }
+        if (status != ENGINE_OK || of->scan.finished) {
+            return status;
+        }
+        status = start_over(in, of, scope);
+        if (status != ENGINE_OK) {
+            return status;
+        }
+    }
 }
 
 engine_status backfill_run(backfill *of, const backfill_work *work, uint64_t *row_count,
                            failure *cause, sb_scope *scope)
 {
-    *row_count = 0;
     *cause = FAILURE_NONE;
     backend *open = backend_open(of, work);
-    engine_status status = fill(of, open, row_count, cause, scope);
-    if (status == ENGINE_OK) {
-        status = finish(of, open, cause, scope);
-    }
+    const engine_status status = work_through(of, open, cause, scope);
+    *row_count = open->rows;
     SOMETIMES(status == ENGINE_CONFLICT, "backfill-meets-passing-trouble");
-    backend_clean_up(of, open);
+    const bool ended = status == ENGINE_OK || status == ENGINE_FAILED;
+    backend_clean_up(of, open, open->has_checkpoint && !ended);
+    tell_peak(of);
     sb_assert((status == ENGINE_FAILED) == (*cause != FAILURE_NONE));
     return status;
-}
-
-/* ---------------------------------------------------------------------------------- leftovers */
-
-typedef struct leftovers {
-    buffer paths; /* each with its terminating zero */
-    uint32_t count;
-} leftovers;
-
-static void note_leftover(void *context, const char *path, uint64_t size)
-{
-    leftovers *found = context;
-    (void)size;
-    if (found->count < LEFTOVERS_MAX) {
-        const slice text = slice_of_string(path);
-        buffer_add(&found->paths, text.data, text.size + 1);
-        found->count++;
-    }
-}
-
-/* Where the last folder of the path ends. */
-static uint32_t folder_size(slice path)
-{
-    uint32_t size = path.size;
-    while (size > 0 && path.data[size - 1] != '/') {
-        size--;
-    }
-    return size > 0 ? size - 1 : 0;
-}
-
-/* Its name stays away only once the folder is synced. */
-static void remove_durably(const char *path)
-{
-    char folder[PATH_SIZE * 2];
-    const uint32_t size = folder_size(slice_of_string(path));
-    (void)sb_remove(path);
-    if (size < sizeof(folder)) {
-        memcpy(folder, path, size);
-        folder[size] = 0;
-        (void)sb_directory_sync(folder);
-    }
-}
-
-void backfill_remove_leftovers(void)
-{
-    leftovers found = {0};
-    (void)sb_directory_list(JOBS_FOLDER, note_leftover, &found);
-    SOMETIMES(found.count > 0, "files-of-an-earlier-incarnation-removed");
-    uint32_t at = 0;
-    for (uint32_t i = 0; i < found.count; i++) {
-        const char *path = (const char *)found.paths.data + at;
-        remove_durably(path);
-        at += slice_of_string(path).size + 1;
-    }
-    buffer_release(&found.paths);
 }

@@ -5,16 +5,21 @@
  *       ↓
  *     encode     key and value of the entry
  *       ↓
- *     writer     buffers up to a quota, sorts
+ *     writer     buffers within the machine's memory quota
  *       ↓ runs, through a bounded channel
- *     engine     spills them to this machine's disk, merges them into one sorted file
- *       ↓
- *     import     region by region: upload, ingest
+ *     engine     spills them, sorted, to this machine's disk        ──→ local checkpoint
+ *       ↓ merge
+ *     import     region by region: upload, ingest                   ──→ global checkpoint
  *
  * Everything is written at the job's snapshot timestamp, so doing a part again, here or elsewhere,
  * writes the same versions of the same entries.  A backend is what one such run has open on this
  * machine: the local engine, its writers and its files.  It is registered here from its opening to
  * its clean-up, which runs exactly once, however the run ends (TiDB issues 43915, 47967).
+ *
+ * Two quotas belong to the machine, whatever the number of its backends.  Memory: encoded entries
+ * that are buffered, sorted or merged (engine/sort/memory_quota.h).  Disk: local files; a backend
+ * whose files have grown to its share imports what is there, removes it, and goes on with a fresh
+ * engine (TiDB's tidb_ddl_disk_quota).
  */
 #ifndef ENGINE_BACKFILL_BACKFILL_H
 #define ENGINE_BACKFILL_BACKFILL_H
@@ -23,12 +28,15 @@
 #include "engine/wire/job.h"
 
 typedef struct backfill_settings {
-    uint32_t batch_rows;       /* read in one go, at most 64; 0: 64 */
-    sb_duration batch_pause;   /* between two batches of a run: a limit to its rate */
-    uint32_t writer_count;     /* of one backend, at most 8; 0: 2 */
-    uint32_t writer_quota;     /* bytes a writer buffers before it flushes; 0: 2 KiB */
-    uint32_t channel_capacity; /* runs between writers and engine; 0: 2 */
-    uint32_t upload_part;      /* bytes in one message to a store; 0: 64 KiB, the most */
+    uint32_t batch_rows;             /* read in one go, at most 64; 0: 64 */
+    sb_duration batch_pause;         /* between two batches of a run: a limit to its rate */
+    uint32_t writer_count;           /* of one backend, at most 8; 0: 2 */
+    uint32_t writer_quota;           /* bytes a writer buffers before it flushes; 0: 2 KiB */
+    uint64_t memory_quota;           /* bytes of entries in memory, of the machine; 0: 8 MiB */
+    uint64_t disk_quota;             /* bytes of local files, of the machine; 0: no limit */
+    sb_duration checkpoint_interval; /* between local checkpoints of a run; 0: none is made */
+    uint32_t channel_capacity;       /* runs between writers and engine; 0: 2 */
+    uint32_t upload_part;            /* bytes in one message to a store; 0: 64 KiB, the most */
 } backfill_settings;
 
 /* Keep durably, for everybody, that the entries of all rows before `imported` (a row's key) are in
@@ -66,10 +74,32 @@ uint32_t backfill_backend_count(const backfill *of);
 engine_status backfill_run(backfill *of, const backfill_work *work, uint64_t *row_count,
                            failure *cause, sb_scope *scope);
 
-/* Remove what an earlier incarnation of this machine has left in its folder.  Before the first run.
- */
-void backfill_remove_leftovers(void);
+/* Before the first run: what earlier incarnations of this machine have left in its folder is looked
+ * at.  Folders with a local checkpoint are kept for the run that continues them, the rest goes. */
+void backfill_find_leftovers(backfill *of);
+
+/* Remove the kept folders that no subtask of this server will continue.  The same rows that start
+ * runs must decide here. */
+typedef bool backfill_claims(void *context, job_id job, uint32_t number);
+void backfill_remove_unclaimed(backfill *of, backfill_claims *claimed, void *context);
+
+typedef enum local_engine_state {
+    LOCAL_ENGINE_OPEN,
+    LOCAL_ENGINE_WRITERS,
+    LOCAL_ENGINE_WRITERS_CLOSED,
+    LOCAL_ENGINE_CLOSED,
+    LOCAL_ENGINE_IMPORTING,
+    LOCAL_ENGINE_IMPORTED,
+    LOCAL_ENGINE_RESET, /* imported early, its files removed: a fresh one is next */
+    LOCAL_ENGINE_CLEANING,
+    LOCAL_ENGINE_CLEANED
+} local_engine_state;
+
+/* The state of the engine of a run that is under way; false: none is registered. */
+bool backfill_engine_state(const backfill *of, job_id job, uint32_t number,
+                           local_engine_state *state);
 
 extern const sb_machine local_engine_machine; /* moved with id = subtask_identity */
+extern const sb_machine region_job_machine;   /* with that, shifted by 24, + number of the job */
 
 #endif

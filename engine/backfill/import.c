@@ -1,92 +1,206 @@
 /*
- * Import: from the sorted file on this machine's disk into the regions that hold the index.
+ * Import: from the sorted stream of the local engine into the regions that hold the index.
  *
- *     the first pair not yet in storage ──→ its region ──→ a piece: a sorted file in memory with
- *             ↑                                            pairs of that region
- *             └── behind the piece ←── ingested ←── uploaded to its store, 64 KiB a message
+ *     merge ──→ a piece: some pairs in memory ──→ region jobs, until all of it is in storage
  *
- * Whatever goes wrong on the way, the next try begins at the first pair that is not known to be
- * ingested, with the region map as it is then (the region error machine of TiDB's local backend:
- * back to "scanned" with the remaining range).  Uploading or ingesting twice is harmless: names
- * carry the digest of the bytes, and versions are written at the snapshot timestamp.
+ * A region job is the pairs of the piece, from the first that is not yet ingested, as far as they
+ * lie in one region:
+ *
+ *     scanned ──→ wrote ──→ ingested       scanned: its region is known
+ *        ↑__________|                      wrote: its file is whole and synced at the store
+ *
+ * Whatever goes wrong, the job goes on from the stage it is in: a busy store is asked again later
+ * at the same stage; another region, leader or epoch, and a file that the store does not have any
+ * more, lead back to scanned with the range that remains (the stages and their ways back are those
+ * of TiDB's local backend, lightning/backend/local/region_job.go).  Uploading or ingesting twice is
+ * harmless: names carry the digest of the bytes, and versions are written at the snapshot
+ * timestamp.
  */
 #include "engine/backfill/pipeline.h"
 
 #include <stdio.h>
 
+#include "engine/storage/sorted_file.h"
 #include "engine/transaction/route.h"
 
 #define PIECE_SIZE_MAX ((uint32_t)256 << 10)
-#define UPLOAD_TRIES_MAX 4096u /* parts of one piece, before the region is found anew */
+#define PIECE_SIZE_MIN 1024u
+#define PIECES_IN_QUOTA 8u
+#define COPIES 3u              /* of a piece in memory: pairs, file, message */
+#define UPLOAD_TRIES_MAX 4096u /* parts of one file, before the region is found anew */
+
+/* ------------------------------------------------------------------------------------- stages */
+
+typedef enum region_job_stage {
+    REGION_JOB_SCANNED,
+    REGION_JOB_WROTE,
+    REGION_JOB_INGESTED,
+    REGION_JOB_FAILED /* for ever: the store is full, or the index was given up */
+} region_job_stage;
+
+static const char *const region_job_stages[] = {"scanned", "wrote", "ingested", "failed"};
+
+static const sb_move region_job_moves[] = {
+    {REGION_JOB_SCANNED, REGION_JOB_WROTE}, {REGION_JOB_WROTE, REGION_JOB_INGESTED},
+    {REGION_JOB_WROTE, REGION_JOB_SCANNED}, {REGION_JOB_SCANNED, REGION_JOB_FAILED},
+    {REGION_JOB_WROTE, REGION_JOB_FAILED},
+};
+
+SB_MACHINE(region_job_machine, "region-job", region_job_stages, region_job_moves,
+           .initial = REGION_JOB_SCANNED,
+           .finals = SB_STATE(REGION_JOB_INGESTED) | SB_STATE(REGION_JOB_FAILED),
+           .source = "TiDB, lightning/backend/local/region_job.go");
+
+typedef struct region_job {
+    uint64_t number; /* unique in the import */
+    region_job_stage stage;
+    region_id region; /* for which its file was written */
+    region_epoch epoch;
+    sb_address store;
+    uint32_t first, end; /* pairs of the piece */
+    sorted_builder file;
+    sorted_summary summary;
+    char name[UPLOAD_NAME_MAX + 1];
+} region_job;
 
 /* An import under way. */
 typedef struct import_state {
     const backfill_work *work;
+    sorter *from;
     uint32_t part; /* bytes in one message */
+    uint32_t piece_size;
     route way;
-    sorted_reader reader;
-    buffer position; /* the first key not yet ingested; empty before the first */
-    buffer last;     /* the last key of the piece at hand */
-    sorted_builder piece;
-    sorted_summary summary;
-    char name[UPLOAD_NAME_MAX + 1];
+    entry_run *piece;
+    uint32_t done;   /* pairs of the piece that are in storage */
+    buffer position; /* where the next ingest begins: the first key that may not be in storage */
+    buffer end;      /* behind the last key of the job at hand */
+    region_job job;
     buffer request;
+    failure cause;
 } import_state;
 
 /* How one try of a step has ended. */
 typedef enum import_result {
     IMPORT_DONE,
-    IMPORT_AGAIN,    /* find the region anew and begin at the position */
+    IMPORT_LATER,    /* the same again after a while */
+    IMPORT_AGAIN,    /* find the region anew */
     IMPORT_GIVEN_UP, /* the index's range was deleted for ever */
     IMPORT_NO_SPACE
 } import_result;
 
+static void move(import_state *of, region_job_stage to)
+{
+    const uint64_t id = subtask_identity(of->work->job, of->work->number) << 24 | of->job.number;
+    sb_machine_move(&region_job_machine, id, of->job.stage, to);
+    of->job.stage = to;
+}
+
 /* ---------------------------------------------------------------------------------- the piece */
 
-static engine_status status_of_sorted(sorted_status status)
+static engine_status status_of_sorter(sorter_status status)
 {
     switch (status) {
-    case SORTED_OK:
+    case SORTER_OK:
+    case SORTER_END:
         return ENGINE_OK;
-    case SORTED_END:
-        return ENGINE_NOT_FOUND;
+    case SORTER_CONFLICT:
+        return ENGINE_DUPLICATE;
     default:
-        return ENGINE_CONFLICT; /* this machine's disk: make the file again */
+        return ENGINE_CONFLICT; /* this machine's disk: run it again */
     }
 }
 
-/* The pair at the position, if the file has one that far: ENGINE_NOT_FOUND at the end. */
-static engine_status pair_at_position(import_state *of, slice *key, slice *value)
+/* The next pairs of the stream; none at its end. */
+static engine_status fill_piece(import_state *of)
 {
-    sorted_status status = sorted_reader_seek(&of->reader, buffer_slice(&of->position));
-    if (status == SORTED_OK) {
-        status = sorted_reader_next(&of->reader, key, value);
+    sorter_status status = SORTER_OK;
+    entry_run_clear(of->piece);
+    of->done = 0;
+    while (status == SORTER_OK && of->piece->bytes.size < of->piece_size) {
+        const unsigned char *encoded;
+        uint32_t size;
+        status = sorter_merge_next(of->from, &encoded, &size);
+        if (status == SORTER_OK) {
+            const entry_pair one = pair_of(encoded);
+            entry_run_add(of->piece, one.key, one.value);
+        }
     }
-    return status_of_sorted(status);
+    return status_of_sorter(status);
 }
 
-/* Build the piece that begins at the position and lies in the region found; its first key is *key.
- */
-static engine_status build_piece(import_state *of, slice key, slice value)
+static slice key_at(const import_state *of, uint32_t at)
 {
+    return entry_run_pair(of->piece, at).key;
+}
+
+static void set_position(import_state *of, slice key)
+{
+    buffer_clear(&of->position);
+    buffer_add(&of->position, key.data, key.size);
+}
+
+/* Everything before the position is in storage. */
+static void pass_done(import_state *of)
+{
+    const slice position = buffer_slice(&of->position);
+    while (of->done < of->piece->count && slice_compare(key_at(of, of->done), position) < 0) {
+        of->done++;
+    }
+}
+
+/* ------------------------------------------------------------------------------------ the job */
+
+/* The file of the pairs that remain and lie in the region found. */
+static void build_file(import_state *of)
+{
+    region_job *job = &of->job;
     const slice end = of->way.region->end;
-    sorted_builder_release(&of->piece);
-    sorted_builder_init(&of->piece, SORTED_BLOCK_SIZE_DEFAULT);
-    engine_status status = ENGINE_OK;
-    while (status == ENGINE_OK && (end.size == 0 || slice_compare(key, end) < 0) &&
-           of->piece.out.size < PIECE_SIZE_MAX) {
-        sorted_builder_add(&of->piece, key, value);
-        buffer_clear(&of->last);
-        buffer_add(&of->last, key.data, key.size);
-        status = status_of_sorted(sorted_reader_next(&of->reader, &key, &value));
+    sorted_builder_release(&job->file);
+    sorted_builder_init(&job->file, SORTED_BLOCK_SIZE_DEFAULT);
+    job->first = job->end = of->done;
+    while (job->end < of->piece->count &&
+           (end.size == 0 || slice_compare(key_at(of, job->end), end) < 0)) {
+        const entry_pair one = entry_run_pair(of->piece, job->end++);
+        sorted_builder_add(&job->file, one.key, one.value);
     }
-    if (status != ENGINE_OK && status != ENGINE_NOT_FOUND) {
-        return status;
+    sb_assert_op(job->end, >, job->first);
+    job->summary = sorted_builder_finish(&job->file);
+    (void)snprintf(job->name, sizeof(job->name), "%llu-%u-%016llx",
+                   (unsigned long long)of->work->job, of->work->number,
+                   (unsigned long long)job->summary.digest);
+    job->region = of->way.region->id;
+    job->epoch = of->way.region->epoch;
+    job->store = of->way.region->leader;
+    const slice last = key_at(of, job->end - 1);
+    buffer_clear(&of->end);
+    buffer_add(&of->end, last.data, last.size);
+    buffer_add_u8(&of->end, 0); /* the least key behind the last */
+}
+
+/* What an answer that is not OK calls for. */
+static import_result trouble(import_state *of, reply_status said)
+{
+    switch (said) {
+    case REPLY_RANGE_DELETED:
+        return IMPORT_GIVEN_UP;
+    case REPLY_NO_SPACE:
+        return IMPORT_NO_SPACE;
+    case REPLY_BUSY:
+        route_trouble(&of->way, said);
+        SOMETIMES(of->job.stage == REGION_JOB_WROTE, "busy-store-asked-again-at-the-same-stage");
+        return IMPORT_LATER;
+    default:
+        SOMETIMES(said == REPLY_NOT_FOUND, "ingest-finds-no-upload");
+        route_trouble(&of->way, said);
+        return IMPORT_AGAIN;
     }
-    of->summary = sorted_builder_finish(&of->piece);
-    snprintf(of->name, sizeof(of->name), "%llu-%u-%016llx", (unsigned long long)of->work->job,
-             of->work->number, (unsigned long long)of->summary.digest);
-    return ENGINE_OK;
+}
+
+/* No answer: it may or may not have happened. */
+static import_result no_answer(import_state *of)
+{
+    of->way.waiting = true;
+    return IMPORT_LATER;
 }
 
 /* ---------------------------------------------------------------------------------- uploading */
@@ -94,178 +208,226 @@ static engine_status build_piece(import_state *of, slice key, slice value)
 /* Send one part; *offset is where the store wants the next one.  *whole: it has the whole file. */
 static import_result upload_part(import_state *of, uint64_t *offset, bool *whole)
 {
-    const slice file = buffer_slice(&of->piece.out);
+    const slice file = buffer_slice(&of->job.file.out);
     const uint64_t left = file.size - *offset;
     const uint32_t size = left < of->part ? (uint32_t)left : of->part;
-    const upload_request ask = {.name = slice_of_string(of->name),
+    const upload_request ask = {.name = slice_of_string(of->job.name),
                                 .offset = *offset,
                                 .last = size == left,
                                 .bytes = {file.data + *offset, size}};
     upload_request_encode(&ask, &of->request);
     sb_reply reply;
     if (failpoint("upload-fails") || !route_send(&of->way, METHOD_UPLOAD, &of->request, &reply)) {
-        of->way.waiting = true;
-        return IMPORT_AGAIN;
+        return no_answer(of);
     }
     upload_reply got;
-    import_result result = IMPORT_AGAIN;
+    import_result result = IMPORT_DONE;
     if (!upload_reply_decode(&got, slice_of(reply.data, reply.size))) {
-        route_trouble(&of->way, REPLY_CORRUPT);
-    } else if (got.head.status == REPLY_NO_SPACE) {
-        result = IMPORT_NO_SPACE;
+        result = trouble(of, REPLY_CORRUPT);
     } else if (got.head.status != REPLY_OK) {
-        route_trouble(&of->way, got.head.status);
+        result = trouble(of, got.head.status);
     } else {
         *whole = ask.last && got.size == file.size;
         SOMETIMES(got.size != *offset + size, "upload-resumed-elsewhere");
         /* The last part is always sent by us: its answer says that the file is synced. */
         *offset = got.size < file.size ? got.size
                                        : file.size - (file.size < of->part ? file.size : of->part);
-        result = IMPORT_DONE;
     }
     sb_reply_release(&reply);
     return result;
 }
 
-static import_result upload_piece(import_state *of)
+/* From scanned to wrote. */
+static import_result write_job(import_state *of)
 {
+    build_file(of);
     uint64_t offset = 0;
     bool whole = false;
     import_result result = IMPORT_DONE;
     for (uint32_t tries = 0; !whole && result == IMPORT_DONE; tries++) {
         result = upload_part(of, &offset, &whole);
-        if (tries ==
-            UPLOAD_TRIES_MAX) { /* the store loses what we send: let the region be found anew */
+        if (tries == UPLOAD_TRIES_MAX) { /* the store loses what we send */
             route_trouble(&of->way, REPLY_BUSY);
             return IMPORT_AGAIN;
         }
+    }
+    if (result == IMPORT_DONE) {
+        move(of, REGION_JOB_WROTE);
     }
     return result;
 }
 
 /* ---------------------------------------------------------------------------------- ingesting */
 
-/* What an answer to an ingest says; done: the position goes up to where the store has come. */
-static import_result take_ingest(import_state *of, const sb_reply *reply, slice end)
+/* What an answer to an ingest says; the position goes up to where the store has come. */
+static import_result take_ingest(import_state *of, const sb_reply *reply)
 {
     ingest_reply got;
     if (!ingest_reply_decode(&got, slice_of(reply->data, reply->size))) {
-        route_trouble(&of->way, REPLY_CORRUPT);
-        return IMPORT_AGAIN;
+        return trouble(of, REPLY_CORRUPT);
     }
-    switch (got.head.status) {
-    case REPLY_OK:
-        if (failpoint("ingest-reply-is-lost")) {
-            break;
-        }
-        SOMETIMES(got.next.size > 0, "ingest-goes-on-with-the-rest");
-        buffer_clear(&of->position);
-        buffer_add(&of->position, got.next.size > 0 ? got.next.data : end.data,
-                   got.next.size > 0 ? got.next.size : end.size);
-        return IMPORT_DONE;
-    case REPLY_RANGE_DELETED:
-        return IMPORT_GIVEN_UP;
-    case REPLY_NO_SPACE:
-        return IMPORT_NO_SPACE;
-    default:
-        SOMETIMES(got.head.status == REPLY_NOT_FOUND, "ingest-finds-no-upload");
-        break;
+    if (got.head.status != REPLY_OK) {
+        return trouble(of, got.head.status);
     }
-    route_trouble(&of->way, got.head.status);
-    return IMPORT_AGAIN;
+    if (failpoint("ingest-reply-is-lost")) {
+        return no_answer(of);
+    }
+    SOMETIMES(got.next.size > 0, "ingest-goes-on-with-the-rest");
+    set_position(of, got.next.size > 0 ? got.next : buffer_slice(&of->end));
+    pass_done(of);
+    return IMPORT_DONE;
 }
 
-/* One request for what is left of the piece, up to `end`. */
-static import_result ingest_rest(import_state *of, slice end)
+/* From wrote to ingested, or a part of the way: a store may do some of the range at a time. */
+static import_result ingest_job(import_state *of)
 {
     const ingest_request ask = {.region = {of->way.region->id, of->way.region->epoch},
-                                .name = slice_of_string(of->name),
-                                .digest = of->summary.digest,
+                                .name = slice_of_string(of->job.name),
+                                .digest = of->job.summary.digest,
                                 .at = of->work->snapshot,
                                 .start = buffer_slice(&of->position),
-                                .end = end,
+                                .end = buffer_slice(&of->end),
                                 .remove = true};
     sb_assert_op(ask.at, >, 0); /* TiDB issue 48804 */
     ingest_request_encode(&ask, &of->request);
     sb_reply reply;
     if (failpoint("ingest-fails") || !route_send(&of->way, METHOD_INGEST, &of->request, &reply)) {
-        of->way.waiting = true;
-        return IMPORT_AGAIN;
+        return no_answer(of);
     }
-    const import_result result = take_ingest(of, &reply, end);
+    const import_result result = take_ingest(of, &reply);
     sb_reply_release(&reply);
+    if (result == IMPORT_DONE && of->done == of->job.end) {
+        move(of, REGION_JOB_INGESTED);
+    }
     return result;
 }
 
-/* A store may do a part of the range at a time. */
-static import_result ingest_piece(import_state *of)
+/* --------------------------------------------------------------------------------------- jobs */
+
+/* The file stands where the region is now? */
+static bool is_where_it_was(const import_state *of)
 {
-    buffer end;
-    import_result result = IMPORT_DONE;
-    buffer_init(&end);
-    buffer_add(&end, of->last.data, of->last.size);
-    buffer_add_u8(&end, 0); /* the least key behind the last */
-    while (result == IMPORT_DONE &&
-           slice_compare(buffer_slice(&of->position), buffer_slice(&end)) < 0) {
-        result = ingest_rest(of, buffer_slice(&end));
+    const region_description *found = of->way.region;
+    return found->id == of->job.region && found->epoch == of->job.epoch &&
+           found->leader == of->job.store;
+}
+
+static engine_status fail(import_state *of, import_result result)
+{
+    move(of, REGION_JOB_FAILED);
+    if (result == IMPORT_GIVEN_UP) {
+        SOMETIMES(true, "import-into-an-index-that-was-given-up");
+        return ENGINE_CANCELED;
     }
-    buffer_release(&end);
-    return result;
+    of->cause = FAILURE_NO_SPACE;
+    return ENGINE_FAILED;
+}
+
+/* One try at the job's next stage; its region is found. */
+static engine_status try_job(import_state *of)
+{
+    if (of->job.stage == REGION_JOB_WROTE && !is_where_it_was(of)) {
+        SOMETIMES(true, "region-changed-between-write-and-ingest");
+        move(of, REGION_JOB_SCANNED);
+    }
+    const import_result result =
+        of->job.stage == REGION_JOB_SCANNED ? write_job(of) : ingest_job(of);
+    if (result == IMPORT_GIVEN_UP || result == IMPORT_NO_SPACE) {
+        return fail(of, result);
+    }
+    if (result == IMPORT_AGAIN && of->job.stage == REGION_JOB_WROTE) {
+        move(of, REGION_JOB_SCANNED);
+    }
+    return ENGINE_OK;
+}
+
+/* The pairs that are next, as far as they lie in one region. */
+static engine_status run_job(import_state *of)
+{
+    of->job.number++;
+    of->job.stage = REGION_JOB_SCANNED;
+    set_position(of, key_at(of, of->done));
+    engine_status status = ENGINE_OK;
+    while (status == ENGINE_OK && of->job.stage != REGION_JOB_INGESTED) {
+        status = route_find(&of->way, buffer_slice(&of->position));
+        if (status == ENGINE_OK) {
+            status = try_job(of);
+        }
+    }
+    return status;
 }
 
 /* ------------------------------------------------------------------------------------- import */
 
-/* One piece, or one try at it. */
-static engine_status import_next(import_state *of, failure *cause)
+static uint32_t piece_size_of(const memory_quota *memory)
 {
-    slice key, value;
-    engine_status status = pair_at_position(of, &key, &value);
-    if (status != ENGINE_OK) {
-        return status;
-    }
-    buffer_clear(&of->position);
-    buffer_add(&of->position, key.data, key.size);
-    status = route_find(&of->way, key); /* may switch; the pair is the reader's and stays */
-    if (status == ENGINE_OK) {
-        status = build_piece(of, key, value);
-    }
-    if (status != ENGINE_OK) {
-        return status;
-    }
-    import_result result = upload_piece(of);
-    if (result == IMPORT_DONE) {
-        result = ingest_piece(of);
-    }
-    switch (result) {
-    case IMPORT_GIVEN_UP:
-        SOMETIMES(true, "import-into-an-index-that-was-given-up");
-        return ENGINE_CANCELED;
-    case IMPORT_NO_SPACE:
-        *cause = FAILURE_NO_SPACE;
-        return ENGINE_FAILED;
-    default:
-        return ENGINE_OK;
-    }
+    const uint64_t size = memory->limit / PIECES_IN_QUOTA;
+    return size < PIECE_SIZE_MIN   ? PIECE_SIZE_MIN
+           : size > PIECE_SIZE_MAX ? PIECE_SIZE_MAX
+                                   : (uint32_t)size;
 }
 
-engine_status import_sorted_file(cluster *of, const backfill_work *work, const char *path,
-                                 uint32_t part, failure *cause, sb_scope *scope)
+static engine_status import_stream(import_state *of)
 {
-    import_state state = {.work = work, .part = part};
-    route_init(&state.way, of, scope);
-    buffer_init(&state.position);
-    buffer_init(&state.last);
-    buffer_init(&state.request);
-    sorted_builder_init(&state.piece, SORTED_BLOCK_SIZE_DEFAULT);
-    engine_status status = status_of_sorted(sorted_reader_open(&state.reader, path));
-    while (status == ENGINE_OK) {
-        status = import_next(&state, cause);
+    engine_status status = fill_piece(of);
+    while (status == ENGINE_OK && of->piece->count > 0) {
+        while (status == ENGINE_OK && of->done < of->piece->count) {
+            status = run_job(of);
+        }
+        if (status == ENGINE_OK) {
+            status = fill_piece(of);
+        }
     }
-    sorted_reader_release(&state.reader);
-    sorted_builder_release(&state.piece);
+    return status;
+}
+
+static void log_conflict(const import_state *of)
+{
+    const sorter_conflict *found = &of->from->conflict;
+    cursor first = cursor_of(buffer_slice(&found->first));
+    cursor second = cursor_of(buffer_slice(&found->second));
+    sb_log("job %llu: rows %llu and %llu have one key of a unique index",
+           (unsigned long long)of->work->job, (unsigned long long)cursor_u64(&first),
+           (unsigned long long)cursor_u64(&second));
+}
+
+static engine_status import_all(import_state *of)
+{
+    const engine_status status = import_stream(of);
+    sorter_merge_close(of->from);
+    return status;
+}
+
+engine_status import_pairs(cluster *of, const backfill_work *work, sorter *from, uint32_t part,
+                           failure *cause, sb_scope *scope)
+{
+    import_state state = {.work = work,
+                          .from = from,
+                          .part = part,
+                          .piece_size = piece_size_of(from->memory),
+                          .piece = entry_run_make()};
+    route_init(&state.way, of, scope);
+    sorted_builder_init(&state.job.file, SORTED_BLOCK_SIZE_DEFAULT);
+    const sorter_status opened =
+        failpoint("local-engine-merge-fails")
+            ? SORTER_DISK
+            : sorter_merge_open(from, (uint64_t)COPIES * state.piece_size, scope);
+    engine_status status =
+        opened == SORTER_CANCELED ? engine_scope_status(scope) : status_of_sorter(opened);
+    if (status == ENGINE_OK) {
+        status = import_all(&state);
+    }
+    if (status == ENGINE_DUPLICATE) {
+        log_conflict(&state);
+        state.cause = FAILURE_DUPLICATE_KEY;
+        status = ENGINE_FAILED;
+    }
+    *cause = state.cause;
+    sorted_builder_release(&state.job.file);
     buffer_release(&state.request);
-    buffer_release(&state.last);
+    buffer_release(&state.end);
     buffer_release(&state.position);
+    entry_run_free(state.piece);
     route_release(&state.way);
-    return status == ENGINE_NOT_FOUND ? ENGINE_OK : status;
+    return status;
 }

@@ -6,13 +6,14 @@
 
 #include "engine/backfill/backfill.h"
 #include "engine/schema/row.h"
-#include "engine/storage/sorted_file.h"
+#include "engine/sort/sorter.h"
 
 #define BATCH_ROWS_MAX 64u
 #define WRITERS_MAX 8u
 #define JOBS_FOLDER "jobs"
-#define FOLDER_SIZE 48u
-#define PATH_SIZE 64u
+
+/* "jobs/7/3": the folder of a backend on this machine's disk. */
+void backend_folder(job_id job, uint32_t number, char folder[SORTER_FOLDER_MAX]);
 
 /* --------------------------------------------------------------------------------------- scan */
 
@@ -28,7 +29,8 @@ typedef struct row_scan {
     sb_mutex turn; /* one asks at a time: where a batch ends is known only when it is there */
 } row_scan;
 
-void row_scan_init(row_scan *of, cluster *from, const backfill_work *work,
+/* From `start`, which is copied; the work's end outlives it. */
+void row_scan_init(row_scan *of, cluster *from, const backfill_work *work, slice start,
                    const backfill_settings *settings);
 void row_scan_release(row_scan *of);
 
@@ -42,80 +44,158 @@ engine_status row_scan_next(row_scan *of, pair_list *batch, sb_scope *scope);
 bool encode_entry(const backfill_work *work, slice row_key_bytes, slice row_value, buffer *key,
                   buffer *value);
 
-/* --------------------------------------------------------------------------------------- runs */
-
-typedef struct run_entry {
-    uint32_t offset, key_size, value_size; /* in bytes: the key, then the value */
-} run_entry;
-
-/* Pairs in memory, sorted before they are handed on. */
-typedef struct entry_run {
-    buffer bytes;
-    run_entry *entries;
-    uint32_t count, room;
-} entry_run;
-
-entry_run *entry_run_make(void);
-void entry_run_free(entry_run *run); /* NULL is allowed */
-void entry_run_add(entry_run *run, slice key, slice value);
-void entry_run_sort(entry_run *run);
-slice entry_run_key(const entry_run *run, uint32_t at);
-slice entry_run_value(const entry_run *run, uint32_t at);
-
 /* ------------------------------------------------------------------------------- local engine */
 
-/* Takes sorted runs from its channel, spills each into a file, and merges the files into one. */
+/* Takes runs from its channel and spills each, sorted, to the disk.  One task receives until the
+ * channel is closed and empty, also when nobody wants the runs any more: so a writer can always
+ * flush, whatever has happened to the rest, and a run's memory always goes back to the quota. */
 typedef struct local_engine {
-    char folder[FOLDER_SIZE]; /* "jobs/7/3" */
-    sb_channel arrived;       /* of uint32_t: a place in runs */
-    entry_run **runs;         /* handed in; NULL once spilled */
+    sorter sorter;
+    sb_channel arrived; /* of uint32_t: a place in runs */
+    entry_run **runs;   /* handed in; NULL once spilled */
     uint32_t run_count, run_room;
-    uint32_t file_count; /* run files that may be there */
-    bool sorted_there;   /* and the merged one */
-    bool discarding;     /* nobody will want what still arrives */
+    uint32_t taken;  /* of them, in order: spilled or thrown away */
+    bool discarding; /* nobody will want what still arrives */
     bool closed;
-    sb_status disk; /* the first failure of this machine's disk */
+    sorter_status trouble; /* the first failure of this machine's disk */
+    sb_condition drained;
     sb_wait_group tasks;
 } local_engine;
 
-void local_engine_open(local_engine *of, job_id job, uint32_t number, uint32_t channel_capacity);
+typedef struct engine_plan {
+    job_id job;
+    uint32_t number;
+    uint32_t shared; /* bytes that all keys begin with */
+    uint32_t channel_capacity;
+    memory_quota *memory;
+    disk_meter *disk;
+} engine_plan;
 
-/* Hand a run over; it is the engine's in any case. */
+void local_engine_open(local_engine *of, const engine_plan *plan);
+
+/* Hand a run over; it, and its charge on the quota, are the engine's in any case. */
 sb_status local_engine_send(local_engine *of, entry_run *run, sb_scope *scope);
 
-/* No more runs: waits until all that arrived are spilled. */
+/* Waits until all that was sent is taken: ENGINE_OK when it is on the disk, ENGINE_CONFLICT when
+ * the disk had trouble, or how the scope ended. */
+engine_status local_engine_drain(local_engine *of, sb_scope *scope);
+
+/* No more runs: waits until all that arrived are taken. */
 void local_engine_close(local_engine *of);
 
-/* After close: make `<folder>/sorted`.  ENGINE_CONFLICT: the disk had trouble; ENGINE_DUPLICATE:
- * two different entries have one key. */
-engine_status local_engine_merge(local_engine *of);
-void local_engine_sorted_path(const local_engine *of, char path[PATH_SIZE]);
-
-/* Remove the files and free what is left; closed before. */
+/* Closed before; files that are left stay on the disk. */
 void local_engine_release(local_engine *of);
 
 /* ------------------------------------------------------------------------------------- writer */
 
-/* Buffers entries and hands full buffers, sorted, to the engine. */
+/* Buffers entries within the machine's quota and hands full buffers to the engine. */
 typedef struct entry_writer {
     local_engine *engine;
+    memory_quota *memory;
     entry_run *run; /* not flushed yet; NULL: nothing */
-    uint32_t quota;
+    uint32_t size;  /* bytes at which it flushes by itself */
     bool open;
 } entry_writer;
 
-void entry_writer_open(entry_writer *of, local_engine *engine, uint32_t quota);
+void entry_writer_open(entry_writer *of, local_engine *engine, memory_quota *memory, uint32_t size);
+
+/* When the quota has no room for the entry, what is buffered is flushed before waiting for it: so
+ * nobody waits for the quota while holding some of it. */
 engine_status entry_writer_add(entry_writer *of, slice key, slice value, sb_scope *scope);
 engine_status entry_writer_flush(entry_writer *of, sb_scope *scope);
 
 /* Flushes what is buffered: a writer does not know why it is closed. */
 void entry_writer_close(entry_writer *of);
 
+/* --------------------------------------------------------------------------------- checkpoint */
+
+/*
+ * The local checkpoint of a subtask: which rows are in which runs on this machine's disk.  It
+ * counts only here, for the attempt that made it, and only while every run it names is what was
+ * written.
+ *
+ *   u32 format | u64 job | u32 number | u64 attempt | u64 table | u64 index | u64 snapshot
+ *   | start | end | position | u8 finished | u64 rows | u32 runs
+ *   | each: u32 number, u64 pairs, u64 file size, u64 digest, u32 largest block
+ *
+ * It lies beside the runs as a durable file (base/durable_file.h).
+ */
+typedef struct local_checkpoint {
+    buffer position; /* rows before it are in the runs, or imported; a row's key */
+    bool finished;   /* all rows of the range are */
+    uint64_t rows;   /* how many, since the start of the range */
+} local_checkpoint;
+
+/* Make the runs durable, then say so (I7: in this order). */
+sb_status local_checkpoint_write(const backfill_work *work, const local_checkpoint *from,
+                                 sorter *of);
+
+/* Take up what an earlier incarnation has left for this attempt: its runs, each of them checked,
+ * are adopted by the sorter.  False: there is nothing that counts. */
+bool local_checkpoint_read(const backfill_work *work, local_checkpoint *into, sorter *of);
+
+/* It says nothing any more, durably: before the first of its runs goes. */
+void local_checkpoint_remove(const char *folder);
+
+/* Is there one in this folder at all? */
+bool local_checkpoint_is_there(const char *folder);
+
+/* ---------------------------------------------------------------------------------- leftovers */
+
+/* A folder that no run has open: an earlier incarnation, or a run that was interrupted, has left it
+ * with a checkpoint in it. */
+typedef struct leftover {
+    struct leftover *next;
+    job_id job;
+    uint32_t number;
+    bool ours; /* parked by this incarnation: the next one shall find it */
+} leftover;
+
+/* Remove every file of the folder but those of the sorter's runs and, if it keeps any, their
+ * checkpoint.  sorter NULL: all files. */
+void backend_folder_clean(const char *folder, const sorter *keep);
+
+/* Those on the disk; files that belong to none are removed. */
+leftover *leftovers_find(void);
+
+/* ------------------------------------------------------------------------------------ backends */
+
+/* What one run has open on this machine. */
+typedef struct backend {
+    struct backend *next; /* in the registry */
+    const backfill_work *work;
+    local_engine_state state;
+    local_engine engine;
+    entry_writer writers[WRITERS_MAX];
+    uint32_t writer_count;
+    row_scan scan;
+    uint64_t rows;        /* handed to writers, and those imported before the run began */
+    sb_time checkpointed; /* when the last local checkpoint was written, or the run began */
+    bool has_checkpoint;  /* there is, or may be, a local one */
+} backend;
+
+struct backfill {
+    cluster *cluster;
+    backfill_settings settings;
+    memory_quota memory; /* of this machine, for all its backends */
+    disk_meter disk;
+    uint64_t peak_told;
+    backend *backends; /* the youngest first */
+    leftover *leftovers;
+};
+
+/* Have the workers take batches until the rows have ended, the local files are as large as they may
+ * get, or a local checkpoint is due; afterwards every row handed out is on this machine's disk. */
+engine_status backend_fill(backfill *in, backend *of, failure *cause, sb_scope *scope);
+
+/* The local files have grown to the backend's share of the machine's disk quota. */
+bool backend_is_over_share(const backfill *in, const backend *of);
+
 /* ------------------------------------------------------------------------------------- import */
 
-/* Bring the pairs of a sorted file into storage as versions of the work's snapshot, `part` bytes in
- * one message.  As backfill_run. */
-engine_status import_sorted_file(cluster *of, const backfill_work *work, const char *path,
-                                 uint32_t part, failure *cause, sb_scope *scope);
+/* Bring the sorter's pairs into storage as versions of the work's snapshot, `part` bytes in one
+ * message.  As backfill_run. */
+engine_status import_pairs(cluster *of, const backfill_work *work, sorter *from, uint32_t part,
+                           failure *cause, sb_scope *scope);
 
 #endif

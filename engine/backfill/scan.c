@@ -3,7 +3,7 @@
  */
 #include "engine/backfill/pipeline.h"
 
-void row_scan_init(row_scan *of, cluster *from, const backfill_work *work,
+void row_scan_init(row_scan *of, cluster *from, const backfill_work *work, slice start,
                    const backfill_settings *settings)
 {
     *of = (row_scan){.cluster = from,
@@ -12,8 +12,7 @@ void row_scan_init(row_scan *of, cluster *from, const backfill_work *work,
                      .pause = settings->batch_pause,
                      .end = work->end};
     buffer_init(&of->next);
-    const slice from_here = work->imported.size > 0 ? work->imported : work->start;
-    buffer_add(&of->next, from_here.data, from_here.size);
+    buffer_add(&of->next, start.data, start.size);
     sb_mutex_init(&of->turn, "turn to scan");
 }
 

@@ -356,6 +356,25 @@ static void cancel_lost(executor *of, const subtask_row *rows, uint32_t count)
     }
 }
 
+typedef struct subtask_rows {
+    const subtask_row *rows;
+    uint32_t count;
+} subtask_rows;
+
+/* Will a folder that was left on this machine's disk be gone on with?  Asked of the rows that start
+ * runs. */
+static bool is_claimed(void *context, job_id job, uint32_t number)
+{
+    const subtask_rows *in = context;
+    bool found = false;
+    for (uint32_t i = 0; i < in->count && !found; i++) {
+        const subtask_row *row = &in->rows[i];
+        found = row->job == job && subtask_number(row->phase, row->number) == number &&
+                row->server == sb_self() && !subtask_state_is_final(row->state);
+    }
+    return found;
+}
+
 /* Start what is ours and is not run yet, as far as may be.  The end of a run calls for another
  * look, so what is left now is not forgotten. */
 static void start_ours(executor *of, const subtask_row *rows, uint32_t count, sb_scope *scope)
@@ -378,6 +397,8 @@ static sb_duration look(executor *of, sb_scope *scope)
         return of->settings.poll_active;
     }
     cancel_lost(of, rows, count);
+    subtask_rows known = {rows, count};
+    backfill_remove_unclaimed(of->backfill, is_claimed, &known);
     start_ours(of, rows, count, scope);
     sb_free(rows);
     return of->runs != NULL ? of->settings.poll_active : of->settings.poll_idle;

@@ -107,6 +107,8 @@ static void apply_settings(boot_settings *into, const sb_settings *settings)
     into->checkpoint_log_size = (uint32_t)setting_of(settings, SETTING_CHECKPOINT_LOG_SIZE);
     into->batch_size = (uint32_t)setting_of(settings, SETTING_BATCH_SIZE);
     into->batch_pause = setting_of(settings, SETTING_BATCH_PAUSE);
+    into->memory_quota = setting_of(settings, SETTING_MEMORY_QUOTA);
+    into->disk_quota = setting_of(settings, SETTING_DISK_QUOTA);
 }
 
 /* The value, or one that is smaller by a drawn power of two. */
@@ -142,6 +144,10 @@ static void vary_sizes(boot_settings *into, sb_world *world)
     into->batch_size = draw_smaller(world, into->batch_size, 2);
     into->writers = draw_smaller(world, 2 * into->writers, 2);
     into->writer_quota = draw_smaller(world, into->writer_quota, 4);
+    into->memory_quota = draw_smaller(world, (uint32_t)into->memory_quota, 7);
+    if (into->disk_quota == 0 && sb_choose(world, SB_STREAM_SCENARIO, 2) == 1) {
+        into->disk_quota = draw_smaller(world, 32u << 10, 3);
+    }
     into->run_channel_capacity = draw_smaller(world, into->run_channel_capacity, 1);
     into->checkpoint_log_size = draw_smaller(world, into->checkpoint_log_size, 5);
     into->ingest_pairs_max = 8u << sb_choose(world, SB_STREAM_SCENARIO, 8);
