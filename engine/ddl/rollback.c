@@ -35,8 +35,7 @@ bool delete_ranges_decode(slice value, key_span *spans, uint32_t *count)
     return cursor_finished(&at) && sum == checksum64((slice){value.data, value.size - 8});
 }
 
-/* Everything that was ever written for the indexes of the job. */
-static void put_delete_ranges(job_step *step)
+void delete_ranges_put(job_step *step)
 {
     buffer start[JOB_INDEXES_MAX], end[JOB_INDEXES_MAX], key, value;
     key_span spans[JOB_INDEXES_MAX];
@@ -112,8 +111,7 @@ static engine_status delete_everywhere(cluster *of, slice start, slice end, sb_s
     return status;
 }
 
-/* Delete what the job's row says, if there is one. */
-static engine_status execute_delete_ranges(job_worker *of)
+engine_status delete_ranges_execute(job_worker *of)
 {
     cluster *in = of->reign->ddl->cluster;
     buffer key, value;
@@ -136,6 +134,15 @@ static engine_status execute_delete_ranges(job_worker *of)
     buffer_release(&key);
     buffer_release(&value);
     return status;
+}
+
+void delete_ranges_forget(job_step *step)
+{
+    buffer key;
+    buffer_init(&key);
+    key_delete_range(&key, step->row.id);
+    transaction_delete(step->in, buffer_slice(&key));
+    buffer_release(&key);
 }
 
 /* -------------------------------------------------------------------------------------- steps */
@@ -201,7 +208,7 @@ static engine_status step_remove_index(job_worker *of, const job_row *seen)
     }
     status = step_schema(&step, SCHEMA_NONE, BACKFILL_INAPPLICABLE, &of->scope);
     if (status == ENGINE_OK) {
-        put_delete_ranges(&step);
+        delete_ranges_put(&step);
     }
     return step_end(&step, status, &of->scope);
 }
@@ -209,7 +216,7 @@ static engine_status step_remove_index(job_worker *of, const job_row *seen)
 /* No server can write the index any more: take away what was written, then the job. */
 static engine_status step_rolled_back(job_worker *of, const job_row *seen)
 {
-    engine_status status = execute_delete_ranges(of);
+    engine_status status = delete_ranges_execute(of);
     job_step step;
     if (status == ENGINE_OK) {
         status = step_begin(&step, of, seen, &of->scope);
@@ -217,11 +224,7 @@ static engine_status step_rolled_back(job_worker *of, const job_row *seen)
     if (status != ENGINE_OK) {
         return status;
     }
-    buffer key;
-    buffer_init(&key);
-    key_delete_range(&key, of->job);
-    transaction_delete(step.in, buffer_slice(&key));
-    buffer_release(&key);
+    delete_ranges_forget(&step);
     step.row.state = JOB_ROLLBACKDONE;
     return step_end(&step, ENGINE_OK, &of->scope);
 }

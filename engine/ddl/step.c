@@ -3,6 +3,8 @@
  */
 #include "engine/ddl/step.h"
 
+#include <string.h>
+
 #include "engine/schema/acknowledgement.h"
 #include "engine/wire/keys.h"
 
@@ -58,6 +60,9 @@ static failure check_index(table_definition *table, const index_definition *inde
         if (index->columns[i] >= table->column_count) {
             return FAILURE_BAD_COLUMNS;
         }
+        if (memchr(index->columns, index->columns[i], i) != NULL) {
+            return FAILURE_DUPLICATE_COLUMN;
+        }
     }
     if (table_index_named(table, index->name) != NULL) {
         return FAILURE_INDEX_EXISTS;
@@ -80,6 +85,25 @@ engine_status step_check_definition(job_step *step, failure *cause, sb_scope *sc
         }
     }
     return status;
+}
+
+engine_status step_find_index(job_step *step, failure *cause, sb_scope *scope)
+{
+    table_definition table;
+    const engine_status status = read_table(step, &table, scope);
+    *cause = FAILURE_NONE;
+    if (status == ENGINE_NOT_FOUND) {
+        *cause = FAILURE_NO_TABLE;
+    } else if (status == ENGINE_OK) {
+        const index_definition *found = table_index_named(&table, step->row.indexes[0].name);
+        if (found == NULL) {
+            *cause = FAILURE_NO_INDEX;
+        } else {
+            sb_assert(found->state == SCHEMA_PUBLIC); /* jobs of one table run one by one */
+            step->row.indexes[0] = *found;
+        }
+    }
+    return status == ENGINE_NOT_FOUND ? ENGINE_OK : status;
 }
 
 static void put_table(job_step *step, const table_definition *table)

@@ -50,6 +50,10 @@ engine_status step_schema(job_step *step, schema_state to, backfill_state backfi
 /* Why the indexes cannot be added to their table now; FAILURE_NONE: they can. */
 engine_status step_check_definition(job_step *step, failure *cause, sb_scope *scope);
 
+/* Find the index that a DROP INDEX names, and keep its definition in the job's row; or why there is
+ * none. */
+engine_status step_find_index(job_step *step, failure *cause, sb_scope *scope);
+
 /* The state of the task of the job's phase, TASK_SUCCEED when it has none (nothing of it is left to
  * be undone). */
 engine_status step_task_state(job_step *step, task_state *state, sb_scope *scope);

@@ -3,6 +3,7 @@
  */
 #include "engine/ddl/worker.h"
 
+#include "engine/ddl/drop.h"
 #include "engine/ddl/rollback.h"
 #include "engine/transaction/route.h"
 
@@ -182,6 +183,9 @@ static engine_status step_pausing(job_worker *of, const job_row *seen)
 
 static engine_status step_running(job_worker *of, const job_row *seen)
 {
+    if (seen->kind == JOB_KIND_DROP_INDEX) {
+        return drop_step(of, seen);
+    }
     switch (job_schema(seen)) {
     case SCHEMA_NONE:
         return step_first(of, seen);

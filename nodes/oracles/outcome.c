@@ -1,6 +1,8 @@
 /*
  * I5 and law 10: how the job ended, and what that must have left behind.
  */
+#include <string.h>
+
 #include "engine/ddl/job.h"
 #include "engine/wire/keys.h"
 #include "nodes/oracles/oracle.h"
@@ -60,6 +62,37 @@ static bool name_was_taken(const evidence *of, const job_row *row, timestamp end
     return false;
 }
 
+/* Whether the table had no public index of the name that a DROP INDEX gave, when the job ended. */
+static bool index_was_missing(const evidence *of, const job_row *row, timestamp ended)
+{
+    buffer key;
+    buffer_init(&key);
+    key_table(&key, row->table);
+    const version *then = durable_read(of->durable, buffer_slice(&key), ended);
+    buffer_release(&key);
+    table_definition table;
+    return row->kind == JOB_KIND_DROP_INDEX && then != NULL &&
+           table_decode(version_value(then), &table) &&
+           table_index_named(&table, row->indexes[0].name) == NULL;
+}
+
+/* Whether a column stands twice in one index of the job, or a name in two. */
+static bool repeats_itself(const job_row *row)
+{
+    bool repeats = false;
+    for (uint32_t i = 0; i < row->index_count; i++) {
+        const index_definition *index = &row->indexes[i];
+        for (uint32_t j = 0; j < index->column_count && row->cause == FAILURE_DUPLICATE_COLUMN;
+             j++) {
+            repeats |= memchr(index->columns, index->columns[j], j) != NULL;
+        }
+        for (uint32_t j = 0; j < i && row->cause == FAILURE_INDEX_EXISTS; j++) {
+            repeats |= strcmp(index->name, row->indexes[j].name) == 0;
+        }
+    }
+    return repeats;
+}
+
 /* Whether the job names a table or a column that is not there. */
 static bool names_nothing(const evidence *of, const job_row *row)
 {
@@ -90,6 +123,9 @@ static void check_cause(const evidence *of, const job_row *row, timestamp ended)
     const bool excused =
         (row->cause == FAILURE_CANCELLED && job != NULL && job->cancel_asked) ||
         (row->cause == FAILURE_INJECTED && of->permanent_error) ||
+        (row->cause == FAILURE_ERROR_LIMIT && of->permanent_error && row->error_count > 0) ||
+        (row->cause == FAILURE_NO_INDEX && index_was_missing(of, row, ended)) ||
+        repeats_itself(row) ||
         (row->cause == FAILURE_INDEX_EXISTS && name_was_taken(of, row, ended)) ||
         (bad && names_nothing(of, row) && (!must_fail || job->must_fail == row->cause));
     if (!excused) {
@@ -98,11 +134,48 @@ static void check_cause(const evidence *of, const job_row *row, timestamp ended)
     }
 }
 
+/* Whether another job has dropped that index; a DROP INDEX that has begun knows the index's number.
+ */
+static bool was_dropped(const evidence *of, index_id id)
+{
+    buffer start, end;
+    buffer_init(&start);
+    buffer_init(&end);
+    key_meta(&start, "history", NULL, 0);
+    key_prefix_end(&end, buffer_slice(&start));
+    durable_walk walk;
+    bool dropped = false;
+    for (durable_walk_init(&walk, of->durable, buffer_slice(&start), buffer_slice(&end));
+         durable_walk_next(&walk);) {
+        const version *last = durable_entry_read(walk.found, TIMESTAMP_MAX);
+        job_id job;
+        job_row row;
+        dropped |= last != NULL && key_meta_decode(walk.key, "history", &job, 1) &&
+                   job_row_decode(job, version_value(last), &row) &&
+                   row.kind == JOB_KIND_DROP_INDEX && row.state == JOB_SYNCED &&
+                   row.indexes[0].id == id;
+    }
+    buffer_release(&end);
+    buffer_release(&start);
+    return dropped;
+}
+
 /* What the job has left of one of its indexes. */
 static void check_index(const evidence *of, const judged_table *table, const job_row *row,
                         index_id id)
 {
     const index_definition *index = table_index(&table->definition, id);
+    if (row->kind == JOB_KIND_DROP_INDEX) {
+        if (row->state == JOB_SYNCED && index != NULL) {
+            sb_finding(of->world, SB_FINDING_WRONG_OUTCOME, ORACLE,
+                       "job %llu ended synced, and the index that it dropped is %s",
+                       number(row->id), schema_state_text(index->state));
+        }
+        return;
+    }
+    if (row->state == JOB_SYNCED && index == NULL && was_dropped(of, id)) {
+        return;
+    }
     if (row->state == JOB_SYNCED && (index == NULL || index->state != SCHEMA_PUBLIC)) {
         sb_finding(of->world, SB_FINDING_WRONG_OUTCOME, ORACLE,
                    "job %llu ended synced, its index is %s", number(row->id),

@@ -1,0 +1,72 @@
+/*
+ * DROP INDEX: see drop.h.
+ */
+#include "engine/ddl/drop.h"
+
+#include "engine/ddl/rollback.h"
+
+/* The index is looked up by its name, and loses its readers. */
+static engine_status step_first(job_worker *of, const job_row *seen)
+{
+    job_step step;
+    engine_status status = step_begin(&step, of, seen, &of->scope);
+    if (status != ENGINE_OK) {
+        return status;
+    }
+    failure cause = FAILURE_NONE;
+    status = step_find_index(&step, &cause, &of->scope);
+    if (status == ENGINE_OK && cause != FAILURE_NONE) {
+        SOMETIMES(true, "drop-of-an-unknown-index");
+        step.row.state = JOB_ROLLINGBACK;
+        step.row.cause = cause;
+    } else if (status == ENGINE_OK) {
+        status = step_schema(&step, SCHEMA_WRITE_ONLY, BACKFILL_INAPPLICABLE, &of->scope);
+    }
+    return step_end(&step, status, &of->scope);
+}
+
+static engine_status step_back(job_worker *of, const job_row *seen, schema_state to)
+{
+    job_step step;
+    engine_status status = step_begin(&step, of, seen, &of->scope);
+    if (status != ENGINE_OK) {
+        return status;
+    }
+    status = step_schema(&step, to, BACKFILL_INAPPLICABLE, &of->scope);
+    if (status == ENGINE_OK && to == SCHEMA_NONE) {
+        delete_ranges_put(&step);
+    }
+    return step_end(&step, status, &of->scope);
+}
+
+/* No server can write the index any more: take its entries away. */
+static engine_status step_dropped(job_worker *of, const job_row *seen)
+{
+    engine_status status = delete_ranges_execute(of);
+    job_step step;
+    if (status == ENGINE_OK) {
+        status = step_begin(&step, of, seen, &of->scope);
+    }
+    if (status != ENGINE_OK) {
+        return status;
+    }
+    delete_ranges_forget(&step);
+    step.row.state = JOB_DONE;
+    return step_end(&step, ENGINE_OK, &of->scope);
+}
+
+engine_status drop_step(job_worker *of, const job_row *seen)
+{
+    if (!job_is_dropping(seen)) {
+        return step_first(of, seen);
+    }
+    switch (job_schema(seen)) {
+    case SCHEMA_WRITE_ONLY:
+        return step_back(of, seen, SCHEMA_DELETE_ONLY);
+    case SCHEMA_DELETE_ONLY:
+        return step_back(of, seen, SCHEMA_NONE);
+    default:
+        sb_assert(job_schema(seen) == SCHEMA_NONE);
+        return step_dropped(of, seen);
+    }
+}
