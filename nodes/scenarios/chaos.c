@@ -13,6 +13,7 @@ enum {
     SETTING_CALM_MAX,
     SETTING_DOWN_MAX,
     SETTING_CANCEL_RATE,
+    SETTING_PAUSE_RATE,
     SETTING_LOST_RATE,
     SETTING_PERMANENT_RATE,
     SETTING_REGION_RATE,
@@ -34,7 +35,9 @@ static const sb_setting settings[SETTING_ALL] = {
     {"down-max", SB_SETTING_DURATION, "10s", SB_SECOND, 3600 * SB_SECOND,
      "one trouble lasts at most"},
     {"cancel-rate", SB_SETTING_NUMBER, "200000", 0, 1000000,
-     "of a million seeds, so many cancel the job"},
+     "of a million jobs, so many are cancelled"},
+    {"pause-rate", SB_SETTING_NUMBER, "200000", 0, 1000000,
+     "of a million jobs, so many are paused and, later, resumed"},
     {"lost-rate", SB_SETTING_NUMBER, "125000", 0, 1000000,
      "of a million seeds, in so many a server is gone until the job has ended"},
     {"permanent-rate", SB_SETTING_NUMBER, "100000", 0, 1000000,
@@ -45,6 +48,7 @@ static const sb_setting settings[SETTING_ALL] = {
      "between two orders about regions, at most"},
 };
 
+#define HURRIES 3u /* a backfill pauses a half, a quarter or an eighth of what is set */
 #define ORDERS_MAX 3u
 #define INDEXES 3u             /* those that are not unique */
 #define DUPLICATES_RATE 250000 /* of a million seeds, in so many clients draw duplicates */
@@ -70,12 +74,12 @@ static void order_jobs(trial *of)
     const script_limits limits = {.orders_max = ORDERS_MAX,
                                   .indexes = INDEXES,
                                   .window = trial_setting(of, SETTING_TROUBLE_MAX) / 2,
-                                  .cancel_rate = (uint32_t)trial_setting(of, SETTING_CANCEL_RATE)};
+                                  .cancel_rate = (uint32_t)trial_setting(of, SETTING_CANCEL_RATE),
+                                  .pause_rate = (uint32_t)trial_setting(of, SETTING_PAUSE_RATE),
+                                  .drops = false,
+                                  .singles = false};
     const table_id first = of->machines.plan.settings.table;
-    order *main_order = script_add_index(&of->script, first, 0);
-    if (sb_chance(of->world, SB_STREAM_SCENARIO, limits.cancel_rate)) {
-        script_cancel_within(&of->script, main_order, limits.window);
-    }
+    (void)script_add_index(&of->script, first, 0);
     script_draw(&of->script, &limits);
 }
 
@@ -113,11 +117,14 @@ static void run(sb_world *world, void *context)
     const bool vary = sb_choose(world, SB_STREAM_SCENARIO, 2) == 1;
     const uint32_t others = (uint32_t)sb_choose(world, SB_STREAM_SCENARIO, 2);
     const bool duplicates = sb_chance(world, SB_STREAM_SCENARIO, DUPLICATES_RATE);
-    const trial_plan plan = {
-        .network = {.latency_min = latency, .latency_max = latency},
-        .machines = {.vary = vary, .tables = 1 + others, .duplicates = duplicates ? DUPLICATES : 0},
-        .order = order_jobs,
-        .trouble = trouble};
+    const uint32_t hurry = 1 + (uint32_t)sb_choose(world, SB_STREAM_SCENARIO, HURRIES);
+    const trial_plan plan = {.network = {.latency_min = latency, .latency_max = latency},
+                             .machines = {.vary = vary,
+                                          .tables = 1 + others,
+                                          .duplicates = duplicates ? DUPLICATES : 0,
+                                          .hurry = hurry},
+                             .order = order_jobs,
+                             .trouble = trouble};
     trial_run(world, values, &plan);
 }
 

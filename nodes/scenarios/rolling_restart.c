@@ -98,7 +98,7 @@ static void order_jobs(trial *of)
     order *main_order = script_add_index(&of->script, use->table, 0);
     if (sb_chance(of->world, SB_STREAM_SCENARIO,
                   (uint32_t)trial_setting(of, SETTING_CANCEL_RATE))) {
-        script_cancel_within(&of->script, main_order, 60 * SB_SECOND);
+        script_wish_within(&of->script, main_order, METHOD_CANCEL_JOB, 60 * SB_SECOND);
     }
     if (use->tables > 1 && sb_choose(of->world, SB_STREAM_SCENARIO, 2) == 1) {
         order *other = script_add_index(&of->script, use->table + 1, 0);

@@ -5,6 +5,7 @@
 
 #include <string.h>
 
+#include "engine/wire/keys.h"
 #include "nodes/counters.h"
 
 #define ASK_PAUSE (250 * SB_MILLISECOND)
@@ -12,6 +13,7 @@
 #define TROUBLE_MAX (3600 * SB_SECOND) /* and the scope ends before */
 #define NO_TABLE 99u
 #define NO_COLUMN 7u
+#define RESUME_WITHIN (12 * SB_SECOND)
 
 static const unsigned order_counters[ORDER_KIND_COUNT] = {
 #define ORDER(name, text, counter) counter,
@@ -41,10 +43,8 @@ static order *add_order(script *into, order_kind kind, job_kind does, table_id t
 {
     sb_assert_op(into->order_count, <, SCRIPT_ORDERS_MAX);
     order *added = &into->orders[into->order_count++];
-    *added = (order){.kind = kind,
-                     .asked = {.kind = does, .table = table},
-                     .answer = JOB_ANSWER_NOT_READY,
-                     .cancel_answer = JOB_ANSWER_NOT_READY};
+    *added = (order){
+        .kind = kind, .asked = {.kind = does, .table = table}, .answer = JOB_ANSWER_NOT_READY};
     added->asked.nonce = 1 + sb_random(UINT32_MAX);
     return added;
 }
@@ -72,11 +72,16 @@ order *script_add_index(script *into, table_id table, uint32_t index)
     return added;
 }
 
-void script_cancel_within(script *of, order *which, sb_duration window)
+static sb_duration draw_moment(const script *of, sb_duration window)
 {
-    which->cancels = true;
-    which->cancel_after =
-        sb_choose(of->world, SB_STREAM_SCENARIO, window / SB_MILLISECOND + 1) * SB_MILLISECOND;
+    return sb_choose(of->world, SB_STREAM_SCENARIO, window / SB_MILLISECOND + 1) * SB_MILLISECOND;
+}
+
+void script_wish_within(script *of, order *which, wire_method method, sb_duration window)
+{
+    sb_assert_op(which->wish_count, <, ORDER_WISHES_MAX);
+    which->wishes[which->wish_count++] =
+        (wish){.method = method, .after = draw_moment(of, window), .answer = JOB_ANSWER_NOT_READY};
 }
 
 /* --------------------------------------------------------------------------------------- draws */
@@ -90,8 +95,14 @@ static void draw_several(script *into, table_id table, uint32_t indexes)
     ask_for_index(added, first + 1);
 }
 
-static void draw_bad(script *into, table_id table)
+static void draw_bad(script *into, table_id table, bool drops)
 {
+    if (drops && sb_choose(into->world, SB_STREAM_SCENARIO, 3) == 2) {
+        order *dropped = add_order(into, ORDER_BAD_INDEX, JOB_KIND_DROP_INDEX, table);
+        dropped->asked.index_count = 1;
+        dropped->asked.indexes[0].name = slice_of_string("nothing");
+        return;
+    }
     const bool no_table = sb_choose(into->world, SB_STREAM_SCENARIO, 2) == 0;
     order *added = add_order(into, no_table ? ORDER_BAD_TABLE : ORDER_BAD_COLUMN,
                              JOB_KIND_ADD_INDEX, no_table ? NO_TABLE : table);
@@ -99,7 +110,40 @@ static void draw_bad(script *into, table_id table)
     added->asked.indexes[0].columns[0] = no_table ? SBTEST_K : NO_COLUMN;
 }
 
-typedef enum drawn_kind { DRAWN_ADD, DRAWN_SEVERAL, DRAWN_BAD, DRAWN_KIND_COUNT } drawn_kind;
+/* Of an index that an earlier order adds to the same table. */
+static bool draw_drop(script *into)
+{
+    const order *earlier =
+        &into->orders[sb_choose(into->world, SB_STREAM_SCENARIO, into->order_count)];
+    if (earlier->asked.kind != JOB_KIND_ADD_INDEX || earlier->kind >= ORDER_BAD_TABLE) {
+        return false;
+    }
+    order *added = add_order(into, ORDER_DROP_INDEX, JOB_KIND_DROP_INDEX, earlier->asked.table);
+    added->asked.index_count = 1;
+    added->asked.indexes[0].name = earlier->asked.indexes[0].name;
+    return true;
+}
+
+typedef enum drawn_kind {
+    DRAWN_ADD,
+    DRAWN_MORE, /* the same, but it is drawn more often */
+    DRAWN_SEVERAL,
+    DRAWN_BAD,
+    DRAWN_DROP,
+    DRAWN_KIND_COUNT
+} drawn_kind;
+
+/* Not at all calm: paused and resumed, cancelled, or both. */
+static void draw_wishes(script *of, order *which, const script_limits *limits)
+{
+    if (sb_chance(of->world, SB_STREAM_SCENARIO, limits->pause_rate)) {
+        script_wish_within(of, which, METHOD_PAUSE_JOB, limits->window);
+        script_wish_within(of, which, METHOD_RESUME_JOB, RESUME_WITHIN);
+    }
+    if (sb_chance(of->world, SB_STREAM_SCENARIO, limits->cancel_rate)) {
+        script_wish_within(of, which, METHOD_CANCEL_JOB, limits->window);
+    }
+}
 
 static void draw_order(script *into, const script_limits *limits)
 {
@@ -107,21 +151,17 @@ static void draw_order(script *into, const script_limits *limits)
     /* The others before the first: they are smaller, and the first has a job already. */
     const uint64_t place = sb_choose(into->world, SB_STREAM_SCENARIO, settings->tables);
     const table_id table = settings->table + settings->tables - 1 - place;
-    const uint64_t kind = sb_choose(into->world, SB_STREAM_SCENARIO, DRAWN_KIND_COUNT + 1);
+    const uint64_t kind = sb_choose(into->world, SB_STREAM_SCENARIO, DRAWN_KIND_COUNT);
     const uint32_t index = (uint32_t)sb_choose(into->world, SB_STREAM_SCENARIO, limits->indexes);
     if (kind == DRAWN_SEVERAL) {
         draw_several(into, table, limits->indexes);
     } else if (kind == DRAWN_BAD) {
-        draw_bad(into, table);
-    } else {
+        draw_bad(into, table, limits->drops);
+    } else if (kind != DRAWN_DROP || !limits->drops || !draw_drop(into)) {
         (void)script_add_index(into, table, index);
     }
     order *added = &into->orders[into->order_count - 1];
-    added->after = sb_choose(into->world, SB_STREAM_SCENARIO, limits->window / SB_MILLISECOND + 1) *
-                   SB_MILLISECOND;
-    if (sb_chance(into->world, SB_STREAM_SCENARIO, limits->cancel_rate)) {
-        script_cancel_within(into, added, limits->window);
-    }
+    added->after = draw_moment(into, limits->window);
 }
 
 void script_draw(script *into, const script_limits *limits)
@@ -132,6 +172,12 @@ void script_draw(script *into, const script_limits *limits)
     for (uint64_t i = 0; i < more; i++) {
         draw_order(into, limits);
     }
+    for (uint32_t i = 0; i < into->order_count; i++) {
+        draw_wishes(into, &into->orders[i], limits);
+        into->orders[i].asked.single =
+            limits->singles && sb_choose(into->world, SB_STREAM_SCENARIO, 3) == 2;
+    }
+    into->pauses_at_the_heal = sb_chance(into->world, SB_STREAM_SCENARIO, limits->pause_rate);
 }
 
 /* -------------------------------------------------------------------------------------- asking */
@@ -170,27 +216,27 @@ static void submit_within(script *of, order *which, sb_duration patience)
     sb_scope_release(&scope);
 }
 
-/* The first answer that is one; later ones would tell of the same cancel. */
-static void try_cancel(script *of, order *which)
+/* The first answer that is one; later ones would tell of the same wish. */
+static void try_wish(script *of, const order *which, wish *one)
 {
-    const job_answer answer = operator_try_order(of->desk, METHOD_CANCEL_JOB, which->job);
-    which->cancel_asked |= answer == JOB_ANSWER_OK || answer == JOB_ANSWER_UNKNOWN;
+    const job_answer answer = operator_try_order(of->desk, one->method, which->job);
+    one->asked |= answer == JOB_ANSWER_OK || answer == JOB_ANSWER_UNKNOWN;
     if (is_final_answer(answer)) {
-        which->cancel_answer = answer;
+        one->answer = answer;
         if (answer == JOB_ANSWER_NOT_FOUND || answer == JOB_ANSWER_BAD_REQUEST) {
-            sb_fail("a cancel of job %llu was answered: %s", (unsigned long long)which->job,
-                    job_answer_text(answer));
+            sb_fail("%s of job %llu was answered: %s", wire_method_names[one->method],
+                    (unsigned long long)which->job, job_answer_text(answer));
         }
     }
 }
 
-static void cancel_within(script *of, order *which, sb_duration patience)
+static void wish_within(script *of, const order *which, wish *one, sb_duration patience)
 {
     sb_scope scope;
-    sb_scope_init_timeout(&scope, &of->scope, "operator cancels", patience);
-    try_cancel(of, which);
-    while (!is_final_answer(which->cancel_answer) && sb_sleep(ASK_PAUSE, &scope) == SB_OK) {
-        try_cancel(of, which);
+    sb_scope_init_timeout(&scope, &of->scope, "operator wants something", patience);
+    try_wish(of, which, one);
+    while (!is_final_answer(one->answer) && sb_sleep(ASK_PAUSE, &scope) == SB_OK) {
+        try_wish(of, which, one);
     }
     sb_scope_release(&scope);
 }
@@ -210,8 +256,11 @@ static void run_order(script *of, order *which)
     if (!is_answered(which)) {
         submit_within(of, which, TROUBLE_MAX);
     }
-    if (which->cancels && which->job != 0 && sb_sleep(which->cancel_after, &of->scope) == SB_OK) {
-        cancel_within(of, which, ANSWER_PATIENCE);
+    for (uint32_t i = 0; i < which->wish_count && which->job != 0; i++) {
+        if (sb_sleep(which->wishes[i].after, &of->scope) != SB_OK) {
+            return;
+        }
+        wish_within(of, which, &which->wishes[i], ANSWER_PATIENCE);
     }
 }
 
@@ -255,6 +304,50 @@ bool script_settle(script *of)
     return settled;
 }
 
+/* A wish to pause was perhaps heard, so perhaps it will be heard again, late. */
+static bool may_be_paused(const script *of, const order *which)
+{
+    for (uint32_t i = 0; i < which->wish_count; i++) {
+        if (which->wishes[i].method == METHOD_PAUSE_JOB && which->wishes[i].asked) {
+            return !watch_job_ended(of->watch, which->job);
+        }
+    }
+    return false;
+}
+
+void script_resume(script *of)
+{
+    for (uint32_t i = 0; i < of->order_count; i++) {
+        if (may_be_paused(of, &of->orders[i])) {
+            (void)operator_try_order(of->desk, METHOD_RESUME_JOB, of->orders[i].job);
+        }
+    }
+}
+
+job_id script_pause_now(script *of)
+{
+    for (uint32_t i = 0; i < of->order_count && of->pauses_at_the_heal; i++) {
+        order *one = &of->orders[i];
+        if (one->job == 0 || watch_job_ended(of->watch, one->job)) {
+            continue;
+        }
+        wish now = {.method = METHOD_PAUSE_JOB, .answer = JOB_ANSWER_NOT_READY};
+        try_wish(of, one, &now);
+        if (is_final_answer(now.answer)) {
+            of->pauses_at_the_heal = false;
+            one->wishes[one->wish_count < ORDER_WISHES_MAX ? one->wish_count++ : 0] = now;
+            return now.answer == JOB_ANSWER_OK ? one->job : 0;
+        }
+    }
+    return 0;
+}
+
+bool script_has_paused(script *of, job_id job)
+{
+    const job_status_reply seen = operator_try_status(of->desk, job);
+    return seen.answer == JOB_ANSWER_OK && (seen.ended || seen.state == JOB_PAUSED);
+}
+
 /* ---------------------------------------------------------------------------------- afterwards */
 
 bool script_ended(const script *of)
@@ -277,7 +370,20 @@ static failure expected_failure(order_kind kind)
 {
     return kind == ORDER_BAD_TABLE    ? FAILURE_NO_TABLE
            : kind == ORDER_BAD_COLUMN ? FAILURE_BAD_COLUMNS
+           : kind == ORDER_BAD_INDEX  ? FAILURE_NO_INDEX
                                       : FAILURE_NONE;
+}
+
+/* Whether the wish was uttered and, with that answer, heard. */
+static bool was_heard(const order *of, wire_method method, bool for_certain)
+{
+    for (uint32_t i = 0; i < of->wish_count; i++) {
+        const wish *one = &of->wishes[i];
+        if (one->method == method && (for_certain ? one->answer == JOB_ANSWER_OK : one->asked)) {
+            return true;
+        }
+    }
+    return false;
 }
 
 void script_tell(const script *of, evidence *into)
@@ -288,20 +394,33 @@ void script_tell(const script *of, evidence *into)
             sb_assert_op(into->job_count, <, JUDGED_JOBS_MAX);
             into->jobs[into->job_count++] =
                 (judged_job){.id = one->job,
-                             .cancel_asked = one->cancel_asked,
-                             .cancel_accepted = one->cancel_answer == JOB_ANSWER_OK,
+                             .cancel_asked = was_heard(one, METHOD_CANCEL_JOB, false),
+                             .cancel_accepted = was_heard(one, METHOD_CANCEL_JOB, true),
                              .must_fail = expected_failure(one->kind)};
         }
     }
 }
 
-void script_count(const script *of)
+static bool read_history(const durable_cluster *durable, job_id job, job_row *row)
+{
+    buffer key;
+    buffer_init(&key);
+    key_history(&key, job);
+    const version *found = durable_read(durable, buffer_slice(&key), TIMESTAMP_MAX);
+    buffer_release(&key);
+    return found != NULL && job_row_decode(job, version_value(found), row);
+}
+
+void script_count(const script *of, const durable_cluster *durable)
 {
     for (uint32_t i = 0; i < of->order_count; i++) {
-        const watched_job *job = watch_job(of->watch, of->orders[i].job);
-        const bool synced = job != NULL && job->state == JOB_SYNCED;
-        if (of->orders[i].job != 0) {
-            sb_count(synced ? COUNTER_jobs_synced : COUNTER_jobs_undone, 1);
+        job_row row;
+        if (of->orders[i].job == 0 || !read_history(durable, of->orders[i].job, &row)) {
+            continue;
         }
+        const bool synced = row.state == JOB_SYNCED;
+        sb_count(synced ? COUNTER_jobs_synced : COUNTER_jobs_undone, 1);
+        sb_count(COUNTER_jobs_cancelled, row.cause == FAILURE_CANCELLED);
+        sb_count(COUNTER_jobs_duplicate, row.cause == FAILURE_DUPLICATE_KEY);
     }
 }

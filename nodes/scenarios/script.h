@@ -23,20 +23,27 @@ typedef enum order_kind {
 } order_kind;
 
 #define SCRIPT_ORDERS_MAX 5u
+#define ORDER_WISHES_MAX 3u
+
+/* What the operator wants of a job that was accepted. */
+typedef struct wish {
+    wire_method method; /* CANCEL_JOB, PAUSE_JOB, RESUME_JOB */
+    sb_duration after;  /* the wish before it was answered, or the job was accepted */
+    bool asked;         /* and perhaps heard */
+    job_answer answer;  /* NOT_READY: none yet */
+} wish;
 
 typedef struct order {
     order_kind kind;
     submit_job_request asked;
-    sb_duration after;        /* it is submitted so long after the script has begun */
-    bool cancels;             /* ... so long after its acceptance */
-    sb_duration cancel_after; /* counted from the resume, if it pauses too */
+    sb_duration after; /* it is submitted so long after the script has begun */
+    wish wishes[ORDER_WISHES_MAX];
+    uint32_t wish_count;
 
     /* How it went. */
-    job_answer answer; /* to the submission: OK, BAD_REQUEST; NOT_READY: none yet */
+    job_answer answer; /* to the submission: OK; NOT_READY: none yet */
     job_id job;        /* of OK */
     sb_time accepted;
-    bool cancel_asked; /* and perhaps heard */
-    job_answer cancel_answer;
 } order;
 
 typedef struct script {
@@ -45,6 +52,7 @@ typedef struct script {
     const watch *watch;
     order orders[SCRIPT_ORDERS_MAX];
     uint32_t order_count;
+    bool pauses_at_the_heal; /* the first job that lives then, until it has paused */
     sb_wait_group tasks;
     sb_scope scope; /* of the tasks; ends with the trouble */
 } script;
@@ -55,14 +63,17 @@ void script_release(script *of);
 /* Another order: ADD INDEX of the workload's index of that number, to a table. */
 order *script_add_index(script *into, table_id table, uint32_t index);
 
-/* An order that is cancelled at a drawn moment within the window. */
-void script_cancel_within(script *of, order *which, sb_duration window);
+/* Another wish about an order, uttered at a drawn moment within the window. */
+void script_wish_within(script *of, order *which, wire_method method, sb_duration window);
 
-/* More orders, drawn; the calm answer is none.  They are submitted within the window. */
+/* More orders, and wishes about all of them, drawn; the calm answer is none.  They are submitted
+ * within the window. */
 typedef struct script_limits {
     uint32_t orders_max; /* of all, with those that are there already */
     sb_duration window;
     uint32_t cancel_rate; /* of a million orders, so many are cancelled */
+    uint32_t pause_rate;  /* likewise; and resumed after a while */
+    bool drops, singles;  /* DROP INDEX; backfills by the owner itself */
     uint32_t indexes;     /* of the workload's list, so many from its beginning; at least two */
 } script_limits;
 void script_draw(script *into, const script_limits *limits);
@@ -74,8 +85,17 @@ void script_submit_first(script *of, sb_duration patience);
 void script_start(script *of);
 void script_stop(script *of);
 
-/* Say one round of what is left to be said; true: nothing is. */
+/* After the heal: one round of what is left to be said; true: nothing is. */
 bool script_settle(script *of);
+
+/* A job that lives and is to pause now, if the seed wants one; 0: none.  Whether it has, or has
+ * ended. */
+job_id script_pause_now(script *of);
+bool script_has_paused(script *of, job_id job);
+
+/* Resume whatever may be paused, also by a wish that was heard late.  For every round of waiting
+ * for the jobs' end. */
+void script_resume(script *of);
 
 /* Whether every job has ended, as far as is known. */
 bool script_ended(const script *of);
@@ -85,6 +105,6 @@ job_id script_first_job(const script *of);
 
 /* What the oracles are told, and the counts of useful work. */
 void script_tell(const script *of, evidence *into);
-void script_count(const script *of);
+void script_count(const script *of, const durable_cluster *durable);
 
 #endif

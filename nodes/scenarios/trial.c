@@ -178,6 +178,22 @@ static bool is_loaded(sb_world *world, void *context)
     return watch_loaded(&((const trial *)context)->watch);
 }
 
+static bool has_paused(sb_world *world, void *context)
+{
+    trial *of = context;
+    (void)world;
+    return script_has_paused(&of->script, of->pausing);
+}
+
+/* A pause takes effect, also of a job that is in the middle of its work. */
+static void pause_one(trial *of)
+{
+    of->pausing = script_pause_now(&of->script);
+    if (of->pausing != 0) {
+        sb_await(of->world, has_paused, of, "job to pause");
+    }
+}
+
 static bool is_settled(sb_world *world, void *context)
 {
     (void)world;
@@ -191,6 +207,9 @@ static bool is_quiet(sb_world *world, void *context)
     trial *of = context;
     (void)world;
     of->looks++;
+    if (of->looks % 4 == 1) {
+        script_resume(&of->script);
+    }
     return (script_ended(&of->script) || of->looks % 8 == 0) && operator_sees_quiet(&of->desk);
 }
 
@@ -203,6 +222,7 @@ static void settle(trial *of)
     if (of->lost != 0) {
         sb_node_kill(of->world, of->lost);
     }
+    pause_one(of);
     await_down(of, machines_bits(of->machines.clients, of->machines.client_count));
     sb_await(of->world, is_quiet, of, "jobs to end");
     if (of->lost != 0) {
@@ -271,7 +291,6 @@ static void count_work(trial *of)
 {
     sb_count(COUNTER_regions_with_rows, machines_row_regions(&of->machines));
     sb_count(COUNTER_servers_with_subtasks, (uint64_t)__builtin_popcountll(of->watch.workers));
-    script_count(&of->script);
 }
 
 static void judge(trial *of)
@@ -289,6 +308,7 @@ static void judge(trial *of)
         .permanent_error = permanent_error_was_injected(of->world),
     };
     script_tell(&of->script, &seen);
+    script_count(&of->script, &durable);
     seen.table_count = of->machines.plan.settings.tables;
     for (uint32_t i = 0; i < seen.table_count; i++) {
         seen.tables[i].id = of->machines.plan.settings.table + i;

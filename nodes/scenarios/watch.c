@@ -77,8 +77,13 @@ static void subtask_moved(watch *into, sb_node node, uint64_t identity, uint32_t
 void watch_move(watch *into, sb_node node, const sb_machine *machine, uint64_t id, uint32_t to)
 {
     if (machine == &job_machine) {
-        find_or_add(into, id)->state = (job_state)to;
-        into->owner = to == JOB_CANCELLING ? into->owner : node; /* any server cancels */
+        watched_job *of = find_or_add(into, id);
+        sb_count(COUNTER_jobs_paused, to == JOB_PAUSED);
+        sb_count(COUNTER_jobs_resumed, to == JOB_QUEUEING && of->state == JOB_PAUSED);
+        of->state = (job_state)to;
+        if (to != JOB_CANCELLING && to != JOB_PAUSING && to != JOB_QUEUEING) {
+            into->owner = node; /* any server cancels, pauses and resumes */
+        }
         into->moves++;
     } else if (machine == &schema_state_machine) {
         into->schema = (schema_state)to;
