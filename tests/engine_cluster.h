@@ -21,7 +21,8 @@ typedef struct test_cluster {
 
 /* Regions end at "b", "d", "f", "h", "m": the meta rows lie in the last but one, tables in the
  * last. */
-static inline void test_cluster_start(test_cluster *of, sb_world *world)
+static inline void test_cluster_start_with(test_cluster *of, sb_world *world,
+                                           const boot_settings *settings)
 {
     static const char *const names[] = {"storage1", "storage2", "storage3"};
     static const char *const ends[] = {"b", "d", "f", "h", "n", ""};
@@ -29,6 +30,7 @@ static inline void test_cluster_start(test_cluster *of, sb_world *world)
     buffer bytes;
     buffer_init(&bytes);
     boot_plan_init(plan);
+    plan->settings = *settings;
     plan->placements = (boot_machines){1, {1}};
     plan->stores = (boot_machines){TEST_STORES, {2, 3, 4}};
     plan->servers = (boot_machines){1, {5}};
@@ -48,6 +50,14 @@ static inline void test_cluster_start(test_cluster *of, sb_world *world)
     }
     of->exchange = sb_exchange_open(wire_method_names, METHOD_COUNT, NULL, NULL, 1);
     buffer_release(&bytes);
+    sb_free(plan);
+}
+
+static inline void test_cluster_start(test_cluster *of, sb_world *world)
+{
+    boot_plan *plan = sb_alloc(sizeof(*plan));
+    boot_plan_init(plan);
+    test_cluster_start_with(of, world, &plan->settings);
     sb_free(plan);
 }
 

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "engine/transaction/region_orders.h"
 #include "engine/transaction/writes.h"
 #include "tests/engine_cluster.h"
 
@@ -268,6 +269,7 @@ typedef struct bank {
     cluster *of;
     sb_wait_group tellers;
     uint32_t committed, unknown;
+    bool closing;
 } bank;
 
 static slice account(char text[4], uint32_t number)
@@ -364,6 +366,28 @@ static void open_accounts(bank *in)
     ck_assert_int_eq(commit(opening), ENGINE_OK);
 }
 
+/* Regions split, merge and move under the tellers' feet. */
+static void mover_main(void *argument)
+{
+    bank *in = argument;
+    while (!in->closing) {
+        char text[4];
+        const slice key = account(text, below(ACCOUNTS));
+        const uint32_t order = below(4);
+        sb_scope scope;
+        sb_scope_init_timeout(&scope, NULL, "order", SB_SECOND);
+        if (order == 0) {
+            (void)cluster_split_region(in->of, key, &scope);
+        } else if (order == 1) {
+            (void)cluster_merge_regions(in->of, key, &scope);
+        } else {
+            (void)cluster_move_leader(in->of, key, (sb_address)(2 + below(TEST_STORES)), &scope);
+        }
+        sb_scope_release(&scope);
+        (void)sb_sleep(sb_random(300 * SB_MILLISECOND), NULL);
+    }
+}
+
 /* Lose, repeat and reset; kill machines, one at a time. */
 static void make_trouble(test_cluster *in)
 {
@@ -393,10 +417,16 @@ static void run_tellers(test_cluster *in, bank *tellers, bool trouble)
     for (uint32_t i = 0; i < TELLERS; i++) {
         sb_spawn(&tellers->tellers, teller_main, tellers, "teller-%u", i);
     }
+    sb_wait_group mover;
+    sb_wait_group_init(&mover, "mover");
     if (trouble) {
+        sb_spawn(&mover, mover_main, tellers, "mover");
         make_trouble(in);
     }
     sb_wait_group_wait(&tellers->tellers, NULL);
+    tellers->closing = true;
+    sb_wait_group_wait(&mover, NULL);
+    sb_wait_group_release(&mover);
     check_total(tellers);
     sb_wait_group_release(&tellers->tellers);
     ck_assert_uint_gt(tellers->committed, TRANSFERS / 2);
@@ -413,7 +443,8 @@ static void troubled_world(sb_world *world, void *context)
     test_cluster_close(&in, tellers.of);
 }
 
-/* No transfer is half there, at any snapshot, whatever happens to messages and machines. */
+/* No transfer is half there, at any snapshot, whatever happens to messages, machines and regions.
+ */
 START_TEST(test_transfers_under_misfortune)
 {
     run_in_world(troubled_world, NULL, (uint64_t)_i + 1);

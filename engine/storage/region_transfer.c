@@ -288,6 +288,8 @@ static reply_status install_region(command *of, const install_region_request *re
     if (step == INSTALL_TAKE && request->give_up) {
         refuse_region(of, &request->region, phase_of(of, request->region.id));
         step = INSTALL_REFUSED;
+    } else if (step == INSTALL_TAKE && failpoint("storage-has-no-space-for-a-region")) {
+        status = REPLY_NO_SPACE;
     } else if (step == INSTALL_TAKE) {
         status = take_region(of, request, &step);
     } else if (step == INSTALL_LATER) {
