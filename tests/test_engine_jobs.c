@@ -1,0 +1,442 @@
+/*
+ * Jobs on a whole cluster: two servers, three stores, a placement, and a director who asks.  Every
+ * kind of job, orders at every moment of its life, several jobs at once, and what each wrong
+ * request ends in.
+ */
+#include <string.h>
+
+#include "engine/ddl/job.h"
+#include "engine/ddl/submission.h"
+#include "engine/schema/row.h"
+#include "engine/wire/keys.h"
+#include "tests/engine_cluster.h"
+
+#define ROWS 300
+#define TABLE 1u
+#define OTHER_TABLE 2u
+#define LOOK (100 * SB_MILLISECOND)
+#define LOOKS_MAX 6000u /* ten minutes */
+
+typedef struct jobs_test {
+    test_cluster machines;
+    cluster *of;
+    uint64_t nonce;
+} jobs_test;
+
+/* k of row id: some rows share one. */
+static int64_t k_of(int64_t id)
+{
+    return id * 37 % 101 - 50;
+}
+
+static void load_table(cluster *of, table_id id)
+{
+    table_definition table;
+    buffer key, value;
+    table_define_sbtest(&table, id);
+    buffer_init(&key);
+    buffer_init(&value);
+    transaction *in;
+    ck_assert_int_eq(transaction_begin(of, 0, &in, NULL), ENGINE_OK);
+    for (int64_t handle = 1; handle <= ROWS; handle++) {
+        row one;
+        memset(&one, 0, sizeof(one));
+        one.columns[SBTEST_ID].integer = handle;
+        one.columns[SBTEST_K].integer = k_of(handle);
+        one.columns[SBTEST_C].bytes = slice_of_string("c");
+        one.columns[SBTEST_PAD].bytes = slice_of_string("pad");
+        row_key(&table, handle, &key);
+        row_encode(&table, &one, &value);
+        transaction_put(in, buffer_slice(&key), buffer_slice(&value));
+    }
+    ck_assert_int_eq(transaction_commit(in, NULL, NULL), ENGINE_OK);
+    transaction_release(in);
+    buffer_release(&key);
+    buffer_release(&value);
+}
+
+static void test_begin(jobs_test *in, sb_world *world)
+{
+    test_cluster_start(&in->machines, world);
+    in->of = test_cluster_open(&in->machines);
+    in->nonce = 0;
+    load_table(in->of, TABLE);
+    load_table(in->of, OTHER_TABLE);
+    boot_plan *plan = sb_alloc(sizeof(*plan));
+    boot_plan_init(plan);
+    test_cluster_start_servers(&in->machines, &plan->settings);
+    sb_free(plan);
+}
+
+static void test_end(jobs_test *in)
+{
+    test_cluster_stop_servers(&in->machines);
+    test_cluster_close(&in->machines, in->of);
+}
+
+/* --------------------------------------------------------------------------------------- asking */
+
+static submit_job_request ask_add(table_id table, const char *name, uint8_t column)
+{
+    return (submit_job_request){
+        .table = table,
+        .index_count = 1,
+        .indexes = {{.name = slice_of_string(name), .column_count = 1, .columns = {column}}}};
+}
+
+static void also(submit_job_request *asked, const char *name, uint8_t first, uint8_t second)
+{
+    asked->indexes[asked->index_count++] = (index_request){
+        .name = slice_of_string(name), .column_count = 2, .columns = {first, second}};
+}
+
+static submit_job_request ask_drop(table_id table, const char *name)
+{
+    return (submit_job_request){.kind = JOB_KIND_DROP_INDEX,
+                                .table = table,
+                                .index_count = 1,
+                                .indexes = {{.name = slice_of_string(name)}}};
+}
+
+static job_id submit(jobs_test *in, submit_job_request asked)
+{
+    asked.nonce = ++in->nonce;
+    const submit_job_reply reply = job_submit(in->of, &asked, NULL);
+    ck_assert_int_eq(reply.answer, JOB_ANSWER_OK);
+    return reply.job;
+}
+
+static job_answer give(jobs_test *in, job_order order, job_id job)
+{
+    return job_give_order(in->of, order, job, NULL).answer;
+}
+
+static job_status_reply status_of(jobs_test *in, job_id job)
+{
+    const job_status_reply told = job_status(in->of, job, NULL);
+    ck_assert_int_eq(told.answer, JOB_ANSWER_OK);
+    return told;
+}
+
+/* It comes to that state. */
+static void await_state(jobs_test *in, job_id job, job_state state)
+{
+    uint32_t looks = 0;
+    job_status_reply told = status_of(in, job);
+    while (told.state != state && looks++ < LOOKS_MAX) {
+        ck_assert_msg(!told.ended, "job %llu ended %s: %s", (unsigned long long)job,
+                      job_state_text((job_state)told.state), failure_text(told.cause));
+        (void)sb_sleep(LOOK, NULL);
+        told = status_of(in, job);
+    }
+    ck_assert_str_eq(job_state_text((job_state)told.state), job_state_text(state));
+}
+
+/* It ends in that state, for that cause. */
+static void await_end(jobs_test *in, job_id job, job_state state, failure cause)
+{
+    uint32_t looks = 0;
+    job_status_reply told = status_of(in, job);
+    while (!told.ended && looks++ < LOOKS_MAX) {
+        (void)sb_sleep(LOOK, NULL);
+        told = status_of(in, job);
+    }
+    ck_assert(told.ended);
+    ck_assert_str_eq(job_state_text((job_state)told.state), job_state_text(state));
+    ck_assert_str_eq(failure_text(told.cause), failure_text(cause));
+}
+
+/* -------------------------------------------------------------------------------------- looking */
+
+static table_definition definition_of(jobs_test *in, table_id id)
+{
+    table_definition table;
+    buffer key, value;
+    buffer_init(&key);
+    buffer_init(&value);
+    key_table(&key, id);
+    ck_assert_int_eq(cluster_read(in->of, TIMESTAMP_MAX, buffer_slice(&key), &value, NULL),
+                     ENGINE_OK);
+    ck_assert(table_decode(buffer_slice(&value), &table));
+    buffer_release(&key);
+    buffer_release(&value);
+    return table;
+}
+
+/* How many pairs there are in the range of an index. */
+static uint32_t count_entries(jobs_test *in, table_id table, index_id index)
+{
+    buffer start, end;
+    pair_list found;
+    buffer_init(&start);
+    buffer_init(&end);
+    index_range(table, index, &start, &end);
+    ck_assert_int_eq(cluster_scan(in->of, TIMESTAMP_MAX, buffer_slice(&start), buffer_slice(&end),
+                                  2 * ROWS, &found, NULL),
+                     ENGINE_OK);
+    const uint32_t count = found.count;
+    pair_list_release(&found);
+    buffer_release(&start);
+    buffer_release(&end);
+    return count;
+}
+
+/* The table has that index, public, with an entry for every row.  Returns its number. */
+static index_id check_public(jobs_test *in, table_id id, const char *name)
+{
+    const table_definition table = definition_of(in, id);
+    const index_definition *index = table_index_named(&table, name);
+    ck_assert_msg(index != NULL, "there is no index %s", name);
+    ck_assert_int_eq(index->state, SCHEMA_PUBLIC);
+    ck_assert_uint_eq(count_entries(in, id, index->id), ROWS);
+    return index->id;
+}
+
+static void check_absent(jobs_test *in, table_id id, const char *name)
+{
+    const table_definition table = definition_of(in, id);
+    ck_assert_msg(table_index_named(&table, name) == NULL, "there is an index %s", name);
+}
+
+/* No row of the framework is left of any job but its history. */
+static void check_nothing_left(jobs_test *in)
+{
+    static const char *const words[] = {"job", "ack", "task", "subtask", "delete-range"};
+    for (uint32_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
+        buffer start, end;
+        pair_list found;
+        buffer_init(&start);
+        buffer_init(&end);
+        key_meta(&start, words[i], NULL, 0);
+        key_prefix_end(&end, buffer_slice(&start));
+        ck_assert_int_eq(cluster_scan(in->of, TIMESTAMP_MAX, buffer_slice(&start),
+                                      buffer_slice(&end), 10, &found, NULL),
+                         ENGINE_OK);
+        ck_assert_msg(found.count == 0, "rows \"%s\" are left", words[i]);
+        pair_list_release(&found);
+        buffer_release(&start);
+        buffer_release(&end);
+    }
+}
+
+/* ---------------------------------------------------------------------------------------- kinds */
+
+static void kinds_world(sb_world *world, void *context)
+{
+    (void)context;
+    jobs_test in;
+    test_begin(&in, world);
+    submit_job_request several = ask_add(TABLE, "k_1", SBTEST_K);
+    also(&several, "k_c", SBTEST_K, SBTEST_C);
+    also(&several, "c_k", SBTEST_C, SBTEST_K);
+    await_end(&in, submit(&in, several), JOB_SYNCED, FAILURE_NONE);
+    const index_id first = check_public(&in, TABLE, "k_1");
+    const index_id dropped = check_public(&in, TABLE, "k_c");
+    ck_assert_uint_eq(check_public(&in, TABLE, "c_k"), first + 2);
+
+    const job_id drop = submit(&in, ask_drop(TABLE, "k_c"));
+    const job_id again = submit(&in, ask_drop(TABLE, "k_c")); /* it queues behind */
+    const job_id add = submit(&in, ask_add(TABLE, "k_c", SBTEST_K));
+    await_end(&in, drop, JOB_SYNCED, FAILURE_NONE);
+    ck_assert_uint_eq(count_entries(&in, TABLE, dropped), 0);
+    ck_assert_int_eq(give(&in, JOB_ORDER_CANCEL, drop), JOB_ANSWER_TOO_LATE);
+    await_end(&in, again, JOB_ROLLBACKDONE, FAILURE_NO_INDEX);
+    await_end(&in, add, JOB_SYNCED, FAILURE_NONE);
+    ck_assert_uint_gt(check_public(&in, TABLE, "k_c"), dropped);
+    (void)check_public(&in, TABLE, "k_1");
+    (void)check_public(&in, TABLE, "c_k");
+    check_nothing_left(&in);
+    test_end(&in);
+}
+
+/* Several indexes in one job, a drop, a drop of what is gone, and the name given again. */
+START_TEST(test_kinds)
+{
+    run_in_world(kinds_world, NULL, (uint64_t)_i + 1);
+}
+END_TEST
+
+/* --------------------------------------------------------------------------------------- pauses */
+
+static void pause_world(sb_world *world, void *context)
+{
+    (void)context;
+    jobs_test in;
+    test_begin(&in, world);
+    const job_id job = submit(&in, ask_add(TABLE, "k_1", SBTEST_K));
+    const job_id behind = submit(&in, ask_add(TABLE, "k_2", SBTEST_K));
+    const job_id beside = submit(&in, ask_add(OTHER_TABLE, "k_1", SBTEST_K));
+    (void)sb_sleep(below(9000) * SB_MILLISECOND, NULL);
+    if (give(&in, JOB_ORDER_PAUSE, job) == JOB_ANSWER_OK) {
+        ck_assert_int_eq(give(&in, JOB_ORDER_PAUSE, job), JOB_ANSWER_OK); /* as good as once */
+        await_state(&in, job, JOB_PAUSED);
+        const job_status_reply paused = status_of(&in, job);
+        await_end(&in, beside, JOB_SYNCED, FAILURE_NONE); /* another table's job does not care */
+        ck_assert_int_eq(status_of(&in, job).schema, paused.schema);
+        ck_assert_uint_eq(status_of(&in, job).row_count, paused.row_count);
+        ck_assert_int_eq(status_of(&in, behind).state, JOB_QUEUEING); /* its own table's waits */
+        ck_assert_int_eq(give(&in, JOB_ORDER_RESUME, job), JOB_ANSWER_OK);
+        ck_assert_int_eq(give(&in, JOB_ORDER_RESUME, job), JOB_ANSWER_OK);
+    }
+    await_end(&in, job, JOB_SYNCED, FAILURE_NONE);
+    await_end(&in, behind, JOB_SYNCED, FAILURE_NONE);
+    await_end(&in, beside, JOB_SYNCED, FAILURE_NONE);
+    (void)check_public(&in, TABLE, "k_1");
+    (void)check_public(&in, TABLE, "k_2");
+    (void)check_public(&in, OTHER_TABLE, "k_1");
+    ck_assert_int_eq(give(&in, JOB_ORDER_PAUSE, job), JOB_ANSWER_TOO_LATE);
+    ck_assert_int_eq(give(&in, JOB_ORDER_RESUME, job), JOB_ANSWER_TOO_LATE);
+    ck_assert_int_eq(give(&in, JOB_ORDER_PAUSE, 999), JOB_ANSWER_NOT_FOUND);
+    check_nothing_left(&in);
+    test_end(&in);
+}
+
+/* Paused at any moment, a job stands still until it is resumed, keeps its own table's queue
+ * waiting, and nobody else. */
+START_TEST(test_pause)
+{
+    run_in_world(pause_world, NULL, (uint64_t)_i + 1);
+}
+END_TEST
+
+static void paused_cancel_world(sb_world *world, void *context)
+{
+    (void)context;
+    jobs_test in;
+    test_begin(&in, world);
+    submit_job_request several = ask_add(TABLE, "k_1", SBTEST_K);
+    also(&several, "k_c", SBTEST_K, SBTEST_C);
+    const job_id job = submit(&in, several);
+    (void)sb_sleep(below(12000) * SB_MILLISECOND, NULL);
+    if (give(&in, JOB_ORDER_PAUSE, job) == JOB_ANSWER_OK) {
+        if (below(2) == 0) {
+            await_state(&in, job, JOB_PAUSED);
+        }
+        if (below(3) == 0) {
+            ck_assert_int_eq(give(&in, JOB_ORDER_RESUME, job), JOB_ANSWER_OK);
+        }
+        ck_assert_int_eq(give(&in, JOB_ORDER_CANCEL, job), JOB_ANSWER_OK);
+        ck_assert_int_eq(give(&in, JOB_ORDER_RESUME, job), JOB_ANSWER_TOO_LATE);
+        uint32_t looks = 0;
+        while (!status_of(&in, job).ended && looks++ < LOOKS_MAX) {
+            (void)sb_sleep(LOOK, NULL);
+        }
+        const job_status_reply told = status_of(&in, job);
+        ck_assert(told.state == JOB_CANCELLED || told.state == JOB_ROLLBACKDONE);
+        ck_assert_int_eq(told.cause, FAILURE_CANCELLED);
+        check_absent(&in, TABLE, "k_1");
+        check_absent(&in, TABLE, "k_c");
+        ck_assert_uint_eq(count_entries(&in, TABLE, job + 1), 0);
+        ck_assert_uint_eq(count_entries(&in, TABLE, job + 2), 0);
+    } else {
+        await_end(&in, job, JOB_SYNCED, FAILURE_NONE);
+    }
+    check_nothing_left(&in);
+    test_end(&in);
+}
+
+/* A job that is pausing, paused or just resumed can be cancelled, and leaves nothing. */
+START_TEST(test_cancel_of_a_paused_job)
+{
+    run_in_world(paused_cancel_world, NULL, (uint64_t)_i + 1);
+}
+END_TEST
+
+/* ------------------------------------------------------------------------------------- failures */
+
+static void expect_failure(jobs_test *in, submit_job_request asked, failure cause)
+{
+    await_end(in, submit(in, asked), JOB_ROLLBACKDONE, cause);
+}
+
+static job_field refused_for(jobs_test *in, submit_job_request asked)
+{
+    const submit_job_reply reply = job_submit(in->of, &asked, NULL);
+    ck_assert_int_eq(reply.answer, JOB_ANSWER_BAD_REQUEST);
+    return reply.bad;
+}
+
+static void bad_requests(jobs_test *in)
+{
+    submit_job_request asked = ask_add(TABLE, "k_1", SBTEST_K);
+    ck_assert_int_eq(refused_for(in, asked), JOB_FIELD_NONCE);
+    asked.nonce = 1000;
+    asked.table = 0;
+    ck_assert_int_eq(refused_for(in, asked), JOB_FIELD_TABLE);
+    asked.table = TABLE;
+    asked.index_count = 0;
+    ck_assert_int_eq(refused_for(in, asked), JOB_FIELD_INDEXES);
+    asked.index_count = 1;
+    asked.indexes[0].column_count = 0;
+    ck_assert_int_eq(refused_for(in, asked), JOB_FIELD_COLUMNS);
+    asked = ask_add(TABLE, "a name that is longer than names may be", SBTEST_K);
+    asked.nonce = 1000;
+    ck_assert_int_eq(refused_for(in, asked), JOB_FIELD_NAME);
+    asked = ask_drop(TABLE, "k_1");
+    asked.nonce = 1000;
+    asked.indexes[0].column_count = 1;
+    ck_assert_int_eq(refused_for(in, asked), JOB_FIELD_COLUMNS);
+    asked = ask_drop(TABLE, "k_1");
+    asked.nonce = 1000;
+    asked.index_count = 2;
+    ck_assert_int_eq(refused_for(in, asked), JOB_FIELD_INDEXES);
+}
+
+static void failures_world(sb_world *world, void *context)
+{
+    (void)context;
+    jobs_test in;
+    test_begin(&in, world);
+    bad_requests(&in);
+    expect_failure(&in, ask_add(77, "k_1", SBTEST_K), FAILURE_NO_TABLE);
+    expect_failure(&in, ask_drop(77, "k_1"), FAILURE_NO_TABLE);
+    expect_failure(&in, ask_add(TABLE, "k_1", 7), FAILURE_BAD_COLUMNS);
+    expect_failure(&in, ask_drop(TABLE, "k_1"), FAILURE_NO_INDEX);
+    submit_job_request twice = ask_add(TABLE, "k_1", SBTEST_K);
+    also(&twice, "k_2", SBTEST_K, SBTEST_K);
+    expect_failure(&in, twice, FAILURE_DUPLICATE_COLUMN);
+    submit_job_request same = ask_add(TABLE, "k_1", SBTEST_K);
+    also(&same, "k_1", SBTEST_K, SBTEST_C);
+    expect_failure(&in, same, FAILURE_INDEX_EXISTS);
+    await_end(&in, submit(&in, ask_add(TABLE, "k_1", SBTEST_K)), JOB_SYNCED, FAILURE_NONE);
+    expect_failure(&in, ask_add(TABLE, "k_1", SBTEST_C), FAILURE_INDEX_EXISTS);
+
+    /* The second index of a job fails for its data: the first, which was built, goes as well. */
+    submit_job_request unique = ask_add(TABLE, "c_1", SBTEST_C);
+    also(&unique, "c_pad", SBTEST_C, SBTEST_PAD);
+    unique.indexes[1].unique = true;
+    const job_id undone = submit(&in, unique);
+    await_end(&in, undone, JOB_ROLLBACKDONE, FAILURE_DUPLICATE_KEY);
+    check_absent(&in, TABLE, "c_1");
+    check_absent(&in, TABLE, "c_pad");
+    ck_assert_uint_eq(count_entries(&in, TABLE, undone + 1), 0);
+    ck_assert_uint_eq(count_entries(&in, TABLE, undone + 2), 0);
+
+    (void)check_public(&in, TABLE, "k_1");
+    check_nothing_left(&in);
+    test_end(&in);
+}
+
+/* Every wrong request has its answer, or its cause in history, and leaves nothing. */
+START_TEST(test_failures)
+{
+    run_in_world(failures_world, NULL, (uint64_t)_i + 1);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("engine: jobs on a cluster");
+    TCase *all = tcase_create("all");
+    tcase_set_timeout(all, 60);
+    tcase_add_loop_test(all, test_kinds, 0, 3);
+    tcase_add_loop_test(all, test_pause, 0, 12);
+    tcase_add_loop_test(all, test_cancel_of_a_paused_job, 0, 16);
+    tcase_add_loop_test(all, test_failures, 0, 2);
+    suite_add_tcase(suite, all);
+    SRunner *runner = srunner_create(suite);
+    srunner_run_all(runner, CK_ENV);
+    const int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed == 0 ? 0 : 1;
+}
