@@ -7,7 +7,6 @@ struct quota_waiter {
     quota_waiter *next;
     uint64_t bytes;
     bool granted;
-    sb_condition news;
 };
 
 void memory_quota_init(memory_quota *of, uint64_t limit)
@@ -15,12 +14,14 @@ void memory_quota_init(memory_quota *of, uint64_t limit)
     sb_assert_op(limit, >, 0);
     *of = (memory_quota){.limit = limit};
     of->last = &of->first;
+    sb_condition_init(&of->news, "memory quota");
 }
 
 void memory_quota_release(memory_quota *of)
 {
     sb_assert_op(of->used, ==, 0);
     sb_assert(of->first == NULL);
+    sb_condition_release(&of->news);
 }
 
 static bool fits(const memory_quota *of, uint64_t bytes)
@@ -53,16 +54,20 @@ static void leave_queue(memory_quota *of, quota_waiter **link)
     }
 }
 
-/* Serve from the front as far as it goes.  A signal may let others run; the queue is looked at anew
- * after each. */
+/* Serve from the front as far as it goes.  Waking may let others run first, and one who was served
+ * may be gone by then (its scope ended): so what they are woken by is not theirs. */
 static void serve(memory_quota *of)
 {
+    bool served = false;
     while (of->first != NULL && fits(of, of->first->bytes)) {
         quota_waiter *waiter = of->first;
         leave_queue(of, &of->first);
         take(of, waiter->bytes);
         waiter->granted = true;
-        sb_condition_signal(&waiter->news);
+        served = true;
+    }
+    if (served) {
+        sb_condition_broadcast(&of->news);
     }
 }
 
@@ -83,17 +88,15 @@ sb_status memory_quota_acquire(memory_quota *of, uint64_t bytes, sb_scope *scope
         return status;
     }
     quota_waiter self = {.bytes = bytes};
-    sb_condition_init(&self.news, "memory quota");
     *of->last = &self;
     of->last = &self.next;
     while (!self.granted && status == SB_OK) {
-        status = sb_condition_wait(&self.news, NULL, scope);
+        status = sb_condition_wait(&of->news, NULL, scope);
     }
     if (!self.granted) {
         SOMETIMES(true, "memory-quota-wait-canceled");
         give_up(of, &self);
     }
-    sb_condition_release(&self.news);
     return self.granted ? SB_OK : status;
 }
 

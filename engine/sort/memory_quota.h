@@ -19,6 +19,7 @@ typedef struct quota_waiter quota_waiter;
 typedef struct memory_quota {
     uint64_t limit, used, peak; /* in bytes; peak is the most that was ever used */
     quota_waiter *first, **last;
+    sb_condition news; /* somebody was served */
 } memory_quota;
 
 void memory_quota_init(memory_quota *of, uint64_t limit);
