@@ -76,7 +76,7 @@ static void order_jobs(trial *of)
                                   .window = trial_setting(of, SETTING_TROUBLE_MAX) / 2,
                                   .cancel_rate = (uint32_t)trial_setting(of, SETTING_CANCEL_RATE),
                                   .pause_rate = (uint32_t)trial_setting(of, SETTING_PAUSE_RATE),
-                                  .drops = false,
+                                  .drops = true,
                                   .singles = false};
     const table_id first = of->machines.plan.settings.table;
     (void)script_add_index(&of->script, first, 0);
