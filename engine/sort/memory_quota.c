@@ -32,6 +32,7 @@ static bool fits(const memory_quota *of, uint64_t bytes)
 static void take(memory_quota *of, uint64_t bytes)
 {
     of->used += bytes;
+    sb_assert(of->used <= of->limit || of->used == bytes);
     of->peak = of->used > of->peak ? of->used : of->peak;
 }
 

@@ -22,6 +22,13 @@ uint64_t setting_of(const sb_settings *settings, uint32_t setting)
     return settings->values[setting];
 }
 
+#define FEW_ROWS 1024u
+#define MANY_ROWS 65536u
+#define BATCH_OF_MANY 64u    /* rows */
+#define SUBTASKS_OF_MANY 24u /* at least */
+#define MEMORY_OF_MANY ((size_t)1000 << 20)
+#define WRITERS_IN_QUOTA 32u /* so many buffers of writers fill a server's memory quota */
+
 /* ------------------------------------------------------------------------------------ regions */
 
 /* Ids behind which the rows are cut: equal parts, each cut drawn up to half a part further. */
@@ -96,6 +103,28 @@ uint32_t machines_row_regions(const machines *of)
 
 /* --------------------------------------------------------------------------------------- plan */
 
+/* A build of many rows takes about as long as one of few: its subtasks, batches and buffers are
+ * larger, and the pauses between batches shorter. */
+static void apply_size(boot_settings *into)
+{
+    if (into->rows <= FEW_ROWS) {
+        return;
+    }
+    const uint64_t batches_of_few = FEW_ROWS / into->batch_size;
+    const uint64_t subtask_rows = into->rows / SUBTASKS_OF_MANY;
+    const uint64_t writer_quota = into->memory_quota / WRITERS_IN_QUOTA;
+    if (into->rows >= MANY_ROWS) {
+        into->batch_size = BATCH_OF_MANY;
+    }
+    into->batch_pause = into->batch_pause * batches_of_few / (into->rows / into->batch_size);
+    if (subtask_rows > into->subtask_rows) {
+        into->subtask_rows = (uint32_t)subtask_rows;
+    }
+    if (writer_quota > into->writer_quota) {
+        into->writer_quota = (uint32_t)writer_quota;
+    }
+}
+
 static void apply_settings(boot_settings *into, const sb_settings *settings)
 {
     into->rows = setting_of(settings, SETTING_ROWS);
@@ -109,6 +138,7 @@ static void apply_settings(boot_settings *into, const sb_settings *settings)
     into->batch_pause = setting_of(settings, SETTING_BATCH_PAUSE);
     into->memory_quota = setting_of(settings, SETTING_MEMORY_QUOTA);
     into->disk_quota = setting_of(settings, SETTING_DISK_QUOTA);
+    apply_size(into);
 }
 
 /* The value, or one that is smaller by a drawn power of two. */
@@ -210,6 +240,18 @@ static void add_nodes(sb_world *world, const char *role, sb_program *program, co
     }
 }
 
+/* The director holds what all stores have on their disks when it judges. */
+static void allow_memory(const machines *of, sb_world *world)
+{
+    if (of->plan.settings.rows < MANY_ROWS) {
+        return;
+    }
+    sb_node_set_memory_limit(world, 0, MEMORY_OF_MANY);
+    for (uint32_t i = 0; i < of->store_count; i++) {
+        sb_node_set_memory_limit(world, of->stores[i], MEMORY_OF_MANY);
+    }
+}
+
 void machines_add(machines *into, sb_world *world, const sb_settings *settings,
                   const machines_plan *how)
 {
@@ -223,6 +265,7 @@ void machines_add(machines *into, sb_world *world, const sb_settings *settings,
     add_nodes(world, "store", storage_program, into->stores, into->store_count, bytes);
     add_nodes(world, "server", server_program, into->servers, into->server_count, bytes);
     add_nodes(world, "client", client_program, into->clients, into->client_count, bytes);
+    allow_memory(into, world);
     into->everybody = machines_bits(&into->placement, 1) |
                       machines_bits(into->stores, into->store_count) |
                       machines_bits(into->servers, into->server_count) |

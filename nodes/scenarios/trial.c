@@ -10,6 +10,7 @@
 
 #define LOOK_PAUSE (250 * SB_MILLISECOND)
 #define LOAD_PATIENCE (60 * SB_SECOND)
+#define LOAD_PATIENCE_ROW SB_MILLISECOND
 #define SUBMIT_PATIENCE (30 * SB_SECOND)
 #define DOWN_PATIENCE (60 * SB_SECOND)
 #define SERVE_PATIENCE (30 * SB_SECOND)
@@ -156,7 +157,8 @@ static void load_rows(trial *of)
     sb_phase(of->world, "load");
     machines_boot_all(of->world,
                       all->everybody & ~machines_bits(all->clients + 1, all->client_count - 1));
-    const sb_time end = sb_world_time(of->world) + LOAD_PATIENCE;
+    const sb_time end = sb_world_time(of->world) + LOAD_PATIENCE +
+                        trial_setting(of, SETTING_ROWS) * LOAD_PATIENCE_ROW;
     while (!watch_loaded(&of->watch) && sb_world_time(of->world) < end) {
         (void)sb_sleep(LOOK_PAUSE, NULL);
     }
