@@ -4,6 +4,7 @@
 #include "nodes/oracles/history.h"
 
 #include "engine/base/checksum.h"
+#include "engine/schema/definitions.h"
 
 void history_init(history *into)
 {
@@ -46,6 +47,42 @@ bool row_value_equal(const row_value *left, const row_value *right)
            left->pad == right->pad;
 }
 
+bool row_value_equal_in(uint32_t columns, const row_value *left, const row_value *right)
+{
+    return ((columns & 1u << SBTEST_K) == 0 || left->k == right->k) &&
+           ((columns & 1u << SBTEST_C) == 0 || left->c == right->c) &&
+           ((columns & 1u << SBTEST_PAD) == 0 || left->pad == right->pad);
+}
+
+void row_value_update(row_value *into, uint32_t columns, const row_value *from)
+{
+    if ((columns & 1u << SBTEST_K) != 0) {
+        into->k = from->k;
+    }
+    if ((columns & 1u << SBTEST_C) != 0) {
+        into->c = from->c;
+        into->write = from->write;
+    }
+    if ((columns & 1u << SBTEST_PAD) != 0) {
+        into->pad = from->pad;
+    }
+}
+
+const history_statement *history_statement_of(const history *in, const operation *of, uint32_t at)
+{
+    return &in->statements[of->first_statement + at];
+}
+
+bool statement_is_put(const history_statement *one)
+{
+    return one->kind == STATEMENT_INSERT || one->kind == STATEMENT_UPDATE;
+}
+
+bool statement_is_write(const history_statement *one)
+{
+    return statement_is_put(one) || one->kind == STATEMENT_DELETE;
+}
+
 /* -------------------------------------------------------------------------------------- begin */
 
 static history_statement statement_begun(const statement *asked)
@@ -62,7 +99,7 @@ static history_statement statement_begun(const statement *asked)
     return made;
 }
 
-static const operation *begin(history *into, sb_world *world, sb_node client, slice report)
+static const operation *begin(history *into, sb_node client, slice report)
 {
     operation_begin from;
     if (!operation_begin_decode(report, &from)) {
@@ -80,7 +117,8 @@ static const operation *begin(history *into, sb_world *world, sb_node client, sl
                         .server = (sb_node)from.server,
                         .outcome = OUTCOME_UNKNOWN,
                         .seen = into->seen,
-                        .began = sb_world_step(world),
+                        .began = ++into->moment,
+                        .over = HISTORY_NEVER,
                         .first_statement = into->statement_count,
                         .statement_count = asked->statement_count};
     for (uint32_t i = 0; i < asked->statement_count; i++) {
@@ -133,6 +171,7 @@ static const operation *end(history *into, slice report)
     }
     const execute_reply *reply = &from.reply;
     ended->ended = true;
+    ended->over = ++into->moment;
     ended->outcome = reply->outcome;
     ended->reason = reply->reason;
     ended->start = reply->start;
@@ -152,12 +191,11 @@ static const operation *end(history *into, slice report)
     return ended;
 }
 
-const operation *history_observe(history *into, sb_world *world, sb_node client, uint32_t kind,
-                                 slice report)
+const operation *history_observe(history *into, sb_node client, uint32_t kind, slice report)
 {
     switch (kind) {
     case REPORT_OPERATION_BEGIN:
-        return begin(into, world, client, report);
+        return begin(into, client, report);
     case REPORT_OPERATION_END:
         return end(into, report);
     default:

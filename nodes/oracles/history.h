@@ -34,6 +34,8 @@ typedef struct history_statement {
     uint32_t first_id, id_count;
 } history_statement;
 
+#define HISTORY_NEVER UINT64_MAX
+
 typedef struct operation {
     uint64_t number;
     uint64_t table;
@@ -43,8 +45,9 @@ typedef struct operation {
     refusal reason;
     timestamp start, committed;
     schema_version version;
-    timestamp seen; /* the greatest timestamp any client had heard of when it began */
-    sb_step began;
+    timestamp seen;       /* the greatest timestamp any client had heard of when it began */
+    uint64_t began, over; /* moments, in the order of all reports; over: HISTORY_NEVER until it has
+                             ended */
     uint32_t first_statement, statement_count;
 } operation;
 
@@ -57,6 +60,7 @@ typedef struct history {
     uint32_t id_count, id_room;
     uint32_t oldest_open; /* every operation before this one has ended */
     timestamp seen;
+    uint64_t moment; /* of the last report */
 } history;
 
 void history_init(history *into);
@@ -64,11 +68,21 @@ void history_release(history *of);
 
 /* From an observer of reports.  Returns the operation that began or ended with this report; NULL:
  * it was about something else. */
-const operation *history_observe(history *into, sb_world *world, sb_node client, uint32_t kind,
-                                 slice report);
+const operation *history_observe(history *into, sb_node client, uint32_t kind, slice report);
 
 /* Digests of what a row holds. */
 row_value row_value_of(int64_t k, slice c, slice pad);
 bool row_value_equal(const row_value *left, const row_value *right);
+
+/* Only in these columns (bits by position): whether both have the same; what an update makes of a
+ * row. */
+bool row_value_equal_in(uint32_t columns, const row_value *left, const row_value *right);
+void row_value_update(row_value *into, uint32_t columns, const row_value *from);
+
+/* Statement `at` of the operation.  Whether it writes a row that is there afterwards; whether it
+ * writes at all. */
+const history_statement *history_statement_of(const history *in, const operation *of, uint32_t at);
+bool statement_is_put(const history_statement *one);
+bool statement_is_write(const history_statement *one);
 
 #endif

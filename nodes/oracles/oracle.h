@@ -62,10 +62,18 @@ const judged_job *evidence_job(const evidence *of, job_id id);
  * else. */
 void oracle_index_rows(const evidence *of, const judged_table *table);
 
-/* What clients were told is so: acknowledged writes are there, refused ones are not, unknown ones
- * are there as a whole or not at all; nobody overwrote what he had not seen; reads, by id and by
- * index, gave the state at their timestamp, and timestamps follow real time. */
+/* What clients were told is so: acknowledged writes are there, refused ones are not; nobody
+ * overwrote what he had not seen; reads, by id and by index, gave the state at their timestamp, and
+ * timestamps follow real time.  With the timestamps as witness that is snapshot isolation. */
 void oracle_writes(const evidence *of, const judged_table *table);
+
+/* An operation whose outcome its client never learnt is there as a whole or not at all: what it
+ * would have made of what it could see, at one timestamp. */
+void oracle_unknown_writes(const evidence *of, const judged_table *table);
+
+/* Each row is a linearizable register, by the clients' own order of time: no timestamp of the
+ * engine is asked. */
+void oracle_registers(const evidence *of, const judged_table *table);
 
 /* Every transaction of anybody committed at one timestamp on all its keys or was rolled back on all
  * of them, and of two that wrote or locked one key the later began when the earlier had

@@ -9,7 +9,7 @@
  *   statement → version    noted on the way (`made`), so that a statement without one is found
  *   read → version         the newest at or before the reader's start
  *
- * An operation whose outcome is unknown is judged by what is there: all of it or nothing.
+ * What became of operations whose outcome is unknown, unknown_writes.c judges.
  */
 #include "nodes/oracles/encoding.h"
 #include "nodes/oracles/number_map.h"
@@ -49,16 +49,6 @@ static unsigned long long number(uint64_t of)
     return (unsigned long long)of;
 }
 
-static bool is_put(const history_statement *one)
-{
-    return one->kind == STATEMENT_INSERT || one->kind == STATEMENT_UPDATE;
-}
-
-static bool is_write(const history_statement *one)
-{
-    return is_put(one) || one->kind == STATEMENT_DELETE;
-}
-
 static const history_statement *statement_of(const writes *in, const operation *of, uint32_t at)
 {
     return &in->told->statements[of->first_statement + at];
@@ -71,7 +61,7 @@ static const history_statement *own_write(const writes *in, const operation *of,
 {
     for (uint32_t i = before; i > 0; i--) {
         const history_statement *one = statement_of(in, of, i - 1);
-        if (one->id == id && is_write(one) && one->result == RESULT_DONE) {
+        if (one->id == id && statement_is_write(one) && one->result == RESULT_DONE) {
             return one;
         }
     }
@@ -89,29 +79,6 @@ static uint32_t leading_column(uint32_t columns)
 {
     sb_assert_op(columns, !=, 0);
     return (uint32_t)__builtin_ctz(columns);
-}
-
-/* Whether both have the same values in these columns. */
-static bool equal_in(uint32_t columns, const row_value *left, const row_value *right)
-{
-    return ((columns & COLUMN_BIT(SBTEST_K)) == 0 || left->k == right->k) &&
-           ((columns & COLUMN_BIT(SBTEST_C)) == 0 || left->c == right->c) &&
-           ((columns & COLUMN_BIT(SBTEST_PAD)) == 0 || left->pad == right->pad);
-}
-
-/* What an update makes of a row. */
-static void apply_columns(row_value *into, uint32_t columns, const row_value *from)
-{
-    if ((columns & COLUMN_BIT(SBTEST_K)) != 0) {
-        into->k = from->k;
-    }
-    if ((columns & COLUMN_BIT(SBTEST_C)) != 0) {
-        into->c = from->c;
-        into->write = from->write;
-    }
-    if ((columns & COLUMN_BIT(SBTEST_PAD)) != 0) {
-        into->pad = from->pad;
-    }
 }
 
 /* ------------------------------------------------------------------------------ what was said */
@@ -138,7 +105,7 @@ static void gather(writes *in)
             if (one->kind == STATEMENT_READ_INDEX && one->result == RESULT_IDS) {
                 in->by_index |= COLUMN_BIT(leading_column(one->columns));
             }
-            if (is_put(one)) {
+            if (statement_is_put(one)) {
                 (void)number_map_put(&in->statements, one->wrote.write, of->first_statement + j);
             }
         }
@@ -189,7 +156,7 @@ static bool is_what_was_written(const history_statement *one, const row_value *v
             !decode_row(version_value(of->older), &expected)) {
             return true; /* told apart later */
         }
-        apply_columns(&expected, one->columns, &one->wrote);
+        row_value_update(&expected, one->columns, &one->wrote);
     }
     return row_value_equal(&expected, value);
 }
@@ -218,6 +185,12 @@ static void check_put(writes *in, int64_t id, const version *of, timestamp to)
     if (one->id != id || !is_what_was_written(one, &value, of)) {
         sb_finding(world, SB_FINDING_LOST_WRITE, ORACLE, "row %lld is not what write %llu made it",
                    (long long)id, number(value.write));
+    }
+    if (by->start != 0 && by->start != of->start) {
+        sb_finding(
+            world, SB_FINDING_WRONG_READ, ORACLE,
+            "write %llu to row %lld, of the transaction of %llu, was committed by that of %llu",
+            number(value.write), (long long)id, number(by->start), number(of->start));
     }
     const bool was_there = of->older != NULL && of->older->kind == VERSION_PUT;
     if (!unchanged_between(of) || (one->kind == STATEMENT_UPDATE && !was_there)) {
@@ -299,38 +272,16 @@ static const version *version_by(const writes *in, int64_t id, timestamp start)
 static void check_acknowledged(const writes *in, const operation *of, uint32_t at)
 {
     const history_statement *one = statement_of(in, of, at);
-    if (!is_write(one) || one->result != RESULT_DONE || !is_last_write(in, of, at)) {
+    if (!statement_is_write(one) || one->result != RESULT_DONE || !is_last_write(in, of, at)) {
         return;
     }
-    const version *made =
-        is_put(one) ? in->made[of->first_statement + at] : version_by(in, one->id, of->start);
+    const version *made = statement_is_put(one) ? in->made[of->first_statement + at]
+                                                : version_by(in, one->id, of->start);
     if (made == NULL || made->start != of->start || made->commit != of->committed) {
         sb_finding(in->of->world, SB_FINDING_LOST_WRITE, ORACLE,
                    "the %s of row %lld, acknowledged by %s at %llu, is not there",
                    statement_kind_text(one->kind), (long long)one->id,
                    sb_node_name(in->of->world, of->server), number(of->committed));
-    }
-}
-
-/* All of it or nothing; what its numbered writes tell. */
-static void check_unknown(const writes *in, const operation *of)
-{
-    const version *first = NULL;
-    bool missing = false, there = false;
-    for (uint32_t j = 0; j < of->statement_count; j++) {
-        const history_statement *one = statement_of(in, of, j);
-        if (one->kind != STATEMENT_INSERT) {
-            continue; /* an update may have found no row, and a later statement may have overwritten
-                         it */
-        }
-        const version *made = in->made[of->first_statement + j];
-        missing |= made == NULL;
-        there |= made != NULL;
-        first = first == NULL ? made : first;
-        if ((missing && there) || (made != NULL && made->commit != first->commit)) {
-            sb_finding(in->of->world, SB_FINDING_LOST_WRITE, ORACLE,
-                       "operation %llu, of unknown outcome, is there in part", number(of->number));
-        }
     }
 }
 
@@ -352,14 +303,14 @@ static bool row_seen(const writes *in, const operation *of, uint32_t at, int64_t
     bool there = row_at(in, id, of->start, value);
     for (uint32_t i = 0; i < at; i++) {
         const history_statement *one = statement_of(in, of, i);
-        if (one->id != id || !is_write(one) || one->result != RESULT_DONE) {
+        if (one->id != id || !statement_is_write(one) || one->result != RESULT_DONE) {
             continue;
         }
-        there = is_put(one);
+        there = statement_is_put(one);
         if (one->kind == STATEMENT_INSERT) {
             *value = one->wrote;
         } else if (one->kind == STATEMENT_UPDATE) {
-            apply_columns(value, one->columns, &one->wrote);
+            row_value_update(value, one->columns, &one->wrote);
         }
     }
     return there;
@@ -408,7 +359,7 @@ static bool was_given(const writes *in, const history_statement *one, int64_t id
 static bool has_written_before(const writes *in, const operation *of, uint32_t at)
 {
     for (uint32_t i = 0; i < at; i++) {
-        if (is_write(statement_of(in, of, i))) {
+        if (statement_is_write(statement_of(in, of, i))) {
             return true;
         }
     }
@@ -429,7 +380,7 @@ static void check_index_read(const writes *in, const operation *of, uint32_t at)
          i != NUMBER_MAP_NONE; i = in->puts[i].next[list]) {
         const put_row *put = &in->puts[i];
         if (put->from > of->start || of->start >= put->to ||
-            !equal_in(one->columns, &put->value, &one->wrote)) {
+            !row_value_equal_in(one->columns, &put->value, &one->wrote)) {
             continue;
         }
         const bool given = was_given(in, one, put->id);
@@ -487,7 +438,7 @@ static void check_committed(const writes *in, const operation *of)
         const bool many = one->result == RESULT_IDS && !has_written_before(in, of, j);
         if (one->kind == STATEMENT_READ) {
             check_read(in, of, j);
-        } else if (is_write(one)) {
+        } else if (statement_is_write(one)) {
             check_result(in, of, j);
         } else if (many && one->kind == STATEMENT_READ_INDEX) {
             check_index_read(in, of, j);
@@ -516,8 +467,6 @@ void oracle_writes(const evidence *of, const judged_table *table)
         }
         if (one->outcome == OUTCOME_COMMITTED) {
             check_committed(&in, one);
-        } else if (one->outcome == OUTCOME_UNKNOWN) {
-            check_unknown(&in, one);
         }
     }
     for (uint32_t i = 0; i < VALUE_COLUMNS; i++) {

@@ -160,13 +160,12 @@ static uint64_t draw_number(operator_desk *of)
 }
 
 /* What it does is told like a client's operation, so that the oracles know of it. */
-static void tell(operator_desk *of, sb_world *world, uint32_t kind, const buffer *report)
+static void tell(operator_desk *of, uint32_t kind, const buffer *report)
 {
-    watch_report(of->watch, world, 0, kind, buffer_slice(report));
+    watch_report(of->watch, 0, kind, buffer_slice(report));
 }
 
-static bool run_transaction(operator_desk *of, sb_world *world, sb_node server,
-                            const execute_request *asked)
+static bool run_transaction(operator_desk *of, sb_node server, const execute_request *asked)
 {
     static const execute_reply none = {.outcome = OUTCOME_UNKNOWN};
     buffer report;
@@ -174,10 +173,10 @@ static bool run_transaction(operator_desk *of, sb_world *world, sb_node server,
     execute_reply reply;
     buffer_init(&report);
     operation_begin_encode(server, asked, &report);
-    tell(of, world, REPORT_OPERATION_BEGIN, &report);
+    tell(of, REPORT_OPERATION_BEGIN, &report);
     const sb_status status = execute(of, server, asked, TRANSACTION_TIMEOUT, &message, &reply);
     operation_end_encode(asked->number, status, status == SB_OK ? &reply : &none, &report);
-    tell(of, world, REPORT_OPERATION_END, &report);
+    tell(of, REPORT_OPERATION_END, &report);
     buffer_release(&report);
     const bool committed = status == SB_OK && reply.outcome == OUTCOME_COMMITTED;
     if (status == SB_OK) {
@@ -187,7 +186,7 @@ static bool run_transaction(operator_desk *of, sb_world *world, sb_node server,
     return committed;
 }
 
-bool operator_try_transaction(operator_desk *of, sb_world *world)
+bool operator_try_transaction(operator_desk *of)
 {
     const sb_node server = next_server(of);
     const session_id session = connect(of, server);
@@ -216,7 +215,7 @@ bool operator_try_transaction(operator_desk *of, sb_world *world)
                                    .table = of->machines->plan.settings.table,
                                    .statement_count = sizeof(statements) / sizeof(statements[0]),
                                    .statements = statements};
-    return run_transaction(of, world, server, &asked);
+    return run_transaction(of, server, &asked);
 }
 
 /* --------------------------------------------------------------------------------- looking on */

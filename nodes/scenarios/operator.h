@@ -37,7 +37,7 @@ job_status_reply operator_try_status(operator_desk *of, job_id job);
 bool operator_server_serves(operator_desk *of, sb_node server);
 
 /* Whether a client's transaction commits: one try, at the next server. */
-bool operator_try_transaction(operator_desk *of, sb_world *world);
+bool operator_try_transaction(operator_desk *of);
 
 /* The tenure in `m owner`; 0: it could not be read. */
 tenure_id operator_read_tenure(operator_desk *of);

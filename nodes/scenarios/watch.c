@@ -29,9 +29,9 @@ void watch_release(watch *of)
 
 /* ------------------------------------------------------------------------------------ reports */
 
-void watch_report(watch *into, sb_world *world, sb_node node, uint32_t kind, slice report)
+void watch_report(watch *into, sb_node node, uint32_t kind, slice report)
 {
-    const operation *about = history_observe(&into->operations, world, node, kind, report);
+    const operation *about = history_observe(&into->operations, node, kind, report);
     if (about != NULL && about->ended && about->version > into->versions[about->server]) {
         into->versions[about->server] = about->version;
     }

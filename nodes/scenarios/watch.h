@@ -45,7 +45,7 @@ typedef struct watch {
 void watch_init(watch *into, const machines *of);
 void watch_release(watch *of);
 
-void watch_report(watch *into, sb_world *world, sb_node node, uint32_t kind, slice report);
+void watch_report(watch *into, sb_node node, uint32_t kind, slice report);
 void watch_move(watch *into, sb_node node, const sb_machine *machine, uint64_t id, uint32_t to);
 
 /* Whether every table has its initial rows. */
