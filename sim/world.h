@@ -85,6 +85,11 @@ typedef struct sb_tape {
 } sb_tape;
 void sb_tape_release(sb_tape *tape);
 
+/* What a stream of a node is called ("server2/latency"), and what a tape calls that name. */
+#define SB_STREAM_NAME_MAX 64
+void sb_stream_name(const sb_world *world, sb_node node, sb_stream stream, char *name);
+uint64_t sb_stream_hash(const char *name);
+
 typedef struct sb_world_options {
     uint64_t seed;
     sb_strategy strategy;

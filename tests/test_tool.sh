@@ -163,6 +163,50 @@ printf 'scenario = nil\nseed = 2\nbuild = another\n' >good.seed
 check 1 replay good.seed
 grep -q 'was kept from build another' err || fail 'no warning of another build'
 
+# The choices a finding needs, and no others; every one but those is 0, whatever the seed is.
+check 1 replay nil 2 --keep nil.seed
+grep -qx 'tape = victim1/program 1:7' nil.seed || fail 'the tape is not the one choice that counts'
+[ "$(grep -c '^tape' nil.seed)" -eq 1 ] || fail 'the tape has choices that do not count'
+grep -q '1 of [0-9]* choices' err || fail '--keep does not say how many choices are needed'
+check 0 replay nil.seed
+says 'as expected'
+says 'tape of 1'
+says 'replay: seedbed replay nil.seed'
+check 0 replay nil.seed --twice
+check 0 trace nil.seed
+says 'finding nil-dereference'
+sed 's/^seed = 2/seed = 1/' nil.seed >other.seed
+check 0 replay nil 1
+check 0 replay other.seed
+says 'as expected'
+sed 's/1:7/1:6/' nil.seed >other.seed
+check 1 replay other.seed
+says 'verdict passed, expected nil-dereference'
+check 0 replay nil.seed --keep again.seed
+cmp -s nil.seed again.seed || fail 'a tape that is kept again is another'
+check 1 replay deadlock 1 --keep deadlock.seed
+grep -qx 'tape = none' deadlock.seed || fail 'a finding that needs no choice has a tape'
+check 0 replay deadlock.seed
+check 0 replay ping-pong 1 --keep passed.seed
+grep -q 'kept by its seed alone' err || fail 'nothing says that a run that passed has no tape'
+grep -q '^tape' passed.seed && fail 'a run that passed has a tape'
+check 0 replay passed.seed
+says 'passed as expected'
+refused_tape() {
+    printf 'scenario = nil\nseed = 2\ntape = %s\n' "$1" >bad.seed
+    refused 128 "bad.seed:3: tape: $2" replay bad.seed
+}
+refused_tape 'victim1/program' 'expected none, or a stream and its choices'
+refused_tape '' 'expected none, or a stream and its choices'
+refused_tape 'program 1:7' 'expected none, or a stream and its choices'
+refused_tape 'victim1/program 1' "'1' is no choice; expected ordinal:value"
+refused_tape 'victim1/program 0:7' "'0:7' is no choice"
+refused_tape 'victim1/program 1:0' "'1:0' is no choice"
+refused_tape 'victim1/program 2:1 1:7' "'1:7' is no choice"
+refused_tape 'victim1/program 1:x' "'1:x' is no choice"
+check 128 replay nil 2 --keep nowhere/x.seed
+grep -q 'cannot write nowhere/x.seed' err || fail 'a kept seed that cannot be written is not named'
+
 # -------------------------------------------------------------------------------- files
 
 refused 128 "cannot write nowhere/x: No such file or directory" trace ping-pong 1 -o nowhere/x

@@ -19,10 +19,26 @@ static const char *const stream_words[SB_STREAM_COUNT] = {
 #undef STREAM
 };
 
+static int name_of(const sb_node_state *node, sb_stream stream, char *name)
+{
+    _Static_assert(SB_STREAM_NAME_MAX >= 2 * SB_TASK_NAME_MAX, "a node's name and a word");
+    return snprintf(name, SB_STREAM_NAME_MAX, "%s/%s", node->name, stream_words[stream]);
+}
+
+void sb_stream_name(const sb_world *world, sb_node node, sb_stream stream, char *name)
+{
+    name_of(sb_node_given(world, node, __func__), stream, name);
+}
+
+uint64_t sb_stream_hash(const char *name)
+{
+    return XXH3_64bits(name, strlen(name));
+}
+
 sb_choice_stream *sb_stream_open(sb_world *world, sb_node_state *node, sb_stream stream)
 {
-    char name[2 * SB_TASK_NAME_MAX];
-    const int size = snprintf(name, sizeof(name), "%s/%s", node->name, stream_words[stream]);
+    char name[SB_STREAM_NAME_MAX];
+    const int size = name_of(node, stream, name);
     sb_choice_stream *const opened = sb_kernel_alloc(world, sizeof(*opened));
     sb_mersenne_seed(&opened->mersenne, XXH3_64bits_withSeed(name, (size_t)size, world->seed));
     opened->name_hash = XXH3_64bits(name, (size_t)size);

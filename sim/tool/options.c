@@ -130,6 +130,7 @@ static bool take_slice(sb_arguments *arguments, const char *value, char *problem
 TAKE_WORD(exhaust)
 TAKE_WORD(json)
 TAKE_WORD(out)
+TAKE_WORD(keep)
 TAKE_WORD(format)
 TAKE_WORD(output)
 
@@ -189,6 +190,7 @@ static const sb_option replay_options[] = {
     {"log", 0, NULL, "print the lines the machines logged", take_log},
     {"twice", 0, NULL, "run it twice, elsewhere in memory, and say where the runs part",
      take_twice},
+    {"keep", 0, "FILE", "write a kept seed with the choices that the finding needs", take_keep},
     {"break-at", 0, "STEP", "raise SIGTRAP before this step, for a debugger", take_break_at},
     {"slice", 0, "N", "how many events to show of what led to the finding; default 40", take_slice},
     HELP_OPTION,
@@ -239,7 +241,7 @@ const sb_command sb_commands[] = {
     {"replay", "[SCENARIO] SEED | FILE.seed", 2, "run one seed again and explain what it finds",
      "Prints the finding and its slice: the events that led to it, the latest last.\n"
      "A kept seed is a file of key = value lines (scenario, seed, strategy, bug, set, expect, "
-     "build, note); options of the "
+     "build, note, tape); options of the "
      "command line outweigh it, and its outcome is judged against `expect`.\n"
      "Exit code: 0 passed (or as expected), 1 the finding (or not as expected), 125 cannot judge.",
      replay_options, COUNT(replay_options), sb_command_replay},

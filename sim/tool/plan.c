@@ -190,6 +190,10 @@ void sb_plan_options(const sb_plan *plan, char *text, size_t size)
 void sb_plan_replay(const sb_plan *plan, uint64_t seed, char *text, size_t size)
 {
     char options[1024];
+    if (plan->tape != NULL) {
+        snprintf(text, size, "%s replay %s", plan->product->name, plan->path);
+        return;
+    }
     sb_plan_options(plan, options, sizeof options);
     snprintf(text, size, "%s replay %s %" PRIu64 "%s", plan->product->name, plan->scenario->name,
              seed, options);

@@ -33,6 +33,8 @@ typedef struct sb_plan {
     sb_settings settings;       /* over values */
     uint64_t bugs;
     sb_strategy strategy;
+    const sb_tape *tape; /* to follow instead of drawing from the seed; NULL: none */
+    const char *path;    /* of the kept seed that holds the tape */
 } sb_plan;
 
 /* False with one whole line in `problem` ("--bug: 'x' is no bug; expected ..."). */
@@ -45,7 +47,8 @@ const sb_scenario *sb_find_scenario(const sb_product *product, const char *name)
  * nothing to say. */
 void sb_plan_options(const sb_plan *plan, char *text, size_t size);
 
-/* "seedbed replay rolling-restart 4711 --bug tidb-47902" */
+/* "seedbed replay rolling-restart 4711 --bug tidb-47902"; of a run that follows a tape, the kept
+ * seed. */
 void sb_plan_replay(const sb_plan *plan, uint64_t seed, char *text, size_t size);
 
 /* The kind of finding that the switched-on bugs must lead to; NONE when there is no bug, or they

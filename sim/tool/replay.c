@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "sim/tool/contract.h"
+#include "sim/tool/keep.h"
 #include "sim/tool/recorded.h"
 #include "sim/tool/target.h"
 #include "sim/tool/twice.h"
@@ -16,11 +17,14 @@ typedef struct replay {
 
 static void print_title(const sb_target *target)
 {
-    char options[1024];
+    char options[1024], tape[64] = "";
+    if (target->plan.tape != NULL) {
+        snprintf(tape, sizeof tape, "  tape of %zu", target->plan.tape->count);
+    }
     sb_plan_options(&target->plan, options, sizeof options);
-    printf("replay %s  seed %" PRIu64 "  strategy %s  build %s%s%s", target->plan.scenario->name,
-           target->seed, sb_strategy_name(target->plan.strategy), target->plan.product->version,
-           options[0] != '\0' ? " " : "", options);
+    printf("replay %s  seed %" PRIu64 "%s  strategy %s  build %s%s%s", target->plan.scenario->name,
+           target->seed, tape, sb_strategy_name(target->plan.strategy),
+           target->plan.product->version, options[0] != '\0' ? " " : "", options);
 }
 
 static void warn_of_build(const sb_target *target)
@@ -136,6 +140,11 @@ static int run_once(const sb_arguments *arguments, const sb_target *target)
     }
     const int code = judge(target, &result, verdict, sizeof verdict);
     print_end(target, &result, verdict);
+    if (arguments->keep != NULL && code != SB_EXIT_CANNOT_JUDGE) {
+        fflush(stdout);
+        const int kept = sb_keep_run(&target->plan, &result, arguments->patience, arguments->keep);
+        return kept != 0 ? kept : code;
+    }
     return code;
 }
 

@@ -68,6 +68,7 @@ sb_world *sb_run_seed(sb_universe *universe, const sb_plan *plan, uint64_t seed,
     options.seed = seed;
     options.strategy = plan->strategy;
     options.bugs = plan->bugs;
+    options.tape = plan->tape;
     memset(result, 0, sizeof *result);
     result->seed = seed;
     const uint64_t start = sb_host_time();

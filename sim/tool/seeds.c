@@ -12,7 +12,7 @@
 #include "sim/record/memory.h"
 #include "sim/tool/contract.h"
 
-#define FILE_SIZE_MAX 65536u
+#define FILE_SIZE_MAX (256u << 10)
 
 bool sb_is_seed_file(const char *word)
 {
@@ -76,8 +76,71 @@ static bool expect_is_good(const char *expect)
                        (strlen(signature) == 8 && strspn(signature, "0123456789abcdef") == 8));
 }
 
+/* One choice of a stream, "17:3401"; ordinals rise within a stream, and from 1. */
+static bool take_choice(sb_tape *tape, uint64_t stream, uint64_t *last, char *word)
+{
+    char reason[SB_PROBLEM_SIZE];
+    sb_taped_choice choice = {.stream = stream};
+    char *const colon = strchr(word, ':');
+    if (colon == NULL) {
+        return false;
+    }
+    *colon = '\0';
+    if (!sb_parse_number(word, &choice.ordinal, reason) ||
+        !sb_parse_number(colon + 1, &choice.value, reason) || choice.ordinal <= *last ||
+        choice.value == 0) {
+        return false;
+    }
+    *last = choice.ordinal;
+    if (tape->count == tape->capacity) {
+        tape->capacity = tape->capacity == 0 ? 256 : 2 * tape->capacity;
+        tape->choices = sb_host_grow(tape->choices, tape->capacity, sizeof tape->choices[0]);
+    }
+    tape->choices[tape->count++] = choice;
+    return true;
+}
+
+static uint64_t last_ordinal(const sb_tape *tape, uint64_t stream)
+{
+    for (size_t i = tape->count; i > 0; i--) {
+        if (tape->choices[i - 1].stream == stream) {
+            return tape->choices[i - 1].ordinal;
+        }
+    }
+    return 0;
+}
+
+static bool take_tape(sb_kept_seed *kept, char *value, char *problem)
+{
+    char *rest = NULL;
+    const char *const name = strtok_r(value, " \t", &rest);
+    kept->has_tape = true;
+    if (name != NULL && strcmp(name, "none") == 0) {
+        return true;
+    }
+    const uint64_t stream = name == NULL ? 0 : sb_stream_hash(name);
+    uint64_t last = last_ordinal(&kept->tape, stream);
+    char *word = strtok_r(NULL, " \t", &rest);
+    if (name == NULL || strchr(name, '/') == NULL || word == NULL) {
+        snprintf(problem, SB_PROBLEM_SIZE,
+                 "tape: expected none, or a stream and its choices, as server2/latency 17:3401");
+        return false;
+    }
+    for (; word != NULL; word = strtok_r(NULL, " \t", &rest)) {
+        char shown[64];
+        snprintf(shown, sizeof shown, "%s", word);
+        if (!take_choice(&kept->tape, stream, &last, word)) {
+            snprintf(problem, SB_PROBLEM_SIZE,
+                     "tape: '%s' is no choice; expected ordinal:value, ordinals rising, no value 0",
+                     shown);
+            return false;
+        }
+    }
+    return true;
+}
+
 /* One pair; the problem goes on after "<path>:<line>: ". */
-static bool take_pair(sb_kept_seed *kept, const char *key, const char *value, char *problem)
+static bool take_pair(sb_kept_seed *kept, const char *key, char *value, char *problem)
 {
     char reason[SB_PROBLEM_SIZE];
     sb_plan_words *const plan = &kept->plan;
@@ -105,10 +168,12 @@ static bool take_pair(sb_kept_seed *kept, const char *key, const char *value, ch
                      value);
             return false;
         }
+    } else if (strcmp(key, "tape") == 0) {
+        return take_tape(kept, value, problem);
     } else if (strcmp(key, "note") != 0) {
         snprintf(problem, SB_PROBLEM_SIZE,
                  "'%.64s' is no key; expected one of scenario, seed, strategy, bug, set, expect, "
-                 "build, note",
+                 "build, note, tape",
                  key);
         return false;
     }
@@ -163,6 +228,7 @@ int sb_kept_seed_read(sb_kept_seed *kept, const char *path)
 void sb_kept_seed_release(sb_kept_seed *kept)
 {
     free(kept->words);
+    sb_tape_release(&kept->tape);
     memset(kept, 0, sizeof *kept);
 }
 

@@ -6,9 +6,14 @@
  *   strategy = pct2                 may be missing: portfolio
  *   bug      = tidb-47902           any number of times
  *   set      = rows=200             any number of times
- *   expect   = nil-dereference 5f3a09c1     a kind and perhaps a signature, or `passed`; may be
- * missing build    = 4f2c1ab              where it was found note     = anything
+ *   expect   = nil-dereference 5f3a09c1     a kind and perhaps a signature, or `passed`
+ *   build    = 4f2c1ab              where it was found
+ *   note     = anything
+ *   tape     = server2/latency 17:3401 18:22     the choices that are not 0, by stream, as
+ *                                   ordinal:value; any number of times; none: all are 0
  *
+ * Only `seed` must be there.  Without a tape the choices are drawn from the seed; with one, only
+ * what is on it is not 0, also in places that the code has got since.
  * Empty lines and lines that begin with # are passed over.
  */
 #ifndef SB_TOOL_SEEDS_H
@@ -22,6 +27,8 @@ typedef struct sb_kept_seed {
     uint64_t seed;
     const char *expect; /* NULL: nothing is expected */
     const char *build;  /* NULL: not known */
+    bool has_tape;
+    sb_tape tape;
 } sb_kept_seed;
 
 /* Whether an argument names a file rather than a seed or a scenario. */

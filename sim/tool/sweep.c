@@ -20,6 +20,7 @@
 #include "sim/record/memory.h"
 #include "sim/record/trace_file.h"
 #include "sim/tool/contract.h"
+#include "sim/tool/keep.h"
 #include "sim/tool/output.h"
 #include "sim/tool/recorded.h"
 #include "sim/tool/sweep.h"
@@ -169,31 +170,11 @@ static bool write_trace_file(const details *of, const char *path, sb_world *worl
 
 static bool write_seed_file(const details *of, const char *path)
 {
-    const sb_plan *const plan = of->sweep->plan;
-    const sb_seed_result *const smallest = &of->group->smallest;
     sb_output output;
     if (!sb_output_open(&output, path)) {
         return false;
     }
-    fprintf(output.stream, "scenario = %s\nseed = %" PRIu64 "\n", plan->scenario->name,
-            smallest->seed);
-    if (plan->strategy != SB_STRATEGY_PORTFOLIO) {
-        fprintf(output.stream, "strategy = %s\n", sb_strategy_name(plan->strategy));
-    }
-    for (size_t i = 0; i < plan->product->bug_count; i++) {
-        if ((plan->bugs >> i & 1) != 0) {
-            fprintf(output.stream, "bug = %s\n", plan->product->bugs[i].name);
-        }
-    }
-    for (size_t i = 0; i < plan->scenario->setting_count; i++) {
-        if (plan->given[i]) {
-            char value[32];
-            sb_setting_text(&plan->scenario->settings[i], plan->values[i], value, sizeof value);
-            fprintf(output.stream, "set = %s=%s\n", plan->scenario->settings[i].name, value);
-        }
-    }
-    fprintf(output.stream, "expect = %s %08" PRIx32 "\nbuild = %s\n",
-            sb_finding_word(smallest->finding_kind), smallest->signature, plan->product->version);
+    sb_kept_seed_write(output.stream, of->sweep->plan, &of->group->smallest);
     return sb_output_commit(&output);
 }
 

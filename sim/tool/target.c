@@ -48,6 +48,9 @@ static int find_kept(const sb_arguments *arguments, const char *path, sb_target 
     }
     if (code != 0) {
         sb_kept_seed_release(&target->kept);
+    } else if (target->kept.has_tape) {
+        target->plan.tape = &target->kept.tape;
+        target->plan.path = path;
     }
     return code;
 }
