@@ -549,6 +549,9 @@ static void bulk_world(sb_world *world, void *context)
     ck_assert_int_eq(ingest(&of, name, summary.digest, 50, &count), REPLY_NOT_FOUND);
     ck_assert_int_eq(upload(&of, name, buffer_slice(&builder.out)), REPLY_OK);
     ck_assert_int_eq(ingest(&of, name, summary.digest + 2, 50, &count), REPLY_CORRUPT);
+    /* What does not fit its digest is gone, so that it is sent anew. */
+    ck_assert_int_eq(ingest(&of, name, summary.digest, 50, &count), REPLY_NOT_FOUND);
+    ck_assert_int_eq(upload(&of, name, buffer_slice(&builder.out)), REPLY_OK);
     ck_assert_int_eq(ingest(&of, name, summary.digest, 0, &count), REPLY_BAD_REQUEST);
     for (uint32_t i = 0; i < 2; i++) {
         ck_assert_int_eq(ingest(&of, name, summary.digest, 50, &count), REPLY_OK);

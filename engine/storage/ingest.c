@@ -155,6 +155,9 @@ void command_ingest(command *of)
     if (reply.head.status == REPLY_OK && next.size == 0 && request.remove &&
         store_wait(of->service->store, of->after)) {
         uploads_remove(&of->service->uploads, request.name);
+    } else if (reply.head.status == REPLY_CORRUPT) {
+        SOMETIMES(true, "an upload has decayed");
+        uploads_remove(&of->service->uploads, request.name); /* so that it comes again, whole */
     }
     buffer_release(&next);
 }
