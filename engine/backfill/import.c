@@ -85,7 +85,8 @@ typedef enum import_result {
     IMPORT_LATER,    /* the same again after a while */
     IMPORT_AGAIN,    /* find the region anew */
     IMPORT_GIVEN_UP, /* the index's range was deleted for ever */
-    IMPORT_NO_SPACE
+    IMPORT_NO_SPACE,
+    IMPORT_DUPLICATE /* another row of the snapshot has a unique key of ours */
 } import_result;
 
 static void move(import_state *of, region_job_stage to)
@@ -185,6 +186,8 @@ static import_result trouble(import_state *of, reply_status said)
         return IMPORT_GIVEN_UP;
     case REPLY_NO_SPACE:
         return IMPORT_NO_SPACE;
+    case REPLY_DUPLICATE:
+        return IMPORT_DUPLICATE;
     case REPLY_BUSY:
         route_trouble(&of->way, said);
         SOMETIMES(of->job.stage == REGION_JOB_WROTE, "busy-store-asked-again-at-the-same-stage");
@@ -319,7 +322,7 @@ static engine_status fail(import_state *of, import_result result)
         SOMETIMES(true, "import-into-an-index-that-was-given-up");
         return ENGINE_CANCELED;
     }
-    of->cause = FAILURE_NO_SPACE;
+    of->cause = result == IMPORT_DUPLICATE ? FAILURE_DUPLICATE_KEY : FAILURE_NO_SPACE;
     return ENGINE_FAILED;
 }
 
@@ -332,7 +335,7 @@ static engine_status try_job(import_state *of)
     }
     const import_result result =
         of->job.stage == REGION_JOB_SCANNED ? write_job(of) : ingest_job(of);
-    if (result == IMPORT_GIVEN_UP || result == IMPORT_NO_SPACE) {
+    if (result == IMPORT_GIVEN_UP || result == IMPORT_NO_SPACE || result == IMPORT_DUPLICATE) {
         return fail(of, result);
     }
     if (result == IMPORT_AGAIN && of->job.stage == REGION_JOB_WROTE) {

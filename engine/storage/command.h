@@ -20,6 +20,7 @@ typedef struct command {
 
 /* One per method of storage; each writes its reply. */
 void command_get(command *of);
+void command_get_versions(command *of);
 void command_scan(command *of);
 void command_prewrite(command *of);
 void command_commit(command *of);

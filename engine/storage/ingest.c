@@ -87,9 +87,13 @@ static reply_status add_pairs(command *of, const ingest_request *request, slice 
         }
         (*count)++;
         const entry *found = command_find(of, key);
-        if (found == NULL || !entry_has_ingested(found, request->at)) {
+        const version *there = found != NULL ? entry_ingested(found, request->at) : NULL;
+        if (there == NULL) {
             record_add_pair(record, key, value);
             *fresh = true;
+        } else if (!slice_equal(version_value(there), value)) {
+            SOMETIMES(true, "an ingest finds another row's unique key");
+            return REPLY_DUPLICATE;
         }
     }
     return status == SORTED_DAMAGED ? REPLY_CORRUPT : REPLY_OK;

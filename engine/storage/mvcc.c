@@ -185,10 +185,10 @@ const version *entry_own_lock(const entry *of, timestamp start)
     return of->lock != NULL && of->lock->start == start ? of->lock : NULL;
 }
 
-bool entry_has_ingested(const entry *of, timestamp at)
+const version *entry_ingested(const entry *of, timestamp at)
 {
     const version *found = entry_read(of, at);
-    return found != NULL && found->commit == at && found->start == at;
+    return found != NULL && found->commit == at && found->start == at ? found : NULL;
 }
 
 /* ------------------------------------------------------------------------------------ changes */
@@ -255,7 +255,7 @@ void mvcc_rollback(mvcc *store, slice key, timestamp start, log_sequence sequenc
 void mvcc_ingest(mvcc *store, slice key, slice value, timestamp at, log_sequence sequence)
 {
     entry *into = find_or_add(store, key);
-    if (entry_has_ingested(into, at)) {
+    if (entry_ingested(into, at) != NULL) {
         return;
     }
     version *ingested = make_version(VERSION_PUT, at, value, (slice){0});

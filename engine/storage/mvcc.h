@@ -86,7 +86,8 @@ timestamp entry_commit_after(const entry *of, timestamp start);
 /* The lock if it belongs to the transaction that began at start, else NULL. */
 const version *entry_own_lock(const entry *of, timestamp start);
 
-bool entry_has_ingested(const entry *of, timestamp at);
+/* What was ingested at that timestamp, or NULL. */
+const version *entry_ingested(const entry *of, timestamp at);
 
 /* What it adds to mvcc.size. */
 uint64_t entry_encoded_size(const entry *of);

@@ -42,6 +42,61 @@ void command_get(command *of)
     get_reply_encode(&reply, of->reply);
 }
 
+/* ----------------------------------------------------------------------------------- versions */
+
+/* What a reader at `at` finds under the key; NULL: nobody has touched it. */
+static version_description describe(const entry *found, timestamp at)
+{
+    const version *read = found != NULL ? entry_read(found, at) : NULL;
+    if (read == NULL) {
+        return (version_description){.commit = 0};
+    }
+    const bool there = read->kind == VERSION_PUT;
+    return (version_description){
+        .commit = read->commit, .there = there, .value = version_value(read)};
+}
+
+static reply_status get_versions(command *of, const get_versions_request *request,
+                                 packing *versions, reply_head *head)
+{
+    const region *within = NULL;
+    slice key;
+    reply_status status = command_region(of, &request->region, head, &within);
+    if (status == REPLY_OK) {
+        status = command_keys(within, request->keys);
+    }
+    if (status == REPLY_OK && (request->at == 0 || request->keys.count > KEYS_AT_ONCE_MAX)) {
+        status = REPLY_BAD_REQUEST;
+    }
+    for (cursor from = packed_cursor(request->keys);
+         status == REPLY_OK && versions->bytes.size < SCAN_BYTES_MAX && unpack_key(&from, &key);) {
+        const entry *found = command_find(of, key);
+        if (found != NULL && entry_lock_before(found, request->at) != NULL) {
+            head->lock = command_lock(found);
+            return REPLY_LOCKED;
+        }
+        const version_description seen = describe(found, request->at);
+        pack_version(versions, &seen);
+    }
+    return status;
+}
+
+void command_get_versions(command *of)
+{
+    get_versions_request request;
+    get_versions_reply reply = {0};
+    packing versions;
+    packing_init(&versions);
+    reply.head.status = get_versions_request_decode(&request, of->body)
+                            ? get_versions(of, &request, &versions, &reply.head)
+                            : REPLY_BAD_REQUEST;
+    if (reply.head.status == REPLY_OK) {
+        reply.versions = packing_list(&versions);
+    }
+    get_versions_reply_encode(&reply, of->reply);
+    packing_release(&versions);
+}
+
 /* --------------------------------------------------------------------------------------- scan */
 
 /* The pairs of [start, end) into the list, until the limit: then reply->next is where to go on. */

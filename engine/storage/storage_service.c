@@ -152,6 +152,9 @@ static bool run(command *of, uint16_t method)
     case METHOD_GET:
         command_get(of);
         return true;
+    case METHOD_GET_VERSIONS:
+        command_get_versions(of);
+        return true;
     case METHOD_SCAN:
         command_scan(of);
         return true;

@@ -92,6 +92,110 @@ engine_status cluster_get(cluster *of, timestamp at, slice key, slice *value, sb
     return status;
 }
 
+/* ----------------------------------------------------------------------------------- versions */
+
+/* Into the list.  Its bytes move while they grow, so the values learn their places at the end. */
+static void collect_version(version_list *into, const version_description *one)
+{
+    into->versions[into->count++] =
+        (key_version){.commit = one->commit, .there = one->there, .value = {NULL, one->value.size}};
+    buffer_add(&into->bytes, one->value.data, one->value.size);
+}
+
+static void place_values(version_list *list)
+{
+    const unsigned char *at = list->bytes.data;
+    for (uint32_t i = 0; i < list->count; i++) {
+        list->versions[i].value.data = at;
+        at += list->versions[i].value.size;
+    }
+}
+
+/* Take in one reply, to a request for `asked` keys.  What is missing is asked for again. */
+static engine_status take_versions(route *way, const sb_reply *reply, uint32_t asked,
+                                   version_list *into, backoff *locked)
+{
+    get_versions_reply got;
+    if (!get_versions_reply_decode(&got, slice_of(reply->data, reply->size)) ||
+        got.versions.count > asked) {
+        route_trouble(way, REPLY_CORRUPT);
+        return ENGINE_OK;
+    }
+    if (got.head.status == REPLY_LOCKED) {
+        return pass_lock(way->of, &got.head.lock, locked, way->scope);
+    }
+    if (got.head.status != REPLY_OK) {
+        route_trouble(way, got.head.status);
+        return ENGINE_OK;
+    }
+    version_description one;
+    for (cursor at = packed_cursor(got.versions); unpack_version(&at, &one);) {
+        collect_version(into, &one);
+    }
+    return ENGINE_OK;
+}
+
+/* The keys from the first on that lie in its region, as far as one request goes. */
+static uint32_t pack_neighbours(const region_description *region, const slice *keys, uint32_t count,
+                                packing *list)
+{
+    packing_clear(list);
+    while (list->count < count && list->count < KEYS_AT_ONCE_MAX &&
+           key_in_range(keys[list->count], region->start, region->end)) {
+        pack_key(list, keys[list->count]);
+    }
+    return list->count;
+}
+
+engine_status cluster_read_versions(cluster *of, timestamp at, const slice *keys, uint32_t count,
+                                    version_list *found, sb_scope *scope)
+{
+    sb_assert_op(at, >, 0);
+    *found = (version_list){.versions = sb_alloc((count + 1) * sizeof(key_version))};
+    packing list;
+    packing_init(&list);
+    buffer request;
+    buffer_init(&request);
+    backoff locked;
+    backoff_init(&locked);
+    route way;
+    route_init(&way, of, scope);
+    engine_status status = ENGINE_OK;
+    while (status == ENGINE_OK && found->count < count) {
+        const slice *rest = keys + found->count;
+        status = route_find(&way, rest[0]);
+        if (status != ENGINE_OK) {
+            break;
+        }
+        const uint32_t asked = pack_neighbours(way.region, rest, count - found->count, &list);
+        const get_versions_request ask = {
+            .region = {way.region->id, way.region->epoch}, .at = at, .keys = packing_list(&list)};
+        get_versions_request_encode(&ask, &request);
+        sb_reply reply;
+        if (!route_send(&way, METHOD_GET_VERSIONS, &request, &reply)) {
+            continue;
+        }
+        status = take_versions(&way, &reply, asked, found, &locked);
+        sb_reply_release(&reply);
+    }
+    route_release(&way);
+    buffer_release(&request);
+    packing_release(&list);
+    if (status == ENGINE_OK) {
+        place_values(found);
+    } else {
+        version_list_release(found);
+    }
+    return status;
+}
+
+void version_list_release(version_list *of)
+{
+    sb_free(of->versions);
+    buffer_release(&of->bytes);
+    *of = (version_list){0};
+}
+
 /* ------------------------------------------------------------------------------------- ranges */
 
 /* A list under construction.  Its bytes move while they grow, so the pairs learn their places at

@@ -119,6 +119,47 @@ engine_status transaction_read(transaction *of, slice key, buffer *value, sb_sco
     return cluster_read(of->cluster, of->start, key, value, scope);
 }
 
+/* What the transaction itself has made of a key; NULL when it has not. */
+static const buffered_write *own_write(const transaction *of, slice key)
+{
+    const buffered_write *own = write_set_find(&of->writes, key);
+    return own != NULL && own->kind != MUTATION_LOCK ? own : NULL;
+}
+
+engine_status transaction_read_versions(transaction *of, const slice *keys, uint32_t count,
+                                        version_list *found, sb_scope *scope)
+{
+    slice *asked = sb_alloc((count + 1) * sizeof(*asked));
+    uint32_t asked_count = 0;
+    for (uint32_t i = 0; i < count; i++) {
+        if (own_write(of, keys[i]) == NULL) {
+            asked[asked_count++] = keys[i];
+        }
+    }
+    const engine_status status =
+        cluster_read_versions(of->cluster, of->start, asked, asked_count, found, scope);
+    sb_free(asked);
+    if (status != ENGINE_OK) {
+        return status;
+    }
+    key_version *versions = sb_alloc((count + 1) * sizeof(*versions));
+    uint32_t answered = 0;
+    for (uint32_t i = 0; i < count; i++) {
+        const buffered_write *own = own_write(of, keys[i]);
+        if (own == NULL) {
+            versions[i] = found->versions[answered++];
+        } else {
+            versions[i] = (key_version){.commit = TIMESTAMP_MAX,
+                                        .there = own->kind == MUTATION_PUT,
+                                        .value = write_value(own)};
+        }
+    }
+    sb_free(found->versions);
+    found->versions = versions;
+    found->count = count;
+    return ENGINE_OK;
+}
+
 engine_status transaction_get(transaction *of, slice key, slice *value, sb_scope *scope)
 {
     buffer bytes;

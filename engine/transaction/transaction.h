@@ -123,6 +123,26 @@ engine_status transaction_scan(transaction *of, slice start, slice end, uint32_t
  * allowed. */
 void pair_list_release(pair_list *of);
 
+/* What several keys were at a timestamp, in their order: deletions too, with their commits.  No key
+ * twice.  The same in a transaction, with its own writes: their commit is TIMESTAMP_MAX, and their
+ * values are good until it writes again.  *found holds something to release only after
+ * ENGINE_OK. */
+typedef struct key_version {
+    timestamp commit; /* 0: nobody had written it */
+    bool there;       /* with a value; else deleted, or never there */
+    slice value;
+} key_version;
+typedef struct version_list {
+    key_version *versions;
+    uint32_t count;
+    buffer bytes; /* what the values point into */
+} version_list;
+engine_status cluster_read_versions(cluster *of, timestamp at, const slice *keys, uint32_t count,
+                                    version_list *found, sb_scope *scope);
+engine_status transaction_read_versions(transaction *of, const slice *keys, uint32_t count,
+                                        version_list *found, sb_scope *scope);
+void version_list_release(version_list *of);
+
 /* The value of a key at a timestamp (TIMESTAMP_MAX: the latest commit). */
 engine_status cluster_get(cluster *of, timestamp at, slice key, slice *value, sb_scope *scope);
 engine_status cluster_read(cluster *of, timestamp at, slice key, buffer *value, sb_scope *scope);

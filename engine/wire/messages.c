@@ -262,6 +262,15 @@ void pack_session(packing *list, const session_description *one)
     list->count++;
 }
 
+void pack_version(packing *list, const version_description *one)
+{
+    sb_assert(one->there ? one->commit > 0 : one->value.size == 0);
+    buffer_add_u64(&list->bytes, one->commit);
+    buffer_add_u8(&list->bytes, one->there ? 1 : 0);
+    buffer_add_slice(&list->bytes, one->value);
+    list->count++;
+}
+
 cursor packed_cursor(packed list)
 {
     return cursor_of(list.bytes);
@@ -333,6 +342,20 @@ bool unpack_session(cursor *at, session_description *one)
     return !at->failed;
 }
 
+bool unpack_version(cursor *at, version_description *one)
+{
+    if (at_end(at)) {
+        return false;
+    }
+    one->commit = cursor_u64(at);
+    one->there = take_below(at, 2) == 1;
+    one->value = cursor_slice(at);
+    if (one->there ? one->commit == 0 : one->value.size > 0) {
+        at->failed = true;
+    }
+    return !at->failed;
+}
+
 static void add_packed(buffer *into, const packed *list)
 {
     buffer_add_u32(into, list->count);
@@ -375,6 +398,7 @@ PACKED_CODEC(packed_pairs, slice key; slice value, unpack_pair(&at, &key, &value
 PACKED_CODEC(packed_mutations, mutation one, unpack_mutation(&at, &one))
 PACKED_CODEC(packed_regions, region_description one, unpack_region(&at, &one))
 PACKED_CODEC(packed_sessions, session_description one, unpack_session(&at, &one))
+PACKED_CODEC(packed_versions, version_description one, unpack_version(&at, &one))
 
 /* ----------------------------------------------------------------------------------- messages */
 

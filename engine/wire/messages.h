@@ -41,6 +41,7 @@ extern const char *const wire_method_names[METHOD_COUNT];
 /* ------------------------------------------------------------------------------------- limits */
 
 #define TIMESTAMP_COUNT_MAX 4096u
+#define KEYS_AT_ONCE_MAX 128u
 #define SCAN_LIMIT_MAX 4096u
 #define SCAN_BYTES_MAX ((uint32_t)256 << 10) /* a scan stops early when its pairs reach this */
 #define KEY_SIZE_MAX 1024u                   /* a longer key, or an empty one, is BAD_REQUEST */
@@ -103,6 +104,13 @@ typedef struct mutation {
     slice key, value; /* value is empty but for PUT */
 } mutation;
 
+/* What a key was at some timestamp. */
+typedef struct version_description {
+    timestamp commit; /* 0: nobody had written it */
+    bool there;       /* with a value; else deleted, or never there */
+    slice value;
+} version_description;
+
 typedef enum transaction_fate {
     TRANSACTION_LOCKED, /* undecided, its lock is alive */
     TRANSACTION_COMMITTED,
@@ -131,7 +139,8 @@ typedef struct packed {
     uint32_t count;
     slice bytes;
 } packed;
-typedef packed packed_keys, packed_pairs, packed_mutations, packed_regions, packed_sessions;
+typedef packed packed_keys, packed_pairs, packed_mutations, packed_regions, packed_sessions,
+    packed_versions;
 
 typedef struct packing {
     buffer bytes;
@@ -148,6 +157,7 @@ void pack_pair(packing *list, slice key, slice value);
 void pack_mutation(packing *list, const mutation *one);
 void pack_region(packing *list, const region_description *one);
 void pack_session(packing *list, const session_description *one);
+void pack_version(packing *list, const version_description *one);
 
 /* Each gives the next element and true, or false at the end. */
 cursor packed_cursor(packed list);
@@ -156,6 +166,7 @@ bool unpack_pair(cursor *at, slice *key, slice *value);
 bool unpack_mutation(cursor *at, mutation *one);
 bool unpack_region(cursor *at, region_description *one);
 bool unpack_session(cursor *at, session_description *one);
+bool unpack_version(cursor *at, version_description *one);
 
 /* ----------------------------------------------------------------------------------- messages */
 
