@@ -4,7 +4,7 @@
  */
 #include <string.h>
 
-#include "engine/ddl/rollback.h"
+#include "engine/ddl/delete_ranges.h"
 #include "engine/ddl/submission.h"
 #include "engine/schema/table.h"
 #include "engine/task/plan.h"

@@ -26,6 +26,8 @@ static void put_long_keys(cluster *of)
     buffer key;
     buffer_init(&key);
     ck_assert_int_eq(transaction_begin(of, 0, &in, NULL), ENGINE_OK);
+    key_row(&key, TABLE, 1); /* the primary: never an index entry */
+    transaction_put(in, buffer_slice(&key), slice_of_string("x"));
     for (uint32_t i = 0; i < GROUPS * KEYS_PER_GROUP; i++) {
         key_index_prefix(&key, TABLE, INDEX | TEMPORARY_INDEX);
         unsigned char *bytes = buffer_extend(&key, BEGINNING);

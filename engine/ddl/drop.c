@@ -3,7 +3,7 @@
  */
 #include "engine/ddl/drop.h"
 
-#include "engine/ddl/rollback.h"
+#include "engine/ddl/delete_ranges.h"
 
 /* The index is looked up by its name, and loses its readers. */
 static engine_status step_first(job_worker *of, const job_row *seen)
@@ -34,7 +34,7 @@ static engine_status step_back(job_worker *of, const job_row *seen, schema_state
     }
     status = step_schema(&step, to, BACKFILL_INAPPLICABLE, &of->scope);
     if (status == ENGINE_OK && to == SCHEMA_NONE) {
-        delete_ranges_put(&step);
+        delete_ranges_put(&step, REMOVE_INDEXES);
     }
     return step_end(&step, status, &of->scope);
 }

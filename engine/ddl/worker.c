@@ -3,6 +3,7 @@
  */
 #include "engine/ddl/worker.h"
 
+#include "engine/ddl/delete_ranges.h"
 #include "engine/ddl/drop.h"
 #include "engine/ddl/rollback.h"
 #include "engine/transaction/route.h"
@@ -21,8 +22,9 @@ static engine_status step_state(job_worker *of, const job_row *seen, job_state t
     return step_end(&step, ENGINE_OK, &of->scope);
 }
 
-/* The index goes one state further; at public the job is done. */
-static engine_status step_forward(job_worker *of, const job_row *seen, schema_state to)
+/* The indexes go one state further; at public the job is done. */
+static engine_status step_forward(job_worker *of, const job_row *seen, schema_state to,
+                                  backfill_state backfill)
 {
     job_step step;
     engine_status status = step_begin(&step, of, seen, &of->scope);
@@ -30,10 +32,11 @@ static engine_status step_forward(job_worker *of, const job_row *seen, schema_st
         return status;
     }
     if (to == SCHEMA_PUBLIC) {
-        sb_assert_op(step.row.phase, ==, step.row.index_count);
+        sb_assert_op(step.row.phase, ==, merge_phase(step.row.index_count, step.row.index_count));
         step.row.state = JOB_DONE;
+        delete_ranges_put(&step, REMOVE_TEMPORARY_INDEXES);
     }
-    status = step_schema(&step, to, BACKFILL_INAPPLICABLE, &of->scope);
+    status = step_schema(&step, to, backfill, &of->scope);
     return step_end(&step, status, &of->scope);
 }
 
@@ -67,7 +70,7 @@ static engine_status step_first(job_worker *of, const job_row *seen)
         step.row.state = JOB_ROLLINGBACK;
         step.row.cause = cause;
     } else if (status == ENGINE_OK) {
-        status = step_schema(&step, SCHEMA_DELETE_ONLY, BACKFILL_INAPPLICABLE, &of->scope);
+        status = step_schema(&step, SCHEMA_DELETE_ONLY, BACKFILL_RUNNING, &of->scope);
     }
     return step_end(&step, status, &of->scope);
 }
@@ -181,6 +184,29 @@ static engine_status step_pausing(job_worker *of, const job_row *seen)
 
 /* -------------------------------------------------------------------------------------- steps */
 
+/* In write-reorganization: snapshot, backfills, both are written, merges, public. */
+static engine_status step_reorganization(job_worker *of, const job_row *seen)
+{
+    const uint32_t first_merge = merge_phase(0, seen->index_count);
+    const uint32_t end = merge_phase(seen->index_count, seen->index_count);
+    if (seen->snapshot == 0) {
+        return step_snapshot(of, seen);
+    }
+    if (seen->phase < first_merge) {
+        return worker_reorganize(of, seen, REORG_RUN);
+    }
+    switch (job_backfill(seen)) {
+    case BACKFILL_RUNNING:
+        return step_forward(of, seen, SCHEMA_WRITE_REORGANIZATION, BACKFILL_READY_TO_MERGE);
+    case BACKFILL_READY_TO_MERGE:
+        return step_forward(of, seen, SCHEMA_WRITE_REORGANIZATION, BACKFILL_MERGING);
+    default:
+        sb_assert(job_backfill(seen) == BACKFILL_MERGING);
+        return seen->phase < end ? worker_reorganize(of, seen, REORG_RUN)
+                                 : step_forward(of, seen, SCHEMA_PUBLIC, BACKFILL_INAPPLICABLE);
+    }
+}
+
 static engine_status step_running(job_worker *of, const job_row *seen)
 {
     if (seen->kind == JOB_KIND_DROP_INDEX) {
@@ -190,17 +216,29 @@ static engine_status step_running(job_worker *of, const job_row *seen)
     case SCHEMA_NONE:
         return step_first(of, seen);
     case SCHEMA_DELETE_ONLY:
-        return step_forward(of, seen, SCHEMA_WRITE_ONLY);
+        return step_forward(of, seen, SCHEMA_WRITE_ONLY, BACKFILL_RUNNING);
     case SCHEMA_WRITE_ONLY:
-        return step_forward(of, seen, SCHEMA_WRITE_REORGANIZATION);
+        return step_forward(of, seen, SCHEMA_WRITE_REORGANIZATION, BACKFILL_RUNNING);
     default:
         sb_assert(job_schema(seen) == SCHEMA_WRITE_REORGANIZATION);
-        if (seen->snapshot == 0) {
-            return step_snapshot(of, seen);
-        }
-        return seen->phase < seen->index_count ? worker_reorganize(of, seen, REORG_RUN)
-                                               : step_forward(of, seen, SCHEMA_PUBLIC);
+        return step_reorganization(of, seen);
     }
+}
+
+/* Every live server has the public index, so nobody writes the temporary one any more. */
+static engine_status step_done(job_worker *of, const job_row *seen)
+{
+    engine_status status = delete_ranges_execute(of);
+    job_step step;
+    if (status == ENGINE_OK) {
+        status = step_begin(&step, of, seen, &of->scope);
+    }
+    if (status != ENGINE_OK) {
+        return status;
+    }
+    delete_ranges_forget(&step);
+    step.row.state = JOB_SYNCED;
+    return step_end(&step, ENGINE_OK, &of->scope);
 }
 
 static engine_status take_step(job_worker *of, const job_row *seen)
@@ -216,7 +254,7 @@ static engine_status take_step(job_worker *of, const job_row *seen)
     case JOB_PAUSING:
         return step_pausing(of, seen);
     case JOB_DONE:
-        return step_state(of, seen, JOB_SYNCED);
+        return step_done(of, seen);
     default:
         sb_fail("job %llu is %s, which no owner can go on with", (unsigned long long)of->job,
                 job_state_text(seen->state));

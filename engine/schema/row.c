@@ -103,16 +103,48 @@ void index_entry_key(const table_definition *table, const index_definition *inde
     }
 }
 
+void index_entry_value(const index_definition *index, row_handle handle, buffer *value)
+{
+    buffer_clear(value);
+    if (index->unique) {
+        buffer_add_u64(value, (uint64_t)handle);
+    } else {
+        buffer_add_u8(value, PLAIN_ENTRY_VALUE);
+    }
+}
+
 void index_entry(const table_definition *table, const index_definition *index, const row *of,
                  buffer *key, buffer *value)
 {
     index_entry_key(table, index, of, key);
-    buffer_clear(value);
-    if (index->unique) {
-        buffer_add_u64(value, (uint64_t)row_handle_of(of));
-    } else {
-        buffer_add_u8(value, PLAIN_ENTRY_VALUE);
+    index_entry_value(index, row_handle_of(of), value);
+}
+
+/* The same key in the index with the bit TEMPORARY_INDEX turned; false when it is of no index. */
+static bool turn_index(slice key, bool temporary, buffer *into)
+{
+    table_id table;
+    index_id index;
+    cursor values;
+    buffer_clear(into);
+    if (!key_index_decode(key, &table, &index, &values) ||
+        (index >= TEMPORARY_INDEX) == temporary) {
+        return false;
     }
+    key_index_prefix(into, table, index ^ TEMPORARY_INDEX);
+    buffer_add(into, values.at, (size_t)(values.end - values.at));
+    return true;
+}
+
+void temporary_entry_key(slice real, buffer *into)
+{
+    const bool turned = turn_index(real, true, into);
+    sb_assert(turned);
+}
+
+bool real_entry_key(slice temporary, buffer *into)
+{
+    return turn_index(temporary, false, into);
 }
 
 void index_range(table_id table, index_id index, buffer *start, buffer *end)

@@ -48,6 +48,14 @@ void index_entry(const table_definition *table, const index_definition *index, c
 void index_entry_key(const table_definition *table, const index_definition *index, const row *of,
                      buffer *key);
 
+/* The value of the entry of a row with that handle; cleared first. */
+void index_entry_value(const index_definition *index, row_handle handle, buffer *value);
+
+/* The place of an entry in the temporary index of its index, and back.  `into` is cleared first;
+ * real is false on a key that is none of a temporary index. */
+void temporary_entry_key(slice real, buffer *into);
+bool real_entry_key(slice temporary, buffer *into);
+
 /* All entries of an index: [start, end).  All entries of an index with these values in its
  * columns. */
 void index_range(table_id table, index_id index, buffer *start, buffer *end);

@@ -1,115 +1,31 @@
 /*
- * Rows written and read in a transaction, and why their indexes stay right.
- *
- * Double writes and the backfill in one index
- * -------------------------------------------
- * In write-reorganization transactions write the index while the backfill puts entries into it,
- * computed from the rows at a snapshot S and ingested as versions of S: beneath everything newer.
- * No transaction takes notice of the backfill, nor it of them.  It is right for every row r,
- * because:
- *
- * 1. S is taken after every live server has acknowledged write-reorganization, so every transaction
- *    that began with an older schema has ended or can never commit: its session is fenced.  (Its
- *    locks may be left, and the commit of one whose outcome its server never learnt may still
- *    arrive.  Its commit timestamp, if any, was drawn before its server let go of the old schema,
- *    so it is less than S.)
- * 2. The reader at S waits for, or resolves, every lock that could commit at or before S.  So it
- *    sees exactly the version of r that is the last one at S: call it r(S).
- * 3. A commit C < S that wrote r is part of the past of r(S).  Entries that it wrote or deleted are
- *    versions of C; the entry of r(S), ingested at S, lies above them.  An entry of an older state
- *    of r was deleted by the transaction that ended that state, if the index was at delete-only or
- *    later by then, and was otherwise never written.
- * 4. A commit C > S that changes r is made by a transaction at write-only or later.  It deletes the
- *    entry of r(S) when it changes that entry: a tombstone at C, whether or not the backfill has
- *    put the entry there by now.  The entry that is ingested at S, before or after, lies beneath
- *    the tombstone and is never seen at or after C.  It writes the new entry at C, above anything
- *    of S.
- * 5. An entry whose key does not change is left alone: it is the entry of r(S), which the backfill
- *    puts there, or one that a transaction after S has put there.
- * 6. r inserted after S is not in the snapshot; its entry is written by the insert.
- *
- * Storage keeps tombstones for this.  Ingesting twice writes the same versions again, so a lost
- * reply costs nothing.  When the index is given up instead, storage deletes its range for ever, so
- * that late prewrites and ingests find no place.
- *
- * Why adjacent states may write side by side is F1's argument: a server at delete-only never leaves
- * an entry without a row (it deletes what others wrote), and rows that it leaves without an entry
- * are all older than S.
+ * Rows written and read in a transaction: see table.h.
  */
 #include "engine/schema/table.h"
 
+#include "engine/schema/entries.h"
 #include "engine/wire/keys.h"
 
 /* What one call needs memory for. */
 typedef struct scratch {
     buffer row_key, row_value, stored; /* stored: the row as it was */
-    buffer old_entry, new_entry, entry_value;
+    entry_changes entries;
 } scratch;
+
+static void scratch_init(scratch *of)
+{
+    buffer_init(&of->row_key);
+    buffer_init(&of->row_value);
+    buffer_init(&of->stored);
+    of->entries.count = 0;
+}
 
 static void scratch_release(scratch *of)
 {
     buffer_release(&of->row_key);
     buffer_release(&of->row_value);
     buffer_release(&of->stored);
-    buffer_release(&of->old_entry);
-    buffer_release(&of->new_entry);
-    buffer_release(&of->entry_value);
-}
-
-/* ------------------------------------------------------------------------------------ entries */
-
-/* ENGINE_DUPLICATE when a unique index has the new row's entry already, and it is not the old
- * row's. */
-static engine_status check_unique(transaction *in, const table_definition *table,
-                                  const row *old_row, const row *new_row, scratch *use,
-                                  sb_scope *scope)
-{
-    for (uint32_t i = 0; i < table->index_count; i++) {
-        const index_definition *index = &table->indexes[i];
-        if (!index->unique || index->state < SCHEMA_WRITE_ONLY) {
-            continue;
-        }
-        index_entry_key(table, index, new_row, &use->new_entry);
-        if (old_row != NULL) {
-            index_entry_key(table, index, old_row, &use->old_entry);
-            if (slice_equal(buffer_slice(&use->old_entry), buffer_slice(&use->new_entry))) {
-                continue;
-            }
-        }
-        const engine_status status =
-            transaction_read(in, buffer_slice(&use->new_entry), &use->entry_value, scope);
-        if (status != ENGINE_NOT_FOUND) {
-            return status == ENGINE_OK ? ENGINE_DUPLICATE : status;
-        }
-    }
-    return ENGINE_OK;
-}
-
-/* Buffer what a change of the row does to every index.  old_row NULL: insert; new_row NULL:
- * delete. */
-static void change_entries(transaction *in, const table_definition *table, const row *old_row,
-                           const row *new_row, scratch *use)
-{
-    for (uint32_t i = 0; i < table->index_count; i++) {
-        const index_definition *index = &table->indexes[i];
-        if (index->state == SCHEMA_NONE) {
-            continue;
-        }
-        if (new_row != NULL) {
-            index_entry(table, index, new_row, &use->new_entry, &use->entry_value);
-        }
-        if (old_row != NULL) {
-            index_entry_key(table, index, old_row, &use->old_entry);
-            if (new_row != NULL &&
-                slice_equal(buffer_slice(&use->old_entry), buffer_slice(&use->new_entry))) {
-                continue;
-            }
-            transaction_delete(in, buffer_slice(&use->old_entry));
-        }
-        if (new_row != NULL && index->state >= SCHEMA_WRITE_ONLY) {
-            transaction_put(in, buffer_slice(&use->new_entry), buffer_slice(&use->entry_value));
-        }
-    }
+    entry_changes_release(&of->entries);
 }
 
 /* --------------------------------------------------------------------------------------- rows */
@@ -159,17 +75,18 @@ engine_status table_look_ahead(transaction *in, const table_definition *table, r
 engine_status table_insert(transaction *in, const table_definition *table, const row *new_row,
                            sb_scope *scope)
 {
-    scratch use = {0};
+    scratch use;
+    scratch_init(&use);
     row_key(table, row_handle_of(new_row), &use.row_key);
     engine_status status = transaction_read(in, buffer_slice(&use.row_key), &use.stored, scope);
     if (status == ENGINE_OK) {
         status = ENGINE_DUPLICATE;
     } else if (status == ENGINE_NOT_FOUND) {
-        status = check_unique(in, table, NULL, new_row, &use, scope);
+        status = entry_changes_plan(&use.entries, in, table, NULL, new_row, scope);
     }
     if (status == ENGINE_OK) {
         put_row(in, table, new_row, &use);
-        change_entries(in, table, NULL, new_row, &use);
+        entry_changes_apply(&use.entries, in);
     }
     scratch_release(&use);
     return status;
@@ -178,7 +95,8 @@ engine_status table_insert(transaction *in, const table_definition *table, const
 engine_status table_update(transaction *in, const table_definition *table, const row *new_row,
                            uint32_t columns, sb_scope *scope)
 {
-    scratch use = {0};
+    scratch use;
+    scratch_init(&use);
     row old_row, merged;
     engine_status status =
         read_row(in, table, row_handle_of(new_row), &use.row_key, &use.stored, &old_row, scope);
@@ -189,11 +107,11 @@ engine_status table_update(transaction *in, const table_definition *table, const
                 merged.columns[i] = new_row->columns[i];
             }
         }
-        status = check_unique(in, table, &old_row, &merged, &use, scope);
+        status = entry_changes_plan(&use.entries, in, table, &old_row, &merged, scope);
     }
     if (status == ENGINE_OK) {
         put_row(in, table, &merged, &use);
-        change_entries(in, table, &old_row, &merged, &use);
+        entry_changes_apply(&use.entries, in);
     }
     scratch_release(&use);
     return status;
@@ -202,13 +120,16 @@ engine_status table_update(transaction *in, const table_definition *table, const
 engine_status table_delete(transaction *in, const table_definition *table, row_handle handle,
                            sb_scope *scope)
 {
-    scratch use = {0};
+    scratch use;
+    scratch_init(&use);
     row old_row;
-    const engine_status status =
-        read_row(in, table, handle, &use.row_key, &use.stored, &old_row, scope);
+    engine_status status = read_row(in, table, handle, &use.row_key, &use.stored, &old_row, scope);
+    if (status == ENGINE_OK) {
+        status = entry_changes_plan(&use.entries, in, table, &old_row, NULL, scope);
+    }
     if (status == ENGINE_OK) {
         transaction_delete(in, buffer_slice(&use.row_key));
-        change_entries(in, table, &old_row, NULL, &use);
+        entry_changes_apply(&use.entries, in);
     }
     scratch_release(&use);
     return status;

@@ -1,15 +1,7 @@
 /*
  * Rows written and read in a transaction, with every index kept as its schema state demands.
  *
- * A change of a row becomes mutations of the row's key and of one key per index:
- *
- *     state                   old entry      new entry
- *     none                    –              –
- *     delete-only             deleted        –
- *     write-only and later    deleted        written
- *
- * (an entry whose key does not change is left alone).  Why the backfill may put its entries
- * straight into the same index while transactions write it, is told in table.c.
+ * A change of a row becomes mutations of the row's key and of the keys of its indexes: entries.h.
  *
  * Trouble comes back as the status of the read that met it; then nothing of this call has been
  * buffered.

@@ -23,6 +23,7 @@
  */
 #include "engine/counters.h"
 #include "engine/transaction/cluster.h"
+#include "engine/wire/keys.h"
 
 #define LOCK_TTL_MS 3000u
 #define LIVING_LOCK_WAITS_MAX 6u
@@ -86,6 +87,16 @@ static void mark_stage(phase *on, batch part, write_stage from, write_stage to)
             write_at(on, i)->stage = (uint8_t)to;
         }
     }
+}
+
+/* An index may be given up and its range deleted for ever, while the fate of a transaction has to
+ * be asked for where its primary lies. */
+static bool may_be_primary(slice key)
+{
+    table_id table;
+    index_id index;
+    cursor values;
+    return !key_index_decode(key, &table, &index, &values);
 }
 
 /* ----------------------------------------------------------------------------------- prewrite */
@@ -393,6 +404,7 @@ engine_status transaction_commit(transaction *of, timestamp *committed, sb_scope
     engine_status status = ENGINE_OK;
     if (of->writes.count > 0) {
         const uint32_t anchor = write_set_primary(&of->writes);
+        sb_assert(may_be_primary(write_key(&of->writes.items[anchor])));
         phase on;
         phase_init(&on, of, scope);
         status = prewrite_all(&on, anchor);
