@@ -403,6 +403,8 @@ static void boot_up(server *of)
     of->clients = client_sessions_open(of->cluster, of->schema, &clients);
     const ddl_settings owner = {.stores = of->plan.stores.addresses,
                                 .store_count = of->plan.stores.count,
+                                .jobs_at_once = use->jobs_at_once,
+                                .error_limit = use->job_error_limit,
                                 .scheduler = {.rows_per_subtask = use->subtask_rows}};
     of->ddl = ddl_open(of->cluster, of->schema, &owner);
     const backfill_settings backfilling = {.batch_rows = use->batch_size,

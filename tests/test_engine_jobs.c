@@ -55,7 +55,8 @@ static void load_table(cluster *of, table_id id)
     buffer_release(&value);
 }
 
-static void test_begin(jobs_test *in, sb_world *world)
+static void test_begin_with(jobs_test *in, sb_world *world, uint32_t jobs_at_once,
+                            uint32_t error_limit)
 {
     test_cluster_start(&in->machines, world);
     in->of = test_cluster_open(&in->machines);
@@ -64,8 +65,15 @@ static void test_begin(jobs_test *in, sb_world *world)
     load_table(in->of, OTHER_TABLE);
     boot_plan *plan = sb_alloc(sizeof(*plan));
     boot_plan_init(plan);
+    plan->settings.jobs_at_once = jobs_at_once;
+    plan->settings.job_error_limit = error_limit;
     test_cluster_start_servers(&in->machines, &plan->settings);
     sb_free(plan);
+}
+
+static void test_begin(jobs_test *in, sb_world *world)
+{
+    test_begin_with(in, world, 4, 512);
 }
 
 static void test_end(jobs_test *in)
@@ -424,6 +432,114 @@ START_TEST(test_failures)
 }
 END_TEST
 
+/* ------------------------------------------------------------------------------- several at once
+ */
+
+static void places_world(sb_world *world, void *context)
+{
+    (void)context;
+    jobs_test in;
+    test_begin_with(&in, world, 1, 512);
+    const job_id first = submit(&in, ask_add(TABLE, "k_1", SBTEST_K));
+    const job_id second = submit(&in, ask_add(OTHER_TABLE, "k_1", SBTEST_K));
+    const job_id third = submit(&in, ask_add(OTHER_TABLE, "k_2", SBTEST_K));
+    await_state(&in, first, JOB_RUNNING);
+    (void)sb_sleep(2 * SB_SECOND, NULL);
+    ck_assert_int_eq(status_of(&in, first).state, JOB_RUNNING);
+    ck_assert_int_eq(status_of(&in, second).state, JOB_QUEUEING); /* there is one place */
+    /* Orders need none. */
+    ck_assert_int_eq(give(&in, JOB_ORDER_CANCEL, third), JOB_ANSWER_OK);
+    await_end(&in, third, JOB_CANCELLED, FAILURE_CANCELLED);
+    ck_assert_int_eq(give(&in, JOB_ORDER_PAUSE, second), JOB_ANSWER_OK);
+    await_state(&in, second, JOB_PAUSED);
+    ck_assert_int_eq(status_of(&in, first).state, JOB_RUNNING);
+    /* A paused job gives its place away. */
+    ck_assert_int_eq(give(&in, JOB_ORDER_PAUSE, first), JOB_ANSWER_OK);
+    await_state(&in, first, JOB_PAUSED);
+    ck_assert_int_eq(give(&in, JOB_ORDER_RESUME, second), JOB_ANSWER_OK);
+    await_end(&in, second, JOB_SYNCED, FAILURE_NONE);
+    ck_assert_int_eq(give(&in, JOB_ORDER_RESUME, first), JOB_ANSWER_OK);
+    await_end(&in, first, JOB_SYNCED, FAILURE_NONE);
+    (void)check_public(&in, TABLE, "k_1");
+    (void)check_public(&in, OTHER_TABLE, "k_1");
+    check_nothing_left(&in);
+    test_end(&in);
+}
+
+/* So many jobs work at once, in the order of their submission; orders take effect all the same. */
+START_TEST(test_places)
+{
+    run_in_world(places_world, NULL, (uint64_t)_i + 1);
+}
+END_TEST
+
+/* --------------------------------------------------------------------------------------- errors */
+
+#define TEST_ERROR_LIMIT 5u
+
+static void errors_world(sb_world *world, void *context)
+{
+    (void)context;
+    jobs_test in;
+    test_begin_with(&in, world, 4, TEST_ERROR_LIMIT);
+    submit_job_request several = ask_add(TABLE, "k_1", SBTEST_K);
+    also(&several, "k_c", SBTEST_K, SBTEST_C);
+    const job_id job = submit(&in, several);
+    (void)sb_sleep((1 + below(3000)) * SB_MILLISECOND, NULL);
+    sb_failpoints_enable(world, "job-step-permanent-error", 1000000);
+    job_status_reply told = status_of(&in, job);
+    for (uint32_t looks = 0; told.state != JOB_CANCELLING && looks < LOOKS_MAX; looks++) {
+        ck_assert(told.state == JOB_QUEUEING || told.state == JOB_RUNNING);
+        ck_assert_uint_lt(told.error_count, TEST_ERROR_LIMIT);
+        (void)sb_sleep(LOOK, NULL);
+        told = status_of(&in, job);
+    }
+    ck_assert_int_eq(told.state, JOB_CANCELLING);
+    ck_assert_uint_eq(told.error_count, TEST_ERROR_LIMIT);
+    ck_assert_int_eq(told.cause, FAILURE_ERROR_LIMIT);
+    ck_assert_int_eq(told.error, FAILURE_INJECTED);
+    ck_assert_int_eq(give(&in, JOB_ORDER_CANCEL, job), JOB_ANSWER_OK); /* it is on its way */
+    sb_failpoints_enable(world, "job-step-permanent-error", 0);
+    for (uint32_t looks = 0; !told.ended && looks < LOOKS_MAX; looks++) {
+        (void)sb_sleep(LOOK, NULL);
+        told = status_of(&in, job);
+    }
+    ck_assert(told.ended && (told.state == JOB_CANCELLED || told.state == JOB_ROLLBACKDONE));
+    ck_assert_int_eq(told.cause, FAILURE_ERROR_LIMIT); /* the first cause is kept */
+    ck_assert_int_eq(told.error, FAILURE_INJECTED);
+    check_absent(&in, TABLE, "k_1");
+    check_absent(&in, TABLE, "k_c");
+    check_nothing_left(&in);
+
+    /* Fewer than the limit are survived, and an owner's stop is none. */
+    const job_id next = submit(&in, ask_add(TABLE, "k_1", SBTEST_K));
+    sb_failpoints_enable(world, "job-step-permanent-error", 100000);
+    told = status_of(&in, next);
+    for (uint32_t looks = 0; told.error_count == 0 && !told.ended && looks < LOOKS_MAX; looks++) {
+        (void)sb_sleep(LOOK, NULL);
+        told = status_of(&in, next);
+    }
+    const uint32_t errors = told.error_count;
+    sb_failpoints_enable(world, "job-step-permanent-error", 0);
+    for (uint32_t i = 0; i < TEST_SERVERS; i++) {
+        sb_node_stop(world, in.machines.servers[i]);
+        ck_assert(sb_node_wait_down(world, in.machines.servers[i], 60 * SB_SECOND));
+        sb_node_boot(world, in.machines.servers[i]);
+    }
+    await_end(&in, next, JOB_SYNCED, FAILURE_NONE);
+    ck_assert_uint_ge(status_of(&in, next).error_count, errors);
+    ck_assert_uint_le(status_of(&in, next).error_count, 1 + errors);
+    (void)check_public(&in, TABLE, "k_1");
+    test_end(&in);
+}
+
+/* Errors are counted in the job's row; a job that meets too many is cancelled for them. */
+START_TEST(test_errors)
+{
+    run_in_world(errors_world, NULL, (uint64_t)_i + 1);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("engine: jobs on a cluster");
@@ -433,6 +549,8 @@ int main(void)
     tcase_add_loop_test(all, test_pause, 0, 12);
     tcase_add_loop_test(all, test_cancel_of_a_paused_job, 0, 16);
     tcase_add_loop_test(all, test_failures, 0, 2);
+    tcase_add_loop_test(all, test_places, 0, 4);
+    tcase_add_loop_test(all, test_errors, 0, 12);
     suite_add_tcase(suite, all);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_ENV);

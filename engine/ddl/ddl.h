@@ -17,6 +17,8 @@ typedef struct ddl_settings {
     const sb_address *stores; /* every storage machine; outlives the ddl */
     uint32_t store_count;
     scheduler_settings scheduler;
+    uint32_t jobs_at_once;   /* queueing or running jobs with a worker; 0: 4 */
+    uint32_t error_limit;    /* of one job; then it is cancelled; 0: 512 */
     sb_duration campaign;    /* between two campaigns, also of the owner; 0: 1 s */
     sb_duration dispatch;    /* between two looks for jobs; 0: 500 ms */
     sb_duration reorg_round; /* after which a waiting job worker saves progress; 0: 5 s */
@@ -27,7 +29,8 @@ typedef struct ddl {
     cluster *cluster;
     schema_cache *schema;
     ddl_settings settings;
-    sb_mutex order; /* of the owner transactions of this machine: task/tenure.h */
+    uint32_t office; /* owner_state */
+    sb_mutex order;  /* of the owner transactions of this machine: task/tenure.h */
     reorg_registry reorgs;
 } ddl;
 

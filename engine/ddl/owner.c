@@ -11,7 +11,35 @@
     3u /* the owner asks less often: its session's keepalive tells it as well */
 #define DISPATCH_INTERVAL (500 * SB_MILLISECOND)
 #define REORG_ROUND (5 * SB_SECOND)
+#define JOBS_AT_ONCE 4u
+#define ERROR_LIMIT 512u /* TiDB's tidb_ddl_error_count_limit */
 #define RESIGN_LIMIT (500 * SB_MILLISECOND)
+
+/* ------------------------------------------------------------------------------------- office */
+
+static const char *const owner_state_texts[] = {
+#define OWNER_STATE(name, text) [OWNER_##name] = text,
+#include "engine/ddl/owner_states.def"
+#undef OWNER_STATE
+};
+
+static const sb_move owner_moves[] = {
+    {OWNER_IDLE, OWNER_CAMPAIGNING}, {OWNER_CAMPAIGNING, OWNER_ELECTED},
+    {OWNER_CAMPAIGNING, OWNER_IDLE}, {OWNER_ELECTED, OWNER_REIGNING},
+    {OWNER_ELECTED, OWNER_RETIRING}, {OWNER_REIGNING, OWNER_RETIRING},
+    {OWNER_RETIRING, OWNER_IDLE},
+};
+
+SB_MACHINE(owner_machine, "owner", owner_state_texts, owner_moves, .initial = OWNER_IDLE,
+           .finals = SB_STATE(OWNER_IDLE),
+           .source = "TiDB's owner manager; issues 50055, 51846, 54897");
+
+/* A memory of this machine: what it does as owner is fenced by its tenure. */
+static void enter(ddl *of, owner_state to)
+{
+    sb_machine_move(&owner_machine, sb_self(), of->office, to);
+    of->office = to;
+}
 
 /* ----------------------------------------------------------------------------------- lifetime */
 
@@ -23,6 +51,8 @@ ddl *ddl_open(cluster *of, schema_cache *schema, const ddl_settings *settings)
     made->settings = *settings;
     ddl_settings *use = &made->settings;
     use->campaign = use->campaign > 0 ? use->campaign : CAMPAIGN_INTERVAL;
+    use->jobs_at_once = use->jobs_at_once > 0 ? use->jobs_at_once : JOBS_AT_ONCE;
+    use->error_limit = use->error_limit > 0 ? use->error_limit : ERROR_LIMIT;
     use->dispatch = use->dispatch > 0 ? use->dispatch : DISPATCH_INTERVAL;
     use->reorg_round = use->reorg_round > 0 ? use->reorg_round : REORG_ROUND;
     sb_mutex_init(&made->order, "owner transactions");
@@ -106,6 +136,35 @@ static bool must_wait(const job_row *jobs, uint32_t at)
     return false;
 }
 
+/* So many work at once.  What stops, is undone or is done needs no place: an order takes effect
+ * however many jobs there are. */
+static bool needs_place(const job_row *row)
+{
+    return row->state == JOB_QUEUEING || row->state == JOB_RUNNING;
+}
+
+/* Jobs have numbers in the order of their submission, and get their workers in that order, so none
+ * starves; a paused one has none and gives its place away. */
+static void start_workers(reign *of, const job_row *jobs, uint32_t count)
+{
+    const uint32_t places = of->ddl->settings.jobs_at_once;
+    uint32_t taken = 0;
+    for (uint32_t i = 0; i < count; i++) {
+        taken += needs_place(&jobs[i]) && worker_is_there(of, jobs[i].id);
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        const bool has_place = !needs_place(&jobs[i]) || taken < places;
+        if (jobs[i].state == JOB_PAUSED || must_wait(jobs, i) || worker_is_there(of, jobs[i].id)) {
+            continue;
+        }
+        SOMETIMES(!has_place, "job-waits-for-a-place");
+        if (has_place) {
+            taken += needs_place(&jobs[i]);
+            worker_start(of, jobs[i].id);
+        }
+    }
+}
+
 /* Jobs without a worker get one; a job that is cancelling or pausing while its worker waits for
  * a reorg wakes it. */
 static engine_status dispatch(reign *of)
@@ -124,10 +183,8 @@ static engine_status dispatch(reign *of)
         if (context != NULL && jobs[i].state != JOB_RUNNING) {
             reorg_nudge(context);
         }
-        if (jobs[i].state != JOB_PAUSED && !must_wait(jobs, i)) {
-            worker_start(of, jobs[i].id);
-        }
     }
+    start_workers(of, jobs, count);
     sb_free(jobs);
     return ENGINE_OK;
 }
@@ -156,6 +213,7 @@ static void rule(reign *of, session_id session)
 
 static void reign_run(ddl *in, session_id session, tenure_id elected, sb_scope *scope)
 {
+    enter(in, OWNER_ELECTED);
     reign of = {.ddl = in, .tenure = {in->cluster, elected, &in->order}};
     sb_scope_init(&of.scope, scope, "reign");
     sb_wait_group_init(&of.tasks, "job workers");
@@ -163,13 +221,16 @@ static void reign_run(ddl *in, session_id session, tenure_id elected, sb_scope *
                      in->settings.store_count);
     const engine_status status = tenure_inaugurate(&of.tenure, &of.scope);
     if (status == ENGINE_OK) {
+        enter(in, OWNER_REIGNING);
         sb_log("owner of tenure %llu", (unsigned long long)elected);
         rule(&of, session);
     }
+    enter(in, OWNER_RETIRING);
     sb_scope_cancel(&of.scope);
     (void)sb_wait_group_wait(&of.tasks, NULL);
     sb_assert(of.workers == NULL);
     resign(in, session, elected);
+    enter(in, OWNER_IDLE);
     sb_wait_group_release(&of.tasks);
     sb_scope_release(&of.scope);
 }
@@ -179,11 +240,17 @@ void owner_run(ddl *of, session_id session, sb_scope *scope)
     campaign_result result = CAMPAIGN_LOST;
     while (sb_scope_status(scope) == SB_OK && result != CAMPAIGN_SESSION_ENDED &&
            cluster_session(of->cluster) == session && !cluster_fenced(of->cluster)) {
+        if (of->office == OWNER_IDLE) {
+            enter(of, OWNER_CAMPAIGNING);
+        }
         tenure_id elected = 0;
         result = campaign(of, session, &elected, scope);
         if (result == CAMPAIGN_WON) {
             reign_run(of, session, elected, scope);
         }
         (void)sb_sleep(of->settings.campaign, scope);
+    }
+    if (of->office == OWNER_CAMPAIGNING) {
+        enter(of, OWNER_IDLE);
     }
 }

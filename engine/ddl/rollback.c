@@ -12,7 +12,8 @@
 static engine_status turn_back(job_step *step, failure cause, sb_scope *scope)
 {
     const schema_state at = job_schema(&step->row);
-    sb_assert(at != SCHEMA_PUBLIC && cause != FAILURE_NONE && step->row.cause == FAILURE_NONE);
+    sb_assert(at != SCHEMA_PUBLIC && cause != FAILURE_NONE &&
+              (step->row.cause == FAILURE_NONE || step->row.cause == cause));
     step->row.state = JOB_ROLLINGBACK;
     step->row.cause = cause;
     if (at == SCHEMA_WRITE_ONLY || at == SCHEMA_WRITE_REORGANIZATION) {
@@ -46,6 +47,8 @@ static engine_status step_cancelling(job_worker *of, const job_row *seen)
     if (status != ENGINE_OK) {
         return status;
     }
+    /* The first cause is kept. */
+    const failure cause = step.row.cause == FAILURE_NONE ? FAILURE_CANCELLED : step.row.cause;
     task_state task;
     status = step_task_state(&step, &task, &of->scope);
     if (status == ENGINE_OK && !task_state_is_final(task)) {
@@ -54,9 +57,9 @@ static engine_status step_cancelling(job_worker *of, const job_row *seen)
     }
     if (status == ENGINE_OK && job_schema(&step.row) == SCHEMA_NONE) {
         step.row.state = JOB_CANCELLED;
-        step.row.cause = FAILURE_CANCELLED;
+        step.row.cause = cause;
     } else if (status == ENGINE_OK) {
-        status = turn_back(&step, FAILURE_CANCELLED, &of->scope);
+        status = turn_back(&step, cause, &of->scope);
     }
     return step_end(&step, status, &of->scope);
 }

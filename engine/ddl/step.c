@@ -226,7 +226,7 @@ static bool is_done(const job_row *row, const job_row *wanted)
 {
     return row->state == wanted->state && job_schema(row) == job_schema(wanted) &&
            row->version == wanted->version && row->snapshot == wanted->snapshot &&
-           row->phase == wanted->phase;
+           row->phase == wanted->phase && row->error_count == wanted->error_count;
 }
 
 void step_settle_doubt(job_worker *of, engine_status found, const job_row *row)

@@ -25,6 +25,7 @@ typedef struct job_worker {
     reign *reign;
     job_id job;
     schema_version synced; /* every live server has it */
+    failure error;         /* to be counted; NONE: there is none */
     bool in_doubt;         /* the outcome of its last step is unknown, */
     job_row doubtful;      /* which was to make this of the row */
     noted_moves doubtful_moves;

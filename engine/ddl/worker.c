@@ -283,18 +283,73 @@ static engine_status work_once(job_worker *of)
         }
         of->synced = seen.version;
     }
-    return failpoint("job-step-fails") ? ENGINE_CONFLICT : take_step(of, &seen);
+    if (failpoint("job-step-fails")) {
+        return ENGINE_CONFLICT;
+    }
+    if (failpoint("job-step-permanent-error")) {
+        of->error = FAILURE_INJECTED;
+        return ENGINE_FAILED;
+    }
+    return take_step(of, &seen);
 }
 
+/* ------------------------------------------------------------------------------------- errors */
+
+/* An error that is none of ours to explain is tried again, so often; then the job is cancelled for
+ * it. What is being undone, or cannot be, has no other way out than to be tried again. */
+static void count_error(job_row *row, failure error, uint32_t limit)
+{
+    row->error = row->error == FAILURE_NONE ? error : row->error;
+    row->error_count += row->error_count < limit;
+    if (row->error_count < limit || job_is_dropping(row)) {
+        return;
+    }
+    if (row->state == JOB_QUEUEING || row->state == JOB_RUNNING || row->state == JOB_PAUSING) {
+        SOMETIMES(true, "job-cancelled-for-its-errors");
+        row->state = JOB_CANCELLING;
+        row->cause = FAILURE_ERROR_LIMIT;
+    }
+}
+
+/* The worker has met an error: note it in the job's row, so that the next owner counts on. */
+static engine_status step_error(job_worker *of)
+{
+    job_row seen;
+    engine_status status =
+        job_read(of->reign->ddl->cluster, TIMESTAMP_MAX, of->job, &seen, &of->scope);
+    if (status == ENGINE_OK || status == ENGINE_NOT_FOUND) {
+        step_settle_doubt(of, status, &seen);
+    }
+    job_step step;
+    if (status == ENGINE_OK) {
+        status = step_begin(&step, of, &seen, &of->scope);
+    }
+    if (status != ENGINE_OK) {
+        return status;
+    }
+    count_error(&step.row, of->error, of->reign->ddl->settings.error_limit);
+    status = step_end(&step, ENGINE_OK, &of->scope);
+    if (status == ENGINE_OK) {
+        of->error = FAILURE_NONE;
+    }
+    return status;
+}
+
+/* Only what may be the job's own fault counts: not that we are owner no more, nor a conflict, nor
+ * that we are told to stop (TiDB issue 52805). */
 static engine_status work(job_worker *of)
 {
     backoff wait;
     backoff_init(&wait);
     for (;;) {
-        engine_status status = work_once(of);
-        if (engine_status_is_passing(status)) {
+        const bool has_failed = of->error != FAILURE_NONE;
+        engine_status status = has_failed ? step_error(of) : work_once(of);
+        if (status == ENGINE_FAILED) {
+            of->error = of->error == FAILURE_NONE ? FAILURE_STEP_FAILED : of->error;
             status = backoff_wait(&wait, &of->scope);
-        } else if (status == ENGINE_OK) {
+        } else if (engine_status_is_passing(status)) {
+            status = backoff_wait(&wait, &of->scope);
+        } else if (status == ENGINE_OK && !has_failed) {
             backoff_init(&wait);
         }
         if (status != ENGINE_OK) {
@@ -310,7 +365,7 @@ static void worker_main(void *argument)
     job_worker *of = argument;
     reign *in = of->reign;
     const engine_status status = work(of);
-    sb_assert(status != ENGINE_FAILED && status != ENGINE_DUPLICATE);
+    sb_assert(status != ENGINE_DUPLICATE);
     reorg_leave(&in->ddl->reorgs, of->job);
     moves_release(&of->doubtful_moves);
     job_worker **link = &in->workers;
@@ -325,13 +380,18 @@ static void worker_main(void *argument)
     }
 }
 
+bool worker_is_there(const reign *in, job_id job)
+{
+    const job_worker *one = in->workers;
+    while (one != NULL && one->job != job) {
+        one = one->next;
+    }
+    return one != NULL;
+}
+
 void worker_start(reign *in, job_id job)
 {
-    for (const job_worker *one = in->workers; one != NULL; one = one->next) {
-        if (one->job == job) {
-            return;
-        }
-    }
+    sb_assert(!worker_is_there(in, job)); /* TiDB issue 51846 */
     job_worker *made = sb_alloc_zero(sizeof(*made));
     made->reign = in;
     made->job = job;

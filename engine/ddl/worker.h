@@ -12,7 +12,9 @@
 
 #include "engine/ddl/step.h"
 
-/* Start a worker in the reign, if the job has none. */
+bool worker_is_there(const reign *in, job_id job);
+
+/* Start a worker in the reign, for a job that has none. */
 void worker_start(reign *in, job_id job);
 
 /* Wait a round for the job's task, after submitting it if there is none; when it has succeeded,
