@@ -178,6 +178,20 @@ static void row_is_left(picture *in)
     acknowledge(in, 5, 240, 241);
 }
 
+/* A straggler's prewrite in a range that was given up; it is rolled back, and that is a trace too.
+ */
+static void key_of_a_deleted_range(picture *in)
+{
+    const encoded_key start = encode_index_prefix(TABLE, 8), end = encode_behind(&start);
+    const encoded_key key = encode_entry_key(TABLE, 8, 1, 1);
+    buffer record;
+    buffer_init(&record);
+    record_delete_range(&record, encoded_slice(&start), encoded_slice(&end));
+    (void)store_state_apply(&in->store.state, in->store.state.applied + 1, buffer_slice(&record));
+    mvcc_rollback(data_of(in), encoded_slice(&key), 300, 1);
+    buffer_release(&record);
+}
+
 static void cancel_was_asked(picture *in)
 {
     in->seen.jobs[0].cancel_asked = true;
@@ -244,6 +258,7 @@ static const plant plants[] = {
      "for which there is"},
     {"a job in two places", job_lives_on, BRUSH(), SB_FINDING_WRONG_OUTCOME, "lives on"},
     {"an acknowledgement is left", row_is_left, BRUSH(), SB_FINDING_LEAK, "a row \"ack\""},
+    {"a key in a deleted range", key_of_a_deleted_range, BRUSH(), SB_FINDING_LEAK, "given up"},
     {"a hole between subtasks", NULL, BRUSH(.cut = 4), SB_FINDING_WRONG_STATE, "do not partition"},
     {"rows that nobody put", NULL, BRUSH(.first_row_count = 1), SB_FINDING_WRONG_INDEX,
      "entries for the"},

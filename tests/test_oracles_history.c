@@ -205,6 +205,31 @@ static void acknowledged_elsewhen(picture *in)
     put_row(in, 3, 3, 501, 240, 241);
 }
 
+/* ------------------------------------------------------------------------------------ duplicates
+ */
+
+static void refuse_insert(picture *in, int64_t id)
+{
+    unsigned char bytes[24];
+    const statement insert = {
+        .kind = STATEMENT_INSERT, .id = id, .k = 1, .c = value_of(501, bytes), .pad = PAD};
+    const execute_reply refused = {
+        .outcome = OUTCOME_REFUSED, .reason = REFUSAL_DUPLICATE, .start = 240, .schema_version = 5};
+    tell_begin(in, 7, &insert, 1);
+    tell_end(in, 7, &refused);
+}
+
+static void refused_for_a_row(picture *in)
+{
+    refuse_insert(in, 3);
+}
+
+/* Row 2 was there, and is no more. */
+static void refused_for_a_deleted_row(picture *in)
+{
+    refuse_insert(in, 2);
+}
+
 #define REGISTERS(what, plant, ...)                                                                \
     {                                                                                              \
         what, plant, BRUSH(.only = oracle_registers), __VA_ARGS__                                  \
@@ -231,6 +256,9 @@ static const plant plants[] = {
      "row 1, which it must have written"},
     {"unknown in two pieces", unknown_in_two_pieces, BRUSH(), SB_FINDING_LOST_WRITE,
      "by two transactions"},
+    {"refused for a row", refused_for_a_row, BRUSH(), SB_FINDING_NONE, ""},
+    {"refused for a deleted row", refused_for_a_deleted_row, BRUSH(), SB_FINDING_FALSE_DUPLICATE,
+     "there was none"},
     {"acknowledged at another moment", acknowledged_elsewhen, BRUSH(), SB_FINDING_LOST_WRITE,
      "is not there"},
 };

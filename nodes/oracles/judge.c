@@ -53,6 +53,7 @@ void oracle_judge(evidence *of)
     for (uint32_t i = 0; i < of->table_count; i++) {
         oracle_writes(of, &of->tables[i]);
         oracle_unknown_writes(of, &of->tables[i]);
+        oracle_refused_duplicates(of, &of->tables[i]);
         oracle_registers(of, &of->tables[i]);
     }
     oracle_tasks(of);

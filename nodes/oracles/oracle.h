@@ -71,6 +71,10 @@ void oracle_writes(const evidence *of, const judged_table *table);
  * would have made of what it could see, at one timestamp. */
 void oracle_unknown_writes(const evidence *of, const judged_table *table);
 
+/* A client's operation that was refused for a duplicate key had met one: a row of that id, or one
+ * with the same values in a unique index, when it began. */
+void oracle_refused_duplicates(const evidence *of, const judged_table *table);
+
 /* Each row is a linearizable register, by the clients' own order of time: no timestamp of the
  * engine is asked. */
 void oracle_registers(const evidence *of, const judged_table *table);

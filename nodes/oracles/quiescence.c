@@ -31,13 +31,21 @@ static void check_word(const evidence *of, const char *word)
     buffer_release(&start);
 }
 
-/* Entries belong to an index that the table has. */
+/* Entries belong to an index that the table has; of a range that was given up for ever there is
+ * nothing, no record of a rollback either. */
 static void check_entries(const evidence *of, const judged_table *table)
 {
     const encoded_key start = encode_indexes_prefix(table->id), end = encode_behind(&start);
     durable_walk walk;
     for (durable_walk_init(&walk, of->durable, encoded_slice(&start), encoded_slice(&end));
          durable_walk_next(&walk);) {
+        const store_state *state =
+            &of->durable->stores[of->durable->regions[walk.region].store].state;
+        if (store_state_is_deleted(state, walk.key)) {
+            sb_finding(of->world, SB_FINDING_LEAK, ORACLE,
+                       "a key of table %llu was touched after its range had been given up",
+                       (unsigned long long)table->id);
+        }
         const uint32_t id_end = start.size + 8;
         if (durable_entry_read(walk.found, TIMESTAMP_MAX) == NULL || walk.key.size < id_end) {
             continue;
@@ -79,7 +87,7 @@ void oracle_quiescence(const evidence *of)
         check_entries(of, &of->tables[i]);
     }
     for (uint32_t i = 0; i < of->server_count; i++) {
-        file_check in = {of, of->servers[i], "jobs/"};
+        file_check in = {of, of->servers[i], ""}; /* whatever it is, it is of some job */
         sb_disk_list_durable(of->world, in.node, check_file, &in);
     }
     for (uint32_t i = 0; i < of->durable->store_count; i++) {
