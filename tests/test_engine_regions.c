@@ -9,6 +9,7 @@
 #include "engine/storage/region_file.h"
 #include "engine/storage/sorted_file.h"
 #include "engine/transaction/region_orders.h"
+#include "nodes/oracles/durable.h"
 #include "tests/engine_cluster.h"
 
 /* ---------------------------------------------------------------------------- the set of a store
@@ -168,6 +169,73 @@ static void file_world(sb_world *world, void *context)
 START_TEST(test_region_file)
 {
     run_in_world(file_world, NULL, 1);
+}
+END_TEST
+
+/* --------------------------------------------------------------------- what an oracle makes of it
+ */
+
+/* Two stores: what is done to region 1, ["", ""), or to the halves it is split into, and what the
+ * oracle says. */
+typedef struct claims {
+    bool first_leaves, second_has, second_leaves, half, second_old;
+    const char *finding; /* NULL: it holds */
+    uint32_t counts;     /* the store whose copy counts */
+} claims;
+
+static const claims claim_cases[] = {
+    {.finding = NULL, .counts = 0},
+    {.first_leaves = true, .finding = NULL, .counts = 0},
+    {.first_leaves = true, .second_has = true, .finding = NULL, .counts = 1},
+    {.first_leaves = true, .second_has = true, .second_leaves = true, .counts = 1},
+    {.second_has = true, .finding = "hold the same keys"},
+    {.second_has = true, .second_leaves = true, .finding = "hold the same keys"},
+    {.first_leaves = true, .second_has = true, .second_old = true, .finding = "the same keys"},
+    {.half = true, .finding = "no store holds the keys behind those of region 1"},
+};
+#define CLAIM_CASES (sizeof(claim_cases) / sizeof(claim_cases[0]))
+
+static void claims_world(sb_world *world, void *context)
+{
+    const claims *how = context;
+    durable_store stores[2] = {{.node = 0}, {.node = 0}};
+    durable_cluster of = {.stores = stores, .store_count = 2};
+    const region_description first = describe(1, 1, "", how->half ? "g" : "");
+    const region_description second = describe(1, how->second_old ? 1 : 2, "", "");
+    store_state_init(&stores[0].state);
+    store_state_init(&stores[1].state);
+    store_state_add_region(&stores[0].state, &first);
+    if (how->first_leaves) {
+        ck_assert(region_set_leave(&stores[0].state.regions, 1, 3, 1));
+    }
+    if (how->second_has) {
+        store_state_add_region(&stores[1].state, &second);
+        ck_assert(!how->second_leaves || region_set_leave(&stores[1].state.regions, 1, 3, 1));
+    }
+    durable_place_regions(&of, world);
+    ck_assert(of.region_count == 1 && of.regions[0].store == how->counts);
+    sb_free(of.regions);
+    store_state_release(&stores[0].state);
+    store_state_release(&stores[1].state);
+}
+
+/* The copy with the higher epoch counts; two stores that would serve a key, or none, are told. */
+START_TEST(test_who_holds_a_key)
+{
+    const claims *how = &claim_cases[_i];
+    sb_universe *universe = sb_universe_open(NULL);
+    ck_assert_ptr_nonnull(universe);
+    const sb_world_options options = {.seed = 1, .strategy = SB_STRATEGY_RANDOM};
+    sb_world *world = sb_world_reset(universe, &options, claims_world, (void *)(uintptr_t)how);
+    const sb_outcome outcome = sb_world_run(world);
+    if (how->finding == NULL) {
+        ck_assert_int_eq(outcome, SB_OUTCOME_PASSED);
+    } else {
+        ck_assert_int_eq(outcome, SB_OUTCOME_FINDING);
+        ck_assert_int_eq(sb_world_finding(world)->kind, SB_FINDING_WRONG_STATE);
+        ck_assert_ptr_nonnull(strstr(sb_world_finding(world)->text, how->finding));
+    }
+    sb_universe_close(universe);
 }
 END_TEST
 
@@ -542,8 +610,11 @@ END_TEST
 
 /* Upload a file with keys e000 … and ingest it at the store as often as it takes; how the last
  * answer was. */
-static reply_status bring_in(test_cluster *in, cluster *of, uint32_t count, uint32_t *rounds)
+static reply_status bring_in(test_cluster *in, cluster *of, uint32_t count, uint32_t value_size,
+                             uint32_t *rounds)
 {
+    static const char filler[] = "a value that makes the region need several messages";
+    sb_assert_op(value_size, <, sizeof(filler));
     sorted_builder builder;
     buffer request, start;
     sb_reply reply;
@@ -554,7 +625,7 @@ static reply_status bring_in(test_cluster *in, cluster *of, uint32_t count, uint
     for (uint32_t i = 0; i < count; i++) {
         char key[16];
         const int size = snprintf(key, sizeof(key), "e%03u", (unsigned)i);
-        sorted_builder_add(&builder, slice_of(key, (size_t)size), slice_of(key, (size_t)size));
+        sorted_builder_add(&builder, slice_of(key, (size_t)size), slice_of(filler, value_size));
     }
     const uint64_t digest = sorted_builder_finish(&builder).digest;
     upload_request_encode(&(upload_request){.name = slice_of_string("file"),
@@ -600,7 +671,7 @@ static void partial_world(sb_world *world, void *context)
     plan->settings.store_capacity = 6000;
     test_cluster_start_with(&in, world, &plan->settings);
     cluster *of = test_cluster_open(&in);
-    ck_assert_int_eq(bring_in(&in, of, 40, &rounds), REPLY_OK);
+    ck_assert_int_eq(bring_in(&in, of, 40, 4, &rounds), REPLY_OK);
     ck_assert_uint_eq(rounds, 6);
     ck_assert_int_eq(
         cluster_scan(of, 5, slice_of_string("e"), slice_of_string("f"), 100, &found, NULL),
@@ -609,8 +680,8 @@ static void partial_world(sb_world *world, void *context)
     pair_list_release(&found);
 
     /* Above its capacity the store takes no files any more, but transactions. */
-    ck_assert_int_eq(bring_in(&in, of, 400, &rounds), REPLY_NO_SPACE);
-    ck_assert_int_eq(bring_in(&in, of, 1, &rounds), REPLY_NO_SPACE);
+    ck_assert_int_eq(bring_in(&in, of, 400, 4, &rounds), REPLY_NO_SPACE);
+    ck_assert_int_eq(bring_in(&in, of, 1, 4, &rounds), REPLY_NO_SPACE);
     deal one = {"e1", 10, 20, 0, 0};
     ck_assert_int_eq(prewrite(of, &one), REPLY_OK);
     ck_assert_int_eq(commit(of, &one), REPLY_OK);
@@ -622,6 +693,39 @@ static void partial_world(sb_world *world, void *context)
 START_TEST(test_partial_ingest_and_capacity)
 {
     run_in_world(partial_world, NULL, 1);
+}
+END_TEST
+
+static void large_world(sb_world *world, void *context)
+{
+    (void)context;
+    test_cluster in;
+    uint32_t rounds = 0;
+    pair_list found;
+    test_cluster_start(&in, world);
+    cluster *of = test_cluster_open(&in);
+    ck_assert_int_eq(bring_in(&in, of, 999, 40, &rounds), REPLY_OK);
+    sb_failpoints_enable(world, "region-*", 300000);
+    sb_failpoints_enable(world, "storage-answer-lost", 200000);
+    for (uint32_t i = 0; i < 6; i++) {
+        const sb_node to = in.stores[i % TEST_STORES];
+        ck_assert_int_eq(cluster_move_leader(of, slice_of_string("e"), to, NULL), ENGINE_OK);
+        while (leader_of(of, "e") != to) {
+            (void)sb_sleep(20 * SB_MILLISECOND, NULL);
+        }
+        ck_assert_int_eq(
+            cluster_scan(of, 5, slice_of_string("e"), slice_of_string("f"), 1000, &found, NULL),
+            ENGINE_OK);
+        ck_assert_uint_eq(found.count, 999);
+        pair_list_release(&found);
+    }
+    test_cluster_close(&in, of);
+}
+
+/* A region of many messages goes round the stores, whatever of them is lost. */
+START_TEST(test_large_region)
+{
+    run_in_world(large_world, NULL, (uint64_t)_i + 1);
 }
 END_TEST
 
@@ -650,7 +754,7 @@ static void balance_world(sb_world *world, void *context)
     plan->settings.region_size_min = 500;
     test_cluster_start_with(&in, world, &plan->settings);
     cluster *of = test_cluster_open(&in);
-    ck_assert_int_eq(bring_in(&in, of, 400, &rounds), REPLY_OK);
+    ck_assert_int_eq(bring_in(&in, of, 400, 4, &rounds), REPLY_OK);
     (void)sb_sleep(60 * SB_SECOND, NULL);
     ck_assert_int_eq(cluster_regions(of, true, &map, NULL), ENGINE_OK);
     ck_assert_uint_ge(map->count, 400 * (17 + 29 + 8) / 4000);
@@ -682,10 +786,12 @@ int main(void)
     tcase_set_timeout(group, 240);
     tcase_add_test(group, test_region_set);
     tcase_add_test(group, test_region_file);
+    tcase_add_loop_test(group, test_who_holds_a_key, 0, (int)CLAIM_CASES);
     tcase_add_test(group, test_region_table);
     tcase_add_loop_test(group, test_killed_at_every_moment, 0, CHANGE_COUNT * (TEST_STORES + 1));
     tcase_add_loop_test(group, test_region_is_refused, 0, 5);
     tcase_add_test(group, test_partial_ingest_and_capacity);
+    tcase_add_loop_test(group, test_large_region, 0, 10);
     tcase_add_loop_test(group, test_balancer, 0, 3);
     suite_add_tcase(suite, group);
     SRunner *runner = srunner_create(suite);

@@ -37,8 +37,9 @@ typedef struct region_move {
 /* How one try has ended. */
 typedef enum move_result { MOVE_DONE, MOVE_REFUSED, MOVE_AGAIN } move_result;
 
-/* Upload the part at *offset, which becomes where the store wants the next one.  False: no answer
- * to go on with. */
+/* Upload the part at *offset.  Every part is sent, also when the store has the whole file from an
+ * earlier try: what it has may be damaged.  *offset: where to go on, behind this part or, if the
+ * store has lost what stood before it, there.  False: no answer to go on with. */
 static bool upload_part(region_move *of, uint64_t *offset, bool *whole)
 {
     const uint64_t left = of->file.size - *offset;
@@ -56,13 +57,13 @@ static bool upload_part(region_move *of, uint64_t *offset, bool *whole)
     }
     bool good = upload_reply_decode(&got, slice_of(reply.data, reply.size));
     if (good && got.head.status == REPLY_NO_SPACE) {
-        SOMETIMES(true, "a region finds no space on the store it was to go to");
         of->give_up = true;
     }
-    good = good && got.head.status == REPLY_OK && got.size > *offset && got.size <= of->file.size;
+    good = good && got.head.status == REPLY_OK && got.size > *offset;
     if (good) {
+        const uint64_t behind = *offset + size;
         *whole = ask.last && got.size == of->file.size;
-        *offset = got.size;
+        *offset = got.size < behind ? got.size : behind;
     }
     sb_reply_release(&reply);
     return good;
