@@ -69,6 +69,22 @@ static void remember_row(draft *of, int64_t id, const statement_result *result)
     memcpy(into->pad, result->pad.data, size);
 }
 
+static uint32_t *readable(draft *of)
+{
+    return &of->readable[of->table - of->settings->table];
+}
+
+/* Reads by an index tell whether it is public. */
+static void remember_index(draft *of, slice name, result_kind result)
+{
+    for (uint32_t i = 0; i < workload_index_count; i++) {
+        if (slice_equal(name, slice_of_string(workload_indexes[i].name))) {
+            const uint32_t bit = 1u << i;
+            *readable(of) = result == RESULT_IDS ? *readable(of) | bit : *readable(of) & ~bit;
+        }
+    }
+}
+
 void draft_learn(draft *of, const execute_reply *reply)
 {
     for (uint32_t i = 0; i < reply->result_count && i < of->statement_count; i++) {
@@ -76,6 +92,9 @@ void draft_learn(draft *of, const execute_reply *reply)
         const statement_result *result = &reply->results[i];
         if (one->kind == STATEMENT_READ && result->kind == RESULT_ROW) {
             remember_row(of, one->id, result);
+        }
+        if (one->kind == STATEMENT_READ_INDEX) {
+            remember_index(of, one->index_name, result->kind);
         }
         if (one->kind == STATEMENT_DELETE && result->kind == RESULT_DONE) {
             of->deleted[of->deleted_next++ % DRAFT_IDS_REMEMBERED] =
@@ -271,17 +290,33 @@ static bool draft_scan(draft *of, int64_t id)
     return true;
 }
 
-/* By the first index, or by another and the values of a row that was read. */
+/* Half of the time an index that could be read by, else any. */
+static const workload_index *draw_index(draft *of)
+{
+    const uint32_t known = *readable(of);
+    const uint64_t pick = sb_random(2 * (uint64_t)workload_index_count);
+    if (pick < workload_index_count || known == 0) {
+        return &workload_indexes[pick % workload_index_count];
+    }
+    uint64_t skip = sb_random((uint64_t)__builtin_popcount(known));
+    uint32_t at = 0;
+    while ((known >> at & 1) == 0 || skip-- > 0) {
+        at++;
+    }
+    return &workload_indexes[at];
+}
+
+/* By the values of a row that was read; without one, by a k. */
 static bool draft_read_index(draft *of)
 {
     const remembered_row *row = recall(of);
-    const uint64_t pick = sb_random(2 * (uint64_t)workload_index_count);
-    const workload_index *by =
-        row != NULL && pick < workload_index_count ? &workload_indexes[pick] : workload_indexes;
+    const workload_index *drawn = draw_index(of);
+    const bool by_k_alone = drawn->column_count == 1 && drawn->columns[0] == SBTEST_K;
+    const workload_index *by = row != NULL || by_k_alone ? drawn : workload_indexes;
     statement *added = add(of, STATEMENT_READ_INDEX, 0);
     added->index_name = slice_of_string(by->name);
     added->columns = workload_index_columns(by);
-    added->k = by == workload_indexes ? draw_k(of) : row->k;
+    added->k = row == NULL || by_k_alone ? draw_k(of) : row->k;
     if (row != NULL) {
         added->c = slice_of(row->c, of->settings->value_size);
         added->pad = slice_of(row->pad, of->settings->value_size);
@@ -343,7 +378,7 @@ static bool draft_kind(draft *of, operation_kind kind)
     const int64_t other_k = draw_k(of);
     switch (kind) {
     case OPERATION_READ:
-        return draft_reads(of, id);
+        return *readable(of) != 0 && (other & 1) == 1 ? draft_read_index(of) : draft_reads(of, id);
     case OPERATION_SCAN:
         return draft_scan(of, id);
     case OPERATION_READ_INDEX:

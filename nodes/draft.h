@@ -7,7 +7,7 @@
  * that change places), which is where an entry of a unique index can end up at the wrong row.
  *
  * A draft remembers a few rows that its transactions have read, so that it can read by their values
- * and move them; what it remembers may be old by now.
+ * and move them, and by which indexes it could read; what it remembers may be old by now.
  */
 #ifndef NODES_DRAFT_H
 #define NODES_DRAFT_H
@@ -62,6 +62,8 @@ typedef struct draft {
     unsigned char *row_values;
     remembered_id deleted[DRAFT_IDS_REMEMBERED]; /* to insert again */
     uint32_t deleted_next;
+    uint32_t
+        readable[BOOT_TABLES_MAX]; /* bits of workload indexes that have been read by, by table */
 } draft;
 
 /* settings are borrowed; room: for statements. */

@@ -54,10 +54,21 @@ static const sb_setting settings[SETTING_ALL] = {
 #define DUPLICATES_RATE 250000 /* of a million seeds, in so many clients draw duplicates */
 #define DUPLICATES 100000      /* of a million inserts then */
 
+#define ONE_IN_A_HUNDRED 10000
+
 static const sb_floor floors[] = {
     {COUNTER_rows_loaded, 1, 1000000},
     {COUNTER_client_transactions_committed, 10, 1000000},
     {COUNTER_jobs_synced, 1, 500000},
+    /* Every kind of order and of outcome, by some seeds of a sweep. */
+    {COUNTER_orders_add_columns, 1, ONE_IN_A_HUNDRED},
+    {COUNTER_orders_add_several, 1, ONE_IN_A_HUNDRED},
+    {COUNTER_orders_drop_index, 1, ONE_IN_A_HUNDRED},
+    {COUNTER_orders_bad, 1, ONE_IN_A_HUNDRED},
+    {COUNTER_jobs_cancelled, 1, ONE_IN_A_HUNDRED},
+    {COUNTER_jobs_paused, 1, ONE_IN_A_HUNDRED},
+    {COUNTER_jobs_resumed, 1, ONE_IN_A_HUNDRED},
+    {COUNTER_index_reads, 1, 200000},
 };
 
 /* Failpoints with "permanent" in their name: off, or at a rate of their own. */

@@ -213,6 +213,7 @@ static void make_plan(machines *into, sb_world *world, const sb_settings *settin
     const uint32_t tables = (uint32_t)setting_of(settings, SETTING_TABLES);
     plan->settings.tables = tables != 0 ? tables : how->tables;
     plan->settings.batch_pause >>= how->hurry;
+    plan->settings.client_pause >>= how->hurry > 0;
     plan->settings.client_duplicates = how->duplicates;
     if (how->vary) {
         vary_sizes(&plan->settings, world);

@@ -10,8 +10,10 @@
 #include "engine/base/checksum.h"
 #include "nodes/counters.h"
 
-/* Scanning the table more often than this is going round in circles, and no progress any more. */
+/* Scanning the tables, or changing regions, more often than this is going round in circles, and no
+ * progress any more. */
 #define SCANS_MAX 16u
+#define REGION_CHANGES_MAX 1024u
 
 void watch_init(watch *into, const machines *of)
 {
@@ -148,15 +150,26 @@ static uint32_t count_succeeded(const watched_job *of)
 
 /* ------------------------------------------------------------------------------------ witness */
 
+/* What only grows is progress up to a bound. */
+static void add_bounded(buffer *into, uint64_t count, uint64_t most)
+{
+    buffer_add_u64(into, count < most ? count : most);
+}
+
 uint64_t watch_progress(const watch *of, const sb_world *world)
 {
     const boot_settings *settings = &of->machines->plan.settings;
     const uint64_t all = settings->rows + (settings->tables - 1) * settings->other_rows;
     const uint64_t most = SCANS_MAX * all;
-    const uint64_t rows = sb_world_counter(world, COUNTER_rows_scanned);
     buffer bytes;
     buffer_init(&bytes);
-    buffer_add_u64(&bytes, rows < most ? rows : most);
+    add_bounded(&bytes, sb_world_counter(world, COUNTER_rows_scanned), most);
+    add_bounded(&bytes, sb_world_counter(world, COUNTER_entries_merged), most);
+    add_bounded(&bytes,
+                sb_world_counter(world, COUNTER_region_splits) +
+                    sb_world_counter(world, COUNTER_region_merges) +
+                    sb_world_counter(world, COUNTER_leader_moves),
+                REGION_CHANGES_MAX);
     buffer_add_u64(&bytes, sb_world_counter(world, COUNTER_rows_loaded));
     buffer_add_u8(&bytes, of->owner);
     buffer_add_u8(&bytes, (uint8_t)of->schema);
