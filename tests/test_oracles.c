@@ -202,6 +202,36 @@ static void cancel_was_asked(picture *in)
     drop_entry(in, 9, 1, 240, 241);
 }
 
+/* As if the job had ended at 203 for a duplicate in a unique index of k. */
+static void judge_duplicate(const evidence *of, const judged_table *table)
+{
+    const job_row row = {
+        .id = JOB,
+        .table = table->id,
+        .snapshot = SNAPSHOT,
+        .index_count = 1,
+        .indexes = {{.id = INDEX, .unique = true, .column_count = 1, .columns = {SBTEST_K}}}};
+    oracle_duplicates(of, &row, 203);
+}
+
+static void two_rows_with_one_k(picture *in)
+{
+    put_row(in, 3, 4, 501, 150, 151);
+}
+
+/* Row 3 gets the value when row 4 is gone. */
+static void one_k_after_the_other(picture *in)
+{
+    const encoded_key key = encode_row_key(TABLE, 4);
+    drop(in, encoded_slice(&key), 160, 161);
+    put_row(in, 3, 4, 501, 170, 171);
+}
+
+static void two_rows_with_one_k_too_late(picture *in)
+{
+    put_row(in, 3, 4, 501, 206, 207);
+}
+
 static void cancel_was_accepted(picture *in)
 {
     in->seen.jobs[0].cancel_asked = true;
@@ -252,6 +282,13 @@ static const plant plants[] = {
      BRUSH(.job_state = JOB_ROLLBACKDONE, .cause = FAILURE_DUPLICATE_KEY,
            .last_state = SCHEMA_DELETE_ONLY),
      SB_FINDING_WRONG_OUTCOME, "left its index delete-only"},
+    {"a duplicate", two_rows_with_one_k, BRUSH(.only = judge_duplicate), SB_FINDING_NONE, ""},
+    {"no duplicate", NULL, BRUSH(.only = judge_duplicate), SB_FINDING_FALSE_DUPLICATE,
+     "no two rows"},
+    {"a value that passes on", one_k_after_the_other, BRUSH(.only = judge_duplicate),
+     SB_FINDING_FALSE_DUPLICATE, "no two rows"},
+    {"a duplicate after the job", two_rows_with_one_k_too_late, BRUSH(.only = judge_duplicate),
+     SB_FINDING_FALSE_DUPLICATE, "no two rows"},
     {"a cancel is forgotten", cancel_was_accepted, BRUSH(), SB_FINDING_WRONG_OUTCOME,
      "the operator was told so"},
     {"a job cannot succeed", must_have_failed, BRUSH(), SB_FINDING_WRONG_OUTCOME,
