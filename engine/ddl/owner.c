@@ -160,7 +160,7 @@ static void start_workers(reign *of, const job_row *jobs, uint32_t count)
         SOMETIMES(!has_place, "job-waits-for-a-place");
         if (has_place) {
             taken += needs_place(&jobs[i]);
-            worker_start(of, jobs[i].id);
+            worker_start(of, &jobs[i]);
         }
     }
 }

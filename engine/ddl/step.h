@@ -24,6 +24,7 @@ typedef struct job_worker {
     struct job_worker *next;
     reign *reign;
     job_id job;
+    bool may_begin;        /* it was its turn when the worker was started */
     schema_version synced; /* every live server has it */
     failure error;         /* to be counted; NONE: there is none */
     bool in_doubt;         /* the outcome of its last step is unknown, */

@@ -276,6 +276,10 @@ static engine_status work_once(job_worker *of)
     if (seen.state == JOB_PAUSED) {
         return ENGINE_NOT_FOUND; /* no owner has anything to do with it until it is resumed */
     }
+    if (seen.state == JOB_QUEUEING && !of->may_begin) {
+        SOMETIMES(true, "job-resumed-before-it-had-paused");
+        return ENGINE_NOT_FOUND; /* it is perhaps not its turn */
+    }
     if (seen.version > of->synced) {
         status = schema_sync_wait(&of->reign->sync, of->job, seen.version, &of->scope);
         if (status != ENGINE_OK) {
@@ -389,12 +393,14 @@ bool worker_is_there(const reign *in, job_id job)
     return one != NULL;
 }
 
-void worker_start(reign *in, job_id job)
+void worker_start(reign *in, const job_row *row)
 {
+    const job_id job = row->id;
     sb_assert(!worker_is_there(in, job)); /* TiDB issue 51846 */
     job_worker *made = sb_alloc_zero(sizeof(*made));
     made->reign = in;
     made->job = job;
+    made->may_begin = row->state == JOB_QUEUEING || row->state == JOB_RUNNING;
     made->next = in->workers;
     in->workers = made;
     sb_scope_init(&made->scope, &in->scope, "job worker");

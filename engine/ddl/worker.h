@@ -14,8 +14,10 @@
 
 bool worker_is_there(const reign *in, job_id job);
 
-/* Start a worker in the reign, for a job that has none. */
-void worker_start(reign *in, job_id job);
+/* Start a worker in the reign, for a job that has none; the row tells why.  A worker that was
+ * started to stop a job leaves when the job is resumed instead: whose turn it is to begin, the
+ * dispatcher decides. */
+void worker_start(reign *in, const job_row *row);
 
 /* Wait a round for the job's task, after submitting it if there is none; when it has succeeded,
  * make the index public; when it has failed, turn back.  REORG_PAUSE, REORG_CANCEL: have
