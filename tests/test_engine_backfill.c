@@ -274,6 +274,92 @@ START_TEST(test_global_checkpoint)
 }
 END_TEST
 
+/* ------------------------------------------------------------------------------- a full disk */
+
+static void full_world(sb_world *world, void *context)
+{
+    (void)context;
+    test_cluster machines;
+    backfill_test in;
+    uint64_t row_count;
+    failure cause;
+    kept_row kept = {.in = &in};
+    backfill_begin(&in, &machines, world);
+    in.work.save = keep;
+    in.work.save_context = &kept;
+    const sb_disk_trouble full = {.full = true, .room = 6000}; /* of 16,000 */
+    sb_disk_trouble_set(world, 0, &full);
+    ck_assert_int_eq(backfill_run(in.with, &in.work, &row_count, &cause, NULL), ENGINE_CONFLICT);
+    ck_assert_int_eq(cause, FAILURE_NONE);
+    check_nothing_left(in.with);
+    engine_status status = ENGINE_CONFLICT;
+    for (uint32_t tries = 0; status == ENGINE_CONFLICT && tries < 5; tries++) {
+        buffer imported = {0};
+        buffer_add(&imported, kept.imported.data, kept.imported.size);
+        in.work.imported = buffer_slice(&imported);
+        in.work.imported_rows = kept.rows;
+        sb_disk_trouble_set(world, 0, &full); /* all files were removed: there is room again */
+        status = backfill_run(in.with, &in.work, &row_count, &cause, NULL);
+        buffer_release(&imported);
+    }
+    ck_assert_int_eq(status, ENGINE_OK);
+    ck_assert_uint_eq(row_count, ROWS);
+    ck_assert_uint_gt(kept.saves, 1);
+    check_index(in.of, &in.work.table, &in.work.index);
+    sb_disk_trouble_set(world, 0, NULL);
+    backfill_end(&in, &machines);
+    buffer_release(&kept.imported);
+}
+
+/* A disk that is too small for all of it makes the next run import early, and that gets through. */
+START_TEST(test_full_disk)
+{
+    run_in_world(full_world, NULL, (uint64_t)_i + 1);
+}
+END_TEST
+
+/* -------------------------------------------------------------------------------- duplicates */
+
+static void duplicates_world(sb_world *world, void *context)
+{
+    (void)context;
+    test_cluster machines;
+    backfill_test in;
+    buffer cut;
+    uint64_t row_count;
+    failure cause;
+    backfill_begin(&in, &machines, world);
+    in.work.index.unique = true;
+    ck_assert_int_eq(backfill_run(in.with, &in.work, &row_count, &cause, NULL), ENGINE_FAILED);
+    ck_assert_int_eq(cause, FAILURE_DUPLICATE_KEY); /* within one subtask */
+    check_nothing_left(in.with);
+
+    in.work.index.id = INDEX + 1;
+    const slice end = in.work.end;
+    buffer_init(&cut);
+    key_row(&cut, TABLE, 102); /* the values of ids 1 to 101 are all different */
+    in.work.end = buffer_slice(&cut);
+    for (uint32_t again = 0; again < 2; again++) {
+        ck_assert_int_eq(backfill_run(in.with, &in.work, &row_count, &cause, NULL), ENGINE_OK);
+        ck_assert_uint_eq(row_count, 101);
+    }
+    in.work.start = buffer_slice(&cut);
+    in.work.end = end;
+    in.work.number = 1;
+    ck_assert_int_eq(backfill_run(in.with, &in.work, &row_count, &cause, NULL), ENGINE_FAILED);
+    ck_assert_int_eq(cause, FAILURE_DUPLICATE_KEY); /* against what is in storage */
+    buffer_release(&cut);
+    backfill_end(&in, &machines);
+}
+
+/* I2: rows with one key of a unique index are found within a subtask and across two; one row
+ * brought twice is no duplicate. */
+START_TEST(test_duplicates)
+{
+    run_in_world(duplicates_world, NULL, (uint64_t)_i + 1);
+}
+END_TEST
+
 /* -------------------------------------------------------------------------- local checkpoints */
 
 static const backfill_settings checkpointed = {.batch_rows = 16,
@@ -470,6 +556,8 @@ int main(void)
     tcase_add_loop_test(all, test_tiny_quota, 0, 10);
     tcase_add_loop_test(all, test_early_imports, 0, 10);
     tcase_add_loop_test(all, test_global_checkpoint, 0, 10);
+    tcase_add_loop_test(all, test_full_disk, 0, 5);
+    tcase_add_loop_test(all, test_duplicates, 0, 3);
     tcase_add_loop_test(all, test_local_checkpoint, 0, 3);
     tcase_add_test(all, test_every_disk_operation_fails_once);
     suite_add_tcase(suite, all);

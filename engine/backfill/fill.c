@@ -52,12 +52,20 @@ static engine_status write_batch(filling *of, entry_writer *into, const pair_lis
     return status;
 }
 
+/* The setting, or less when the disk itself has said that it is full: then the next run does with
+ * what there was. */
+static uint64_t disk_quota_of(const backfill *in)
+{
+    const uint64_t set = in->settings.disk_quota, met = in->disk.full_at;
+    return set == 0 || (met > 0 && met < set) ? met : set;
+}
+
 bool backend_is_over_share(const backfill *in, const backend *of)
 {
     /* What is in memory comes too, and a merge pass needs room for its output beside its input. */
-    const uint64_t files = of->engine.sorter.disk_used;
+    const uint64_t files = of->engine.sorter.disk_used, quota = disk_quota_of(in);
     const uint64_t wanted = 2 * (files + in->memory.used) * backfill_backend_count(in);
-    return in->settings.disk_quota > 0 && files > 0 && wanted > in->settings.disk_quota;
+    return quota > 0 && files > 0 && wanted > quota;
 }
 
 static bool checkpoint_is_due(const backfill *in, const backend *of)

@@ -100,9 +100,13 @@ void sorter_adopt(sorter *of, const sorted_run *run)
     }
 }
 
-static sorter_status status_of_disk(sb_status status)
+static sorter_status status_of_disk(sorter *of, sb_status status)
 {
-    return status == SB_OK ? SORTER_OK : status == SB_NO_SPACE ? SORTER_NO_SPACE : SORTER_DISK;
+    if (status == SB_NO_SPACE) {
+        of->disk->full_at = of->disk->used > 0 ? of->disk->used : 1;
+        return SORTER_NO_SPACE;
+    }
+    return status == SB_OK ? SORTER_OK : SORTER_DISK;
 }
 
 /* ----------------------------------------------------------------------------------- spilling */
@@ -164,7 +168,7 @@ sorter_status sorter_spill(sorter *of, entry_run *run)
     run_writer_release(&into);
     if (status != SB_OK) {
         drop_file(path);
-        return status_of_disk(status);
+        return status_of_disk(of, status);
     }
     *add_run(of) = (sorted_run){.number = number, .summary = summary};
     count_disk(of, summary.file_size);
@@ -301,7 +305,7 @@ static sorter_status write_merged(sorter *of, run_writer *into, sb_scope *scope)
         disk = run_writer_add(into, encoded, size);
     }
     if (disk != SB_OK) {
-        return status_of_disk(disk);
+        return status_of_disk(of, disk);
     }
     return sb_scope_status(scope) == SB_OK ? status : SORTER_CANCELED;
 }
@@ -319,7 +323,7 @@ static sorter_status replace_runs(sorter *of, uint32_t count, const sorted_run *
         of->litter = !remove_run(of, &old[i]) || of->litter;
     }
     sb_free(old);
-    return status_of_disk(kept);
+    return status_of_disk(of, kept);
 }
 
 /* One merge of a pass: the first runs become one. */
@@ -333,12 +337,12 @@ static sorter_status merge_first(sorter *of, uint32_t count, sb_scope *scope)
     char path[SORTER_PATH_MAX];
     sorted_run merged = {.number = of->next_number++};
     run_path(of, merged.number, path);
-    status = status_of_disk(run_writer_open(&into, path, sorter_block_size(of->memory)));
+    status = status_of_disk(of, run_writer_open(&into, path, sorter_block_size(of->memory)));
     if (status == SORTER_OK) {
         status = write_merged(of, &into, scope);
     }
     if (status == SORTER_END) {
-        status = status_of_disk(run_writer_finish(&into, &merged.summary));
+        status = status_of_disk(of, run_writer_finish(&into, &merged.summary));
     }
     run_writer_release(&into);
     sorter_merge_close(of);

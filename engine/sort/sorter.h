@@ -28,6 +28,7 @@
 
 typedef struct disk_meter {
     uint64_t used, peak; /* in bytes */
+    uint64_t full_at;    /* what was used when the disk said last that it is full; 0: never */
 } disk_meter;
 
 /* A run on the disk. */
