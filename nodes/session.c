@@ -314,6 +314,8 @@ static refusal refusal_of(engine_status status)
         return REFUSAL_CANCELED;
     case ENGINE_DUPLICATE:
         return REFUSAL_DUPLICATE;
+    case ENGINE_KEY_TOO_LONG:
+        return REFUSAL_KEY_TOO_LONG;
     default:
         return REFUSAL_FAILED;
     }

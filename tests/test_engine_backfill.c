@@ -171,7 +171,9 @@ static void check_imported(const backfill_test *in, slice imported, uint64_t row
     for (uint32_t i = 0; i < found.count; i++) {
         buffer entry;
         buffer_init(&entry);
-        ck_assert(encode_entry(&in->work, found.pairs[i].key, found.pairs[i].value, &key, &value));
+        ck_assert_int_eq(
+            encode_entry(&in->work, found.pairs[i].key, found.pairs[i].value, &key, &value),
+            FAILURE_NONE);
         ck_assert_int_eq(cluster_read(in->of, in->work.snapshot, buffer_slice(&key), &entry, NULL),
                          ENGINE_OK);
         buffer_release(&entry);

@@ -7,7 +7,7 @@
 
 #include "engine/ddl/job.h"
 #include "engine/ddl/submission.h"
-#include "engine/schema/row.h"
+#include "engine/schema/table.h"
 #include "engine/wire/keys.h"
 #include "tests/engine_cluster.h"
 
@@ -432,6 +432,63 @@ START_TEST(test_failures)
 }
 END_TEST
 
+/* ------------------------------------------------------------------------------------ long values
+ */
+
+/* A row of that handle with a c of `size` bytes, as a client's transaction on the latest schema
+ * would insert it. */
+static engine_status insert_long(jobs_test *in, row_handle handle, uint32_t size)
+{
+    unsigned char *bytes = sb_alloc(size);
+    memset(bytes, 'l', size);
+    const table_definition table = definition_of(in, TABLE);
+    row one;
+    memset(&one, 0, sizeof(one));
+    one.columns[SBTEST_ID].integer = handle;
+    one.columns[SBTEST_C].bytes = slice_of(bytes, size);
+    one.columns[SBTEST_PAD].bytes = slice_of_string("pad");
+    transaction *by;
+    ck_assert_int_eq(transaction_begin(in->of, 0, &by, NULL), ENGINE_OK);
+    engine_status status = table_insert(by, &table, &one, NULL);
+    if (status == ENGINE_OK) {
+        status = transaction_commit(by, NULL, NULL);
+    } else {
+        transaction_rollback(by);
+    }
+    transaction_release(by);
+    sb_free(bytes);
+    return status;
+}
+
+static void long_world(sb_world *world, void *context)
+{
+    (void)context;
+    jobs_test in;
+    test_begin(&in, world);
+    await_end(&in, submit(&in, ask_add(TABLE, "c_1", SBTEST_C)), JOB_SYNCED, FAILURE_NONE);
+    ck_assert_int_eq(insert_long(&in, ROWS + 1, INDEX_KEY_SIZE_MAX), ENGINE_KEY_TOO_LONG);
+    (void)check_public(&in, TABLE, "c_1");
+    await_end(&in, submit(&in, ask_drop(TABLE, "c_1")), JOB_SYNCED, FAILURE_NONE);
+    ck_assert_int_eq(insert_long(&in, ROWS + 1, INDEX_KEY_SIZE_MAX), ENGINE_OK);
+    submit_job_request several = ask_add(TABLE, "k_1", SBTEST_K);
+    also(&several, "k_c", SBTEST_K, SBTEST_C);
+    const job_id job = submit(&in, several);
+    await_end(&in, job, JOB_ROLLBACKDONE, FAILURE_KEY_TOO_LONG);
+    check_absent(&in, TABLE, "k_1");
+    check_absent(&in, TABLE, "k_c");
+    ck_assert_uint_eq(count_entries(&in, TABLE, job + 1), 0);
+    check_nothing_left(&in);
+    test_end(&in);
+}
+
+/* A value that no key can hold is refused where there is an index, and fails the job where there
+ * was none. */
+START_TEST(test_long_values)
+{
+    run_in_world(long_world, NULL, (uint64_t)_i + 1);
+}
+END_TEST
+
 /* ------------------------------------------------------------------------------- several at once
  */
 
@@ -549,6 +606,7 @@ int main(void)
     tcase_add_loop_test(all, test_pause, 0, 12);
     tcase_add_loop_test(all, test_cancel_of_a_paused_job, 0, 16);
     tcase_add_loop_test(all, test_failures, 0, 2);
+    tcase_add_loop_test(all, test_long_values, 0, 2);
     tcase_add_loop_test(all, test_places, 0, 4);
     tcase_add_loop_test(all, test_errors, 0, 12);
     suite_add_tcase(suite, all);

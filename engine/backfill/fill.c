@@ -38,12 +38,12 @@ static engine_status write_batch(filling *of, entry_writer *into, const pair_lis
     buffer_init(&value);
     engine_status status = ENGINE_OK;
     for (uint32_t i = 0; i < batch->count && status == ENGINE_OK; i++) {
-        if (encode_entry(of->into->work, batch->pairs[i].key, batch->pairs[i].value, &key,
-                         &value)) {
+        *cause =
+            encode_entry(of->into->work, batch->pairs[i].key, batch->pairs[i].value, &key, &value);
+        if (*cause == FAILURE_NONE) {
             of->into->rows++;
             status = entry_writer_add(into, buffer_slice(&key), buffer_slice(&value), &of->scope);
         } else {
-            *cause = FAILURE_DAMAGED_ROW;
             status = ENGINE_FAILED;
         }
     }

@@ -39,10 +39,10 @@ engine_status row_scan_next(row_scan *of, pair_list *batch, sb_scope *scope);
 
 /* ------------------------------------------------------------------------------------- encode */
 
-/* The entry that a stored row has in the index; both buffers are cleared first.  False: the row is
- * damaged. */
-bool encode_entry(const backfill_work *work, slice row_key_bytes, slice row_value, buffer *key,
-                  buffer *value);
+/* The entry that a stored row has in the index; both buffers are cleared first.  FAILURE_NONE,
+ * or why it has none: FAILURE_DAMAGED_ROW, FAILURE_KEY_TOO_LONG. */
+failure encode_entry(const backfill_work *work, slice row_key_bytes, slice row_value, buffer *key,
+                     buffer *value);
 
 /* ------------------------------------------------------------------------------- local engine */
 

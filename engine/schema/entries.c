@@ -71,9 +71,12 @@ static void add_change(entry_changes *into, const index_definition *index, slice
     key_state_init(&added->state, key);
 }
 
-static void add_changes(entry_changes *into, const table_definition *table,
-                        const index_definition *index, const row *old_row, const row *new_row)
+/* A row that is older than the index may have no entry, because it could have none. */
+static engine_status add_changes(entry_changes *into, const table_definition *table,
+                                 const index_definition *index, const row *old_row,
+                                 const row *new_row)
 {
+    engine_status status = ENGINE_OK;
     buffer lost, gained;
     buffer_init(&lost);
     buffer_init(&gained);
@@ -84,15 +87,20 @@ static void add_changes(entry_changes *into, const table_definition *table,
         index_entry_key(table, index, new_row, &gained);
     }
     if (!slice_equal(buffer_slice(&lost), buffer_slice(&gained))) {
-        if (old_row != NULL) {
+        if (old_row != NULL && lost.size <= INDEX_KEY_SIZE_MAX) {
             add_change(into, index, buffer_slice(&lost), false);
         }
         if (new_row != NULL && index->state >= SCHEMA_WRITE_ONLY) {
-            add_change(into, index, buffer_slice(&gained), true);
+            if (gained.size <= INDEX_KEY_SIZE_MAX) {
+                add_change(into, index, buffer_slice(&gained), true);
+            } else {
+                status = ENGINE_KEY_TOO_LONG;
+            }
         }
     }
     buffer_release(&lost);
     buffer_release(&gained);
+    return status;
 }
 
 engine_status entry_changes_plan(entry_changes *into, transaction *in,
@@ -101,12 +109,12 @@ engine_status entry_changes_plan(entry_changes *into, transaction *in,
 {
     into->handle = row_handle_of(new_row != NULL ? new_row : old_row);
     into->count = 0;
-    for (uint32_t i = 0; i < table->index_count; i++) {
+    engine_status status = ENGINE_OK;
+    for (uint32_t i = 0; i < table->index_count && status == ENGINE_OK; i++) {
         if (table->indexes[i].state != SCHEMA_NONE) {
-            add_changes(into, table, &table->indexes[i], old_row, new_row);
+            status = add_changes(into, table, &table->indexes[i], old_row, new_row);
         }
     }
-    engine_status status = ENGINE_OK;
     for (uint32_t i = 0; i < into->count && status == ENGINE_OK; i++) {
         status = look(&into->changes[i], in, table, into->handle, scope);
     }

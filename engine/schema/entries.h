@@ -37,7 +37,8 @@ typedef struct entry_changes {
 } entry_changes;
 
 /* Plan the change from old_row (NULL: insert) to new_row (NULL: delete) of one handle.
- * ENGINE_DUPLICATE: another row has a key of a unique index.  ENGINE_CONFLICT: a key's history is
+ * ENGINE_DUPLICATE: another row has a key of a unique index.  ENGINE_KEY_TOO_LONG: an index cannot
+ * hold the row's values.  ENGINE_CONFLICT: a key's history is
  * full until it is merged.  Else the status of the read that failed.  Release it whatever comes
  * back. */
 engine_status entry_changes_plan(entry_changes *into, transaction *in,

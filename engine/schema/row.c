@@ -7,6 +7,9 @@
 
 #include "engine/base/codec.h"
 #include "engine/wire/keys.h"
+#include "engine/wire/messages.h"
+
+_Static_assert(INDEX_KEY_SIZE_MAX <= KEY_SIZE_MAX, "storage takes what an index holds");
 
 #define ROW_FORMAT 1u
 #define PLAIN_ENTRY_VALUE '0'

@@ -42,6 +42,11 @@ void row_range(table_id table, buffer *start, buffer *end);
 void row_encode(const table_definition *table, const row *from, buffer *into);
 bool row_decode(const table_definition *table, row_handle handle, slice value, row *into);
 
+/* No entry may have a longer key (TiDB's limit is 3,072 bytes, with its larger pages).  A row whose
+ * values would make one is refused by every server that would write the entry, and fails the job
+ * that meets it; so a longer key stands in no index. */
+#define INDEX_KEY_SIZE_MAX 1024u
+
 /* Key and value of the entry that this row has in this index; both buffers are cleared first. */
 void index_entry(const table_definition *table, const index_definition *index, const row *of,
                  buffer *key, buffer *value);

@@ -156,10 +156,13 @@ engine_status table_read_index(transaction *in, const table_definition *table,
     buffer_init(&start);
     buffer_init(&end);
     index_values_range(table, index, values, &start, &end);
-    pair_list found;
-    engine_status status =
-        transaction_scan(in, buffer_slice(&start), buffer_slice(&end), limit, &found, scope);
+    pair_list found = {0};
+    engine_status status = ENGINE_OK;
     *count = 0;
+    if (start.size <= INDEX_KEY_SIZE_MAX && end.size <= INDEX_KEY_SIZE_MAX) {
+        status =
+            transaction_scan(in, buffer_slice(&start), buffer_slice(&end), limit, &found, scope);
+    }
     if (status == ENGINE_OK) {
         for (uint32_t i = 0; i < found.count && status == ENGINE_OK; i++) {
             if (index_entry_handle(table, index, found.pairs[i].key, found.pairs[i].value,

@@ -20,14 +20,15 @@
 typedef enum engine_status {
     ENGINE_OK,
     ENGINE_NOT_FOUND,
-    ENGINE_CONFLICT,  /* another transaction wrote a key after our snapshot: begin again */
-    ENGINE_FENCED,    /* our session is refused by storage */
-    ENGINE_UNKNOWN,   /* the commit may or may not have happened */
-    ENGINE_TIMEOUT,   /* the scope's deadline passed; nothing was committed */
-    ENGINE_CANCELED,  /* the scope was canceled; nothing was committed */
-    ENGINE_NOT_OWNER, /* the tenure in `m owner` is not ours */
-    ENGINE_DUPLICATE, /* a unique key exists already */
-    ENGINE_FAILED     /* a permanent error; its words are kept by whoever returns it */
+    ENGINE_CONFLICT,     /* another transaction wrote a key after our snapshot: begin again */
+    ENGINE_FENCED,       /* our session is refused by storage */
+    ENGINE_UNKNOWN,      /* the commit may or may not have happened */
+    ENGINE_TIMEOUT,      /* the scope's deadline passed; nothing was committed */
+    ENGINE_CANCELED,     /* the scope was canceled; nothing was committed */
+    ENGINE_NOT_OWNER,    /* the tenure in `m owner` is not ours */
+    ENGINE_DUPLICATE,    /* a unique key exists already */
+    ENGINE_KEY_TOO_LONG, /* an entry of an index would have a key that no store takes */
+    ENGINE_FAILED        /* a permanent error; its words are kept by whoever returns it */
 } engine_status;
 
 const char *engine_status_text(engine_status status);

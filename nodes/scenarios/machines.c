@@ -169,7 +169,7 @@ static void vary_sizes(boot_settings *into, sb_world *world)
     into->storage_concurrency = draw_smaller(world, into->storage_concurrency, 5);
     into->server_concurrency = draw_smaller(world, into->server_concurrency, 4);
     into->jobs_at_once = draw_smaller(world, into->jobs_at_once, 2);
-    into->job_error_limit = draw_smaller(world, into->job_error_limit, 9);
+    into->job_error_limit >>= 3 * sb_choose(world, SB_STREAM_SCENARIO, 4); /* 512, 64, 8, 1 */
     into->session_transactions = draw_smaller(world, into->session_transactions, 6);
     into->subtask_rows = draw_smaller(world, into->subtask_rows, 3);
     into->subtasks_at_once += (uint32_t)sb_choose(world, SB_STREAM_SCENARIO, 3);
