@@ -42,10 +42,11 @@ typedef struct sb_floor {
     uint32_t share; /* of a million seeds that must reach it; 1000000: every one */
 } sb_floor;
 
-/* What no seed of a scenario can reach, and why: probes by their names, moves of state machines as
- * "job: running -> pausing".  A sweep does not miss these, and says so when one is reached. */
+/* What no seed of a scenario can reach, and why: probes by their names or places
+ * ("engine/storage/writes.c:*"), moves of state machines as "job: running -> pausing".  A sweep
+ * does not miss these, and says so when one is reached. */
 typedef struct sb_unreachable {
-    const char *glob; /* of names; * is any run of characters, ? any one */
+    const char *glob; /* * is any run of characters, ? any one */
     const char *why;
 } sb_unreachable;
 

@@ -2,6 +2,7 @@
  * The lifecycles of the engine, as their tables declare them: what a drawing of them must show.
  */
 #include <check.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "nodes/scenarios/scenarios.h"
@@ -66,12 +67,59 @@ START_TEST(every_lifecycle_names_its_source)
 }
 END_TEST
 
+/* Whether a glob means a probe, by name or place, or a move. */
+static bool means_something(const char *glob)
+{
+    const sb_place_name **probes;
+    const size_t probe_count = sb_probe_list(&probes);
+    for (size_t i = 0; i < probe_count; i++) {
+        if (sb_glob_matches(glob, probes[i]->name) || sb_glob_matches(glob, probes[i]->place)) {
+            return true;
+        }
+    }
+    const sb_machine *const *machines;
+    const size_t machine_count = sb_machine_list(&machines);
+    for (size_t i = 0; i < machine_count; i++) {
+        for (uint32_t at = 0; at < machines[i]->move_count; at++) {
+            char move[256];
+            snprintf(move, sizeof(move), "%s: %s -> %s", machines[i]->name,
+                     machines[i]->states[machines[i]->moves[at].from],
+                     machines[i]->states[machines[i]->moves[at].to]);
+            if (sb_glob_matches(glob, move)) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
+/* What a scenario declares unreachable is there: a probe that was renamed would be forgotten. */
+START_TEST(what_is_unreachable_exists)
+{
+    const sb_scenario *const scenarios[] = {&scenario_rolling_restart, &scenario_calm,
+                                            &scenario_chaos};
+    for (size_t i = 0; i < sizeof(scenarios) / sizeof(scenarios[0]); i++) {
+        for (size_t at = 0; at < scenarios[i]->unreachable_count; at++) {
+            const sb_unreachable *const one = &scenarios[i]->unreachable[at];
+            ck_assert_msg(means_something(one->glob), "%s: '%s' is no probe and no move",
+                          scenarios[i]->name, one->glob);
+            ck_assert_msg(one->why[0] != '\0', "%s: '%s' has no reason", scenarios[i]->name,
+                          one->glob);
+        }
+    }
+    ck_assert(means_something("job: * -> running"));
+    ck_assert(means_something("engine/storage/writes.c:*"));
+    ck_assert(!means_something("job: synced -> *"));
+}
+END_TEST
+
 int main(void)
 {
     Suite *const suite = suite_create("engine lifecycles");
     TCase *const tests = tcase_create("tables");
     tcase_add_test(tests, every_state_is_on_a_way_to_an_end);
     tcase_add_test(tests, every_lifecycle_names_its_source);
+    tcase_add_test(tests, what_is_unreachable_exists);
     suite_add_tcase(suite, tests);
     return run_suite(suite);
 }

@@ -263,6 +263,8 @@ says 'verdict not-strict'
 check 0 sweep ping-pong --seeds 1..1000 --set restart=off --set timeout=60s --set pings=1
 says 'never: connection: failed -> asking'
 check 0 sweep refuted --seeds 1..200
+says 'and should never: a ping is too late (nobody asks for so many, and nobody is late)'
+says_not 'and should never: nobody asks'
 says 'in 200 seeds, and should never: connection: idle -> asking (clients are born asking)'
 check 2 sweep refuted --seeds 1..200 --strict
 says 'verdict not-strict'

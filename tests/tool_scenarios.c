@@ -180,7 +180,7 @@ static const sb_scenario ping_pong = {
 
 /* It says of its first move that nobody can make it. */
 static const sb_unreachable refuted[] = {
-    {"nobody asks for *", "no such setting is given"},
+    {"tests/tool_scenarios.c:*", "nobody asks for so many, and nobody is late"},
     {"connection: idle -> ?sking", "clients are born asking"},
 };
 static const sb_scenario refuted_scenario = {

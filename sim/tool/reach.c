@@ -46,10 +46,11 @@ size_t sb_goal_count(sb_goal_kind kind)
     return kind == SB_GOAL_PROBE ? sb_probe_list(&probes) : move_count();
 }
 
-static const char *excuse_of(const sb_scenario *scenario, const char *name)
+static const char *excuse_of(const sb_scenario *scenario, const sb_goal *goal)
 {
     for (size_t i = 0; i < scenario->unreachable_count; i++) {
-        if (sb_glob_matches(scenario->unreachable[i].glob, name)) {
+        const char *const glob = scenario->unreachable[i].glob;
+        if (sb_glob_matches(glob, goal->name) || sb_glob_matches(glob, goal->place)) {
             return scenario->unreachable[i].why;
         }
     }
@@ -73,7 +74,7 @@ void sb_goal_get(const sb_tally *tally, sb_goal_kind kind, size_t index, sb_goal
         goal->place = "";
         goal->seeds = tally->edge_seeds[index];
     }
-    goal->excuse = excuse_of(tally->plan->scenario, goal->name);
+    goal->excuse = excuse_of(tally->plan->scenario, goal);
 }
 
 sb_goal_sum sb_goals_sum(const sb_tally *tally, sb_goal_kind kind)
