@@ -415,7 +415,8 @@ static void boot_up(server *of)
                                            .disk_quota = use->disk_quota,
                                            .checkpoint_interval = use->checkpoint_interval,
                                            .channel_capacity = use->run_channel_capacity,
-                                           .upload_part = use->upload_part};
+                                           .upload_part = use->upload_part,
+                                           .scatter_regions = use->scatter_regions};
     of->backfill = backfill_open(of->cluster, &backfilling);
     backfill_find_leftovers(of->backfill);
     of->open = true;

@@ -386,8 +386,8 @@ static engine_status import(backfill *in, backend *of, failure *cause, sb_scope 
         of->engine.sorter.replaced_context = of;
     }
     move(of, LOCAL_ENGINE_IMPORTING);
-    const engine_status status = import_pairs(in->cluster, of->work, &of->engine.sorter,
-                                              in->settings.upload_part, cause, scope);
+    const engine_status status =
+        import_pairs(in->cluster, of->work, &of->engine.sorter, &in->settings, cause, scope);
     if (status != ENGINE_OK) {
         return status;
     }

@@ -37,6 +37,7 @@ typedef struct backfill_settings {
     sb_duration checkpoint_interval; /* between local checkpoints of a run; 0: none is made */
     uint32_t channel_capacity;       /* runs between writers and engine; 0: 2 */
     uint32_t upload_part;            /* bytes in one message to a store; 0: 64 KiB, the most */
+    uint32_t scatter_regions;        /* of a new index, before it is filled; 0: none are made */
 } backfill_settings;
 
 /* Keep durably, for everybody, that the entries of all rows before `imported` (a row's key) are in

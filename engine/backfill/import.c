@@ -68,6 +68,7 @@ typedef struct import_state {
     const backfill_work *work;
     sorter *from;
     uint32_t part; /* bytes in one message */
+    uint32_t scatter_regions;
     uint32_t piece_size;
     route way;
     entry_run *piece;
@@ -373,6 +374,9 @@ static uint32_t piece_size_of(const memory_quota *memory)
 static engine_status import_stream(import_state *of)
 {
     engine_status status = fill_piece(of);
+    if (status == ENGINE_OK && of->piece->count > 0) {
+        status = scatter_index(of->way.of, of->work, of->piece, of->scatter_regions, of->way.scope);
+    }
     while (status == ENGINE_OK && of->piece->count > 0) {
         while (status == ENGINE_OK && of->done < of->piece->count) {
             status = run_job(of);
@@ -401,12 +405,13 @@ static engine_status import_all(import_state *of)
     return status;
 }
 
-engine_status import_pairs(cluster *of, const backfill_work *work, sorter *from, uint32_t part,
-                           failure *cause, sb_scope *scope)
+engine_status import_pairs(cluster *of, const backfill_work *work, sorter *from,
+                           const backfill_settings *use, failure *cause, sb_scope *scope)
 {
     import_state state = {.work = work,
                           .from = from,
-                          .part = part,
+                          .part = use->upload_part,
+                          .scatter_regions = use->scatter_regions,
                           .piece_size = piece_size_of(from->memory),
                           .piece = entry_run_make()};
     route_init(&state.way, of, scope);

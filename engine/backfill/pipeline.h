@@ -195,7 +195,13 @@ bool backend_is_over_share(const backfill *in, const backend *of);
 
 /* Bring the sorter's pairs into storage as versions of the work's snapshot, `part` bytes in one
  * message.  As backfill_run. */
-engine_status import_pairs(cluster *of, const backfill_work *work, sorter *from, uint32_t part,
-                           failure *cause, sb_scope *scope);
+engine_status import_pairs(cluster *of, const backfill_work *work, sorter *from,
+                           const backfill_settings *use, failure *cause, sb_scope *scope);
+
+/* Before the first ingest: if the index still shares its region with others, give it so many of its
+ * own, cut where the run's pairs are, and spread them over the stores (TiDB's split and scatter).
+ * What cannot be had soon is done without.  ENGINE_OK, or how the scope ended. */
+engine_status scatter_index(cluster *of, const backfill_work *work, const entry_run *first,
+                            uint32_t parts, sb_scope *scope);
 
 #endif

@@ -183,6 +183,7 @@ static void vary_sizes(boot_settings *into, sb_world *world)
     into->run_channel_capacity = draw_smaller(world, into->run_channel_capacity, 1);
     into->checkpoint_log_size = draw_smaller(world, into->checkpoint_log_size, 5);
     into->ingest_pairs_max = 8u << sb_choose(world, SB_STREAM_SCENARIO, 8);
+    into->scatter_regions = (uint32_t)sb_choose(world, SB_STREAM_SCENARIO, 4);
     vary_balance(into, world);
 }
 
