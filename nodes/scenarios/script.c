@@ -133,12 +133,14 @@ typedef enum drawn_kind {
     DRAWN_KIND_COUNT
 } drawn_kind;
 
-/* Not at all calm: paused and resumed, cancelled, or both. */
+/* Not at all calm: paused and resumed, paused and cancelled, cancelled. */
 static void draw_wishes(script *of, order *which, const script_limits *limits)
 {
     if (sb_chance(of->world, SB_STREAM_SCENARIO, limits->pause_rate)) {
+        const bool gives_up = sb_choose(of->world, SB_STREAM_SCENARIO, 4) == 3;
         script_wish_within(of, which, METHOD_PAUSE_JOB, limits->window);
-        script_wish_within(of, which, METHOD_RESUME_JOB, RESUME_WITHIN);
+        script_wish_within(of, which, gives_up ? METHOD_CANCEL_JOB : METHOD_RESUME_JOB,
+                           RESUME_WITHIN);
     }
     if (sb_chance(of->world, SB_STREAM_SCENARIO, limits->cancel_rate)) {
         script_wish_within(of, which, METHOD_CANCEL_JOB, limits->window);
