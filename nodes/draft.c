@@ -11,6 +11,7 @@
 #define SCAN_WIDTH_MAX 96u /* ids, some of them without a row */
 #define LOAD_DUPLICATES_SHARE 200u
 #define MILLION 1000000u
+#define INDEXES_READ_AT_ONCE 3u
 
 /* ------------------------------------------------------------------------------------ indexes */
 
@@ -291,35 +292,43 @@ static bool draft_scan(draft *of, int64_t id)
 }
 
 /* Half of the time an index that could be read by, else any. */
-static const workload_index *draw_index(draft *of)
+static uint32_t draw_index(const draft *of)
 {
-    const uint32_t known = *readable(of);
+    const uint32_t known = of->readable[of->table - of->settings->table];
     const uint64_t pick = sb_random(2 * (uint64_t)workload_index_count);
     if (pick < workload_index_count || known == 0) {
-        return &workload_indexes[pick % workload_index_count];
+        return (uint32_t)(pick % workload_index_count);
     }
     uint64_t skip = sb_random((uint64_t)__builtin_popcount(known));
     uint32_t at = 0;
     while ((known >> at & 1) == 0 || skip-- > 0) {
         at++;
     }
-    return &workload_indexes[at];
+    return at;
 }
 
 /* By the values of a row that was read; without one, by a k. */
-static bool draft_read_index(draft *of)
+static void add_read_index(draft *of, const workload_index *drawn, const remembered_row *row)
 {
-    const remembered_row *row = recall(of);
-    const workload_index *drawn = draw_index(of);
     const bool by_k_alone = drawn->column_count == 1 && drawn->columns[0] == SBTEST_K;
     const workload_index *by = row != NULL || by_k_alone ? drawn : workload_indexes;
     statement *added = add(of, STATEMENT_READ_INDEX, 0);
     added->index_name = slice_of_string(by->name);
     added->columns = workload_index_columns(by);
-    added->k = row == NULL || by_k_alone ? draw_k(of) : row->k;
+    added->k = row == NULL ? draw_k(of) : row->k;
     if (row != NULL) {
         added->c = slice_of(row->c, of->settings->value_size);
         added->pad = slice_of(row->pad, of->settings->value_size);
+    }
+}
+
+/* Several indexes are asked in one transaction: at one moment they must tell the same. */
+static bool draft_read_indexes(draft *of)
+{
+    const remembered_row *row = recall(of);
+    const uint32_t first = draw_index(of);
+    for (uint32_t i = 0; i < INDEXES_READ_AT_ONCE; i++) {
+        add_read_index(of, &workload_indexes[(first + i) % workload_index_count], row);
     }
     return true;
 }
@@ -378,11 +387,12 @@ static bool draft_kind(draft *of, operation_kind kind)
     const int64_t other_k = draw_k(of);
     switch (kind) {
     case OPERATION_READ:
-        return *readable(of) != 0 && (other & 1) == 1 ? draft_read_index(of) : draft_reads(of, id);
+        return *readable(of) != 0 && (other & 1) == 1 ? draft_read_indexes(of)
+                                                      : draft_reads(of, id);
     case OPERATION_SCAN:
         return draft_scan(of, id);
     case OPERATION_READ_INDEX:
-        return draft_read_index(of);
+        return draft_read_indexes(of);
     case OPERATION_INSERT:
         return add_insert(of, id, k);
     case OPERATION_UPDATE:

@@ -49,8 +49,8 @@ static const sb_setting settings[SETTING_ALL] = {
 };
 
 #define HURRIES 3u /* a backfill pauses a half, a quarter or an eighth of what is set */
+#define AFTERWARDS_MAX (6 * SB_SECOND)
 #define ORDERS_MAX 3u
-#define INDEXES 3u             /* those that are not unique */
 #define DUPLICATES_RATE 250000 /* of a million seeds, in so many clients draw duplicates */
 #define DUPLICATES 100000      /* of a million inserts then */
 
@@ -62,13 +62,16 @@ static const sb_floor floors[] = {
     {COUNTER_jobs_synced, 1, 500000},
     /* Every kind of order and of outcome, by some seeds of a sweep. */
     {COUNTER_orders_add_columns, 1, ONE_IN_A_HUNDRED},
+    {COUNTER_orders_add_unique, 1, ONE_IN_A_HUNDRED},
     {COUNTER_orders_add_several, 1, ONE_IN_A_HUNDRED},
     {COUNTER_orders_drop_index, 1, ONE_IN_A_HUNDRED},
     {COUNTER_orders_bad, 1, ONE_IN_A_HUNDRED},
     {COUNTER_jobs_cancelled, 1, ONE_IN_A_HUNDRED},
+    {COUNTER_jobs_duplicate, 1, ONE_IN_A_HUNDRED},
     {COUNTER_jobs_paused, 1, ONE_IN_A_HUNDRED},
     {COUNTER_jobs_resumed, 1, ONE_IN_A_HUNDRED},
     {COUNTER_index_reads, 1, 200000},
+    {COUNTER_unique_index_reads, 1, ONE_IN_A_HUNDRED},
 };
 
 /* Failpoints with "permanent" in their name: off, or at a rate of their own. */
@@ -83,14 +86,14 @@ static void draw_permanent_errors(trial *of)
 static void order_jobs(trial *of)
 {
     const script_limits limits = {.orders_max = ORDERS_MAX,
-                                  .indexes = INDEXES,
+
                                   .window = trial_setting(of, SETTING_TROUBLE_MAX) / 2,
                                   .cancel_rate = (uint32_t)trial_setting(of, SETTING_CANCEL_RATE),
                                   .pause_rate = (uint32_t)trial_setting(of, SETTING_PAUSE_RATE),
                                   .drops = true,
                                   .singles = false};
     const table_id first = of->machines.plan.settings.table;
-    (void)script_add_index(&of->script, first, 0);
+    script_draw_first(&of->script, first);
     script_draw(&of->script, &limits);
 }
 
@@ -118,7 +121,10 @@ static void trouble(trial *of)
     if (sb_chance(of->world, SB_STREAM_SCENARIO, (uint32_t)trial_setting(of, SETTING_LOST_RATE))) {
         trial_lose_server(of);
     }
-    (void)trial_wait_for_jobs(of, lasts);
+    const sb_duration longer = trial_draw_duration(of, 0, AFTERWARDS_MAX);
+    if (trial_wait_for_jobs(of, lasts)) {
+        (void)sb_sleep(longer, NULL); /* with the indexes that are public now */
+    }
 }
 
 static void run(sb_world *world, void *context)

@@ -87,10 +87,11 @@ void script_wish_within(script *of, order *which, wire_method method, sb_duratio
 /* --------------------------------------------------------------------------------------- draws */
 
 /* Two neighbours in the list. */
-static void draw_several(script *into, table_id table, uint32_t indexes)
+static void draw_several(script *into, table_id table)
 {
     order *added = add_order(into, ORDER_ADD_SEVERAL, JOB_KIND_ADD_INDEX, table);
-    const uint32_t first = (uint32_t)sb_choose(into->world, SB_STREAM_SCENARIO, indexes - 1);
+    const uint32_t first =
+        (uint32_t)sb_choose(into->world, SB_STREAM_SCENARIO, workload_index_count - 1);
     ask_for_index(added, first);
     ask_for_index(added, first + 1);
 }
@@ -154,9 +155,10 @@ static void draw_order(script *into, const script_limits *limits)
     const uint64_t place = sb_choose(into->world, SB_STREAM_SCENARIO, settings->tables);
     const table_id table = settings->table + settings->tables - 1 - place;
     const uint64_t kind = sb_choose(into->world, SB_STREAM_SCENARIO, DRAWN_KIND_COUNT);
-    const uint32_t index = (uint32_t)sb_choose(into->world, SB_STREAM_SCENARIO, limits->indexes);
+    const uint32_t index =
+        (uint32_t)sb_choose(into->world, SB_STREAM_SCENARIO, workload_index_count);
     if (kind == DRAWN_SEVERAL) {
-        draw_several(into, table, limits->indexes);
+        draw_several(into, table);
     } else if (kind == DRAWN_BAD) {
         draw_bad(into, table, limits->drops);
     } else if (kind != DRAWN_DROP || !limits->drops || !draw_drop(into)) {
@@ -164,6 +166,22 @@ static void draw_order(script *into, const script_limits *limits)
     }
     order *added = &into->orders[into->order_count - 1];
     added->after = draw_moment(into, limits->window);
+}
+
+void script_draw_first(script *into, table_id table)
+{
+    switch (sb_choose(into->world, SB_STREAM_SCENARIO, 4)) {
+    case 3:
+        draw_several(into, table);
+        break;
+    case 2: {
+        const uint64_t index = sb_choose(into->world, SB_STREAM_SCENARIO, workload_index_count);
+        (void)script_add_index(into, table, (uint32_t)index);
+        break;
+    }
+    default:
+        (void)script_add_index(into, table, 0);
+    }
 }
 
 void script_draw(script *into, const script_limits *limits)
@@ -219,10 +237,11 @@ static void submit_within(script *of, order *which, sb_duration patience)
 }
 
 /* The first answer that is one; later ones would tell of the same wish. */
-static void try_wish(script *of, const order *which, wish *one)
+static void try_wish(script *of, order *which, wish *one)
 {
     const job_answer answer = operator_try_order(of->desk, one->method, which->job);
     one->asked |= answer == JOB_ANSWER_OK || answer == JOB_ANSWER_UNKNOWN;
+    which->pause_asked |= one->asked && one->method == METHOD_PAUSE_JOB;
     if (is_final_answer(answer)) {
         one->answer = answer;
         if (answer == JOB_ANSWER_NOT_FOUND || answer == JOB_ANSWER_BAD_REQUEST) {
@@ -232,7 +251,7 @@ static void try_wish(script *of, const order *which, wish *one)
     }
 }
 
-static void wish_within(script *of, const order *which, wish *one, sb_duration patience)
+static void wish_within(script *of, order *which, wish *one, sb_duration patience)
 {
     sb_scope scope;
     sb_scope_init_timeout(&scope, &of->scope, "operator wants something", patience);
@@ -306,22 +325,12 @@ bool script_settle(script *of)
     return settled;
 }
 
-/* A wish to pause was perhaps heard, so perhaps it will be heard again, late. */
-static bool may_be_paused(const script *of, const order *which)
-{
-    for (uint32_t i = 0; i < which->wish_count; i++) {
-        if (which->wishes[i].method == METHOD_PAUSE_JOB && which->wishes[i].asked) {
-            return !watch_job_ended(of->watch, which->job);
-        }
-    }
-    return false;
-}
-
 void script_resume(script *of)
 {
     for (uint32_t i = 0; i < of->order_count; i++) {
-        if (may_be_paused(of, &of->orders[i])) {
-            (void)operator_try_order(of->desk, METHOD_RESUME_JOB, of->orders[i].job);
+        const order *one = &of->orders[i];
+        if (one->pause_asked && !watch_job_ended(of->watch, one->job)) {
+            (void)operator_try_order(of->desk, METHOD_RESUME_JOB, one->job);
         }
     }
 }
@@ -337,7 +346,6 @@ job_id script_pause_now(script *of)
         try_wish(of, one, &now);
         if (is_final_answer(now.answer)) {
             of->pauses_at_the_heal = false;
-            one->wishes[one->wish_count < ORDER_WISHES_MAX ? one->wish_count++ : 0] = now;
             return now.answer == JOB_ANSWER_OK ? one->job : 0;
         }
     }

@@ -44,6 +44,7 @@ typedef struct order {
     job_answer answer; /* to the submission: OK; NOT_READY: none yet */
     job_id job;        /* of OK */
     sb_time accepted;
+    bool pause_asked; /* by any wish, and perhaps heard, perhaps late */
 } order;
 
 typedef struct script {
@@ -66,6 +67,10 @@ order *script_add_index(script *into, table_id table, uint32_t index);
 /* Another wish about an order, uttered at a drawn moment within the window. */
 void script_wish_within(script *of, order *which, wire_method method, sb_duration window);
 
+/* The first order: ADD INDEX of the first index, of any, or of several, of a table; drawn, the calm
+ * answer is the first index. */
+void script_draw_first(script *into, table_id table);
+
 /* More orders, and wishes about all of them, drawn; the calm answer is none.  They are submitted
  * within the window. */
 typedef struct script_limits {
@@ -74,7 +79,6 @@ typedef struct script_limits {
     uint32_t cancel_rate; /* of a million orders, so many are cancelled */
     uint32_t pause_rate;  /* likewise; and resumed after a while */
     bool drops, singles;  /* DROP INDEX; backfills by the owner itself */
-    uint32_t indexes;     /* of the workload's list, so many from its beginning; at least two */
 } script_limits;
 void script_draw(script *into, const script_limits *limits);
 
