@@ -65,6 +65,9 @@ typedef struct session_report {
     timestamp start, commit; /* of COMMIT_DECIDED */
 } session_report;
 
+/* INGESTED, by a store: keys that have, durably, a value of a timestamp: u64 timestamp, then the
+ * checksum of each key, u64. */
+
 void session_report_encode(const session_report *from, buffer *into);
 bool session_report_decode(slice from, session_report *into);
 

@@ -10,6 +10,9 @@
 /* Whoever watches from outside hears of what is decided for good. */
 static void report_decision(void *context, const storage_decision *made)
 {
+    static const uint32_t kinds[] = {[DECISION_COMMIT] = REPORT_COMMIT_DECIDED,
+                                     [DECISION_FENCE] = REPORT_SERVER_FENCED,
+                                     [DECISION_INGEST] = REPORT_INGESTED};
     const session_report said = {.server = made->by.server,
                                  .session = made->by.session,
                                  .version = made->by.version,
@@ -19,9 +22,13 @@ static void report_decision(void *context, const storage_decision *made)
     (void)context;
     buffer bytes;
     buffer_init(&bytes);
-    session_report_encode(&said, &bytes);
-    sb_report(made->kind == DECISION_COMMIT ? REPORT_COMMIT_DECIDED : REPORT_SERVER_FENCED,
-              bytes.data, bytes.size);
+    if (made->kind == DECISION_INGEST) {
+        buffer_add_u64(&bytes, made->start);
+        buffer_add(&bytes, made->keys.data, made->keys.size);
+    } else {
+        session_report_encode(&said, &bytes);
+    }
+    sb_report(kinds[made->kind], bytes.data, bytes.size);
     buffer_release(&bytes);
 }
 

@@ -10,6 +10,7 @@
 
 #include <string.h>
 
+#include "engine/base/checksum.h"
 #include "engine/ddl/job.h"
 #include "engine/schema/acknowledgement.h"
 #include "engine/task/task.h"
@@ -58,6 +59,7 @@ typedef struct brush {
     tenure_id tenure;       /* in the job's row; 0: the owner's */
     sb_address finisher;    /* who ended the job; 0: the owner */
     session_id end_session; /* of that; 0: the owner's */
+    int64_t not_ingested;   /* this row, when the subtasks end; 0: all are */
     session_id run_session; /* of who says that a subtask has succeeded; 0: the one that ran */
     void (*only)(const evidence *of, const judged_table *table); /* this oracle; NULL: all */
 } brush;
@@ -442,6 +444,22 @@ static inline void paint_subtask(picture *in, uint32_t number, const encoded_key
     buffer_release(&key);
 }
 
+/* The stores tell of the entries. */
+static inline void tell_ingested(picture *in, int64_t first, int64_t last, int64_t except)
+{
+    buffer bytes;
+    buffer_init(&bytes);
+    buffer_add_u64(&bytes, SNAPSHOT);
+    for (int64_t id = first; id <= last; id++) {
+        const encoded_key key = encode_entry_key(TABLE, INDEX, id, id);
+        if (id != except) {
+            buffer_add_u64(&bytes, checksum64(encoded_slice(&key)));
+        }
+    }
+    decisions_observe(&in->decided, STORE, REPORT_INGESTED, buffer_slice(&bytes));
+    buffer_release(&bytes);
+}
+
 static inline void paint_task(picture *in, const brush *with)
 {
     const encoded_key start = encode_rows_prefix(TABLE), end = encode_behind(&start);
@@ -451,6 +469,7 @@ static inline void paint_task(picture *in, const brush *with)
     paint_subtask(in, 1, &second_start, &end, 2, false);
     own(in, 150, 151);
     decide_commit(in, SERVER, SESSION, 152, 153);
+    tell_ingested(in, 1, 4, with->not_ingested);
     decide_commit(in, SERVER, with->run_session != 0 ? with->run_session : SESSION, 154, 155);
     own(in, 204, 205);
     task_row row = {.job = JOB,

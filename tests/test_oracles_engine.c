@@ -104,6 +104,12 @@ static void late_session_is_no_excuse(picture *in)
     decide_session(in, OTHER_SERVER, SILENT_SESSION);
 }
 
+/* Told when the subtask had already said so. */
+static void ingested_too_late(picture *in)
+{
+    tell_ingested(in, 3, 3, 0);
+}
+
 static const plant plants[] = {
     {"a transaction with two commits", two_commits, BRUSH(), SB_FINDING_LOST_WRITE,
      "committed at 261 and at 263"},
@@ -134,6 +140,10 @@ static const plant plants[] = {
     {"a fence instead of an acknowledgement", NULL, BRUSH(.is_silent = true, .is_fenced = true),
      SB_FINDING_NONE, ""},
     {"a session of later", late_session_is_no_excuse, BRUSH(), SB_FINDING_NONE, ""},
+    {"a row that was never ingested", NULL, BRUSH(.not_ingested = 2), SB_FINDING_WRONG_STATE,
+     "called row 2 imported"},
+    {"a row ingested too late", ingested_too_late, BRUSH(.not_ingested = 3), SB_FINDING_WRONG_STATE,
+     "called row 3 imported"},
     {"a result under another session", NULL, BRUSH(.run_session = SESSION - 1),
      SB_FINDING_WRONG_STATE, "under another session than it says"},
 };

@@ -16,6 +16,7 @@ typedef struct command {
     buffer *reply;
     log_sequence after;        /* the reply goes out when this is durable */
     storage_decision decision; /* for the watcher */
+    buffer ingested;           /* what decision.keys borrows from */
 } command;
 
 /* One per method of storage; each writes its reply. */

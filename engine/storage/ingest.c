@@ -8,6 +8,7 @@
  * not hold up the log for long: the answer then says where to go on (TiKV does the same by failing
  * an ingest that has been done for some peers of a region only, and TiDB goes on with the rest).
  */
+#include "engine/base/checksum.h"
 #include "engine/storage/command.h"
 #include "engine/storage/sorted_file.h"
 
@@ -95,6 +96,9 @@ static reply_status add_pairs(command *of, const ingest_request *request, slice 
             SOMETIMES(true, "an ingest finds another row's unique key");
             return REPLY_DUPLICATE;
         }
+        if (of->service->watcher != NULL) {
+            buffer_add_u64(&of->ingested, checksum64(key));
+        }
     }
     return status == SORTED_DAMAGED ? REPLY_CORRUPT : REPLY_OK;
 }
@@ -153,6 +157,7 @@ void command_ingest(command *of)
     const bool good = ingest_request_decode(&request, of->body);
     reply.head.status = good ? ingest(of, &request, &reply, &next) : REPLY_BAD_REQUEST;
     if (reply.head.status == REPLY_OK) {
+        of->decision = (storage_decision){.kind = DECISION_INGEST, .start = request.at};
         reply.next = buffer_slice(&next);
     }
     ingest_reply_encode(&reply, of->reply);

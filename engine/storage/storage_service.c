@@ -213,11 +213,13 @@ void storage_service_handle(void *service, const sb_request *request)
     command one = {.service = of, .body = slice_of(request->data, request->size), .reply = &reply};
     if (run(&one, request->method) && store_wait(of->store, one.after)) {
         if (one.decision.kind != DECISION_NONE && of->watcher != NULL) {
+            one.decision.keys = buffer_slice(&one.ingested);
             of->watcher(of->watcher_context, &one.decision);
         }
         if (!failpoint("storage-answer-lost")) {
             sb_answer(request, reply.data, reply.size);
         }
     }
+    buffer_release(&one.ingested);
     buffer_release(&reply);
 }

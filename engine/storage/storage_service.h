@@ -27,14 +27,16 @@ typedef struct storage_settings {
 typedef enum storage_decision_kind {
     DECISION_NONE,
     DECISION_COMMIT, /* of a transaction whose primary is here */
-    DECISION_FENCE   /* by.session is the least that is accepted of by.server */
+    DECISION_FENCE,  /* by.session is the least that is accepted of by.server */
+    DECISION_INGEST  /* these keys have a value of that timestamp */
 } storage_decision_kind;
 
 typedef struct storage_decision {
     storage_decision_kind kind;
     log_sequence sequence;
     writer by;
-    timestamp start, commit; /* of COMMIT */
+    timestamp start, commit; /* of COMMIT; INGEST: start alone */
+    slice keys;              /* of INGEST: the checksum of each, u64; borrowed */
 } storage_decision;
 
 /* Called when the decision is durable and before it is answered.  It may wait. */

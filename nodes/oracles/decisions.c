@@ -3,6 +3,8 @@
  */
 #include "nodes/oracles/decisions.h"
 
+#include "engine/base/checksum.h"
+
 void decisions_init(decisions *into)
 {
     *into = (decisions){0};
@@ -10,6 +12,9 @@ void decisions_init(decisions *into)
 
 void decisions_release(decisions *of)
 {
+    if (of->has_ingested) {
+        number_map_release(&of->ingested);
+    }
     sb_free(of->items);
     *of = (decisions){0};
 }
@@ -31,9 +36,42 @@ static bool kind_of(uint32_t report, decision_kind *kind)
     }
 }
 
+static uint64_t ingested_key(timestamp at, uint64_t sum)
+{
+    return (sum + at * 0x9e3779b97f4a7c15u) | 1;
+}
+
+static void observe_ingested(decisions *into, slice report)
+{
+    cursor from = cursor_of(report);
+    const timestamp at = cursor_u64(&from);
+    if (!into->has_ingested) {
+        number_map_init(&into->ingested, 1024);
+        into->has_ingested = true;
+    }
+    while (!from.failed && !cursor_finished(&from)) {
+        const uint64_t key = ingested_key(at, cursor_u64(&from));
+        if (number_map_get(&into->ingested, key) == NUMBER_MAP_NONE) {
+            (void)number_map_put(&into->ingested, key, into->count);
+        }
+    }
+}
+
+bool decisions_had_ingested(const decisions *of, timestamp at, slice key, const decision *before)
+{
+    const uint32_t told = of->has_ingested
+                              ? number_map_get(&of->ingested, ingested_key(at, checksum64(key)))
+                              : NUMBER_MAP_NONE;
+    return told != NUMBER_MAP_NONE && told <= (uint32_t)(before - of->items);
+}
+
 void decisions_observe(decisions *into, sb_node teller, uint32_t kind, slice report)
 {
     decision made = {.teller = teller};
+    if (kind == REPORT_INGESTED) {
+        observe_ingested(into, report);
+        return;
+    }
     if (!kind_of(kind, &made.kind)) {
         return;
     }

@@ -27,6 +27,8 @@ typedef struct decision {
 typedef struct decisions {
     decision *items;
     uint32_t count, room;
+    number_map ingested; /* ingested_key → how many decisions had been told before it was there */
+    bool has_ingested;
 } decisions;
 
 void decisions_init(decisions *into);
@@ -34,6 +36,9 @@ void decisions_release(decisions *of);
 
 /* From an observer of reports; other kinds are passed over. */
 void decisions_observe(decisions *into, sb_node teller, uint32_t kind, slice report);
+
+/* Whether the key had its value of the timestamp before decision `before` was told. */
+bool decisions_had_ingested(const decisions *of, timestamp at, slice key, const decision *before);
 
 /* Commits by the start of their transaction. */
 void decisions_index(const decisions *of, number_map *by_start);

@@ -110,6 +110,10 @@ void oracle_duplicates(const evidence *of, const job_row *row, timestamp ended);
  * succeeded. */
 void oracle_tasks(const evidence *of);
 
+/* I7: what a subtask's row calls imported, and all of one that has succeeded, had been ingested,
+ * for good, when that was written. */
+void oracle_checkpoints(const evidence *of);
+
 /* I8: what a server says of a subtask it has written itself, under the session and the attempt that
  * it had been given. */
 void oracle_results(const evidence *of);

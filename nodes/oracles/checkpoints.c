@@ -1,0 +1,125 @@
+/*
+ * I7: a checkpoint never passes the data.
+ *
+ * The row of a subtask says how far its entries are in storage, and in the end that all of them
+ * are. Whoever takes the subtask over goes on from there, so for every row of the table before that
+ * point some store must have told, before the row was written, that the entry is there for good.
+ */
+#include "engine/task/task.h"
+#include "engine/wire/keys.h"
+#include "nodes/oracles/encoding.h"
+#include "nodes/oracles/oracle.h"
+
+#define ORACLE "checkpoints"
+
+typedef struct check {
+    const evidence *of;
+    uint64_t numbers[3]; /* of the subtask: job, phase, number */
+    index_definition index;
+    const decision *written; /* the row that is judged */
+    timestamp snapshot;
+    table_id table;
+} check;
+
+static unsigned long long number(uint64_t of)
+{
+    return (unsigned long long)of;
+}
+
+/* The index may be gone by now: its definition as any version of the table's shows it. */
+static bool find_index(check *in, index_id id)
+{
+    buffer key;
+    buffer_init(&key);
+    key_table(&key, in->table);
+    const entry *found = durable_find(in->of->durable, buffer_slice(&key));
+    buffer_release(&key);
+    for (const version *of = found == NULL ? NULL : found->values; of != NULL; of = of->older) {
+        table_definition table;
+        const bool read = of->kind == VERSION_PUT && table_decode(version_value(of), &table);
+        const index_definition *index = read ? table_index(&table, id) : NULL;
+        if (index != NULL) {
+            in->index = *index;
+            return true;
+        }
+    }
+    return false;
+}
+
+static void check_row(const check *in, int64_t id, const version *found)
+{
+    row_columns columns;
+    encoded_key key;
+    if (!decode_row_columns(version_value(found), &columns)) {
+        return; /* told elsewhere */
+    }
+    encode_index_entry_key(in->table, &in->index, &columns, id, &key);
+    if (!decisions_had_ingested(in->of->decisions, in->snapshot, encoded_slice(&key),
+                                in->written)) {
+        sb_finding(in->of->world, SB_FINDING_WRONG_STATE, ORACLE,
+                   "subtask %llu of job %llu called row %lld imported at %llu, before any store "
+                   "had its entry",
+                   number(in->numbers[2]), number(in->numbers[0]), (long long)id,
+                   number(in->written->told.commit));
+    }
+}
+
+static void check_range(const check *in, slice start, slice end)
+{
+    durable_walk walk;
+    for (durable_walk_init(&walk, in->of->durable, start, end); durable_walk_next(&walk);) {
+        const version *found = durable_entry_read(walk.found, in->snapshot);
+        if (found != NULL && walk.key.size == ENCODED_ROW_KEY_SIZE) {
+            check_row(in, decode_last_number(walk.key), found);
+        }
+    }
+}
+
+static bool read_row(const check *in, const version *one, subtask_row *into)
+{
+    return one != NULL && one->kind == VERSION_PUT &&
+           subtask_row_decode(in->numbers[0], (uint32_t)in->numbers[1], (uint32_t)in->numbers[2],
+                              version_value(one), into);
+}
+
+/* What this version calls imported and the one before it does not. */
+static void check_version(check *in, const version *one)
+{
+    subtask_row row, before;
+    if (!read_row(in, one, &row) || !read_row(in, one->older, &before)) {
+        return;
+    }
+    const bool ended = row.state == SUBTASK_SUCCEED && before.state != SUBTASK_SUCCEED;
+    const slice from = range_key_slice(before.imported.size > 0 ? &before.imported : &row.start);
+    const slice to = range_key_slice(ended ? &row.end : &row.imported);
+    in->written = decisions_commit(in->of->decisions, &in->of->commits, one->start);
+    in->table = row.table;
+    in->snapshot = row.snapshot;
+    if (in->written == NULL || (!ended && (to.size == 0 || slice_compare(from, to) >= 0)) ||
+        !find_index(in, row.index)) {
+        return;
+    }
+    check_range(in, from, to);
+}
+
+void oracle_checkpoints(const evidence *of)
+{
+    check in = {.of = of};
+    buffer start, end;
+    buffer_init(&start);
+    buffer_init(&end);
+    key_meta(&start, "subtask", NULL, 0);
+    key_prefix_end(&end, buffer_slice(&start));
+    durable_walk walk;
+    for (durable_walk_init(&walk, of->durable, buffer_slice(&start), buffer_slice(&end));
+         durable_walk_next(&walk);) {
+        if (!key_meta_decode(walk.key, "subtask", in.numbers, 3)) {
+            continue;
+        }
+        for (const version *one = walk.found->values; one != NULL; one = one->older) {
+            check_version(&in, one);
+        }
+    }
+    buffer_release(&end);
+    buffer_release(&start);
+}
