@@ -401,12 +401,6 @@ static void boot_up(server *of)
     const client_session_settings clients = {.transactions_max = use->session_transactions,
                                              .transaction_time_limit = use->session_time_limit};
     of->clients = client_sessions_open(of->cluster, of->schema, &clients);
-    const ddl_settings owner = {.stores = of->plan.stores.addresses,
-                                .store_count = of->plan.stores.count,
-                                .jobs_at_once = use->jobs_at_once,
-                                .error_limit = use->job_error_limit,
-                                .scheduler = {.rows_per_subtask = use->subtask_rows}};
-    of->ddl = ddl_open(of->cluster, of->schema, &owner);
     const backfill_settings backfilling = {.batch_rows = use->batch_size,
                                            .batch_pause = use->batch_pause,
                                            .writer_count = use->writers,
@@ -419,6 +413,13 @@ static void boot_up(server *of)
                                            .scatter_regions = use->scatter_regions};
     of->backfill = backfill_open(of->cluster, &backfilling);
     backfill_find_leftovers(of->backfill);
+    const ddl_settings owner = {.backfill = of->backfill,
+                                .stores = of->plan.stores.addresses,
+                                .store_count = of->plan.stores.count,
+                                .jobs_at_once = use->jobs_at_once,
+                                .error_limit = use->job_error_limit,
+                                .scheduler = {.rows_per_subtask = use->subtask_rows}};
+    of->ddl = ddl_open(of->cluster, of->schema, &owner);
     of->open = true;
     sb_spawn(&of->schema_task, schema_main, of, "schema-poller");
     sb_spawn(&of->registration_task, registration_main, of, "registration");

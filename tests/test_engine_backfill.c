@@ -403,7 +403,7 @@ static void restart(backfill_test *in)
 {
     reopen(in, &checkpointed);
     backfill_find_leftovers(in->with);
-    backfill_remove_unclaimed(in->with, claims_all, NULL);
+    backfill_remove_unclaimed(in->with, false, claims_all, NULL);
 }
 
 static void finish_and_check(backfill_test *in)
@@ -472,7 +472,7 @@ static void local_world(sb_world *world, void *context)
     }
     finish_and_check(&in);
     ck_assert(interrupt(&in, 140 * SB_MILLISECOND));
-    backfill_remove_unclaimed(in.with, claims_none, NULL);
+    backfill_remove_unclaimed(in.with, false, claims_none, NULL);
     check_nothing_left(in.with);
     ck_assert(interrupt(&in, 140 * SB_MILLISECOND));
     restart(&in);
@@ -521,7 +521,7 @@ static void failing_world(sb_world *world, void *context)
     ck_assert_uint_eq(row_count, ROWS);
     check_index(in.of, &in.work.table, &in.work.index);
     sb_failpoints_enable(world, "local-disk-*", 0);
-    backfill_remove_unclaimed(in.with, claims_none, NULL);
+    backfill_remove_unclaimed(in.with, false, claims_none, NULL);
     backfill_end(&in, &machines); /* no file is left, though a removal may have failed */
 }
 

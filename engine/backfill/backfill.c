@@ -36,6 +36,7 @@ static const sb_move engine_moves[] = {
     {LOCAL_ENGINE_WRITERS, LOCAL_ENGINE_WRITERS_CLOSED},
     {LOCAL_ENGINE_WRITERS_CLOSED, LOCAL_ENGINE_CLOSED},
     {LOCAL_ENGINE_CLOSED, LOCAL_ENGINE_IMPORTING},
+    {LOCAL_ENGINE_CLOSED, LOCAL_ENGINE_CLEANING},
     {LOCAL_ENGINE_IMPORTING, LOCAL_ENGINE_IMPORTED},
     {LOCAL_ENGINE_IMPORTED, LOCAL_ENGINE_RESET},
     {LOCAL_ENGINE_RESET, LOCAL_ENGINE_WRITERS},
@@ -152,11 +153,24 @@ static bool take_leftover(backfill *of, job_id job, uint32_t number)
     return found != NULL;
 }
 
-void backfill_remove_unclaimed(backfill *of, backfill_claims *claimed, void *context)
+bool backfill_has_leftovers(const backfill *of, bool single)
+{
+    const leftover *one = of->leftovers;
+    while (one != NULL && subtask_number_is_single(one->number) != single) {
+        one = one->next;
+    }
+    return one != NULL;
+}
+
+void backfill_remove_unclaimed(backfill *of, bool single, backfill_claims *claimed, void *context)
 {
     leftover **link = &of->leftovers;
     while (*link != NULL) {
         leftover *one = *link;
+        if (subtask_number_is_single(one->number) != single) {
+            link = &one->next;
+            continue;
+        }
         one->ours = claimed(context, one->job, one->number);
         if (one->ours) {
             link = &one->next;
@@ -374,24 +388,29 @@ static engine_status fill(backfill *in, backend *of, failure *cause, sb_scope *s
     return status;
 }
 
-/* From the local files into storage. */
-static engine_status import(backfill *in, backend *of, failure *cause, sb_scope *scope)
+void backfill_close_engine(backfill *of, backend *written)
 {
-    close_writers(of);
-    move(of, LOCAL_ENGINE_WRITERS_CLOSED);
-    close_engine(of);
-    move(of, LOCAL_ENGINE_CLOSED);
-    if (of->has_checkpoint) {
-        of->engine.sorter.replaced = write_checkpoint;
-        of->engine.sorter.replaced_context = of;
+    (void)of;
+    close_writers(written);
+    move(written, LOCAL_ENGINE_WRITERS_CLOSED);
+    close_engine(written);
+    move(written, LOCAL_ENGINE_CLOSED);
+}
+
+engine_status backfill_import(backfill *of, backend *closed, failure *cause, sb_scope *scope)
+{
+    *cause = FAILURE_NONE;
+    if (closed->has_checkpoint) {
+        closed->engine.sorter.replaced = write_checkpoint;
+        closed->engine.sorter.replaced_context = closed;
     }
-    move(of, LOCAL_ENGINE_IMPORTING);
-    const engine_status status =
-        import_pairs(in->cluster, of->work, &of->engine.sorter, &in->settings, cause, scope);
+    move(closed, LOCAL_ENGINE_IMPORTING);
+    const engine_status status = import_pairs(of->cluster, closed->work, &closed->engine.sorter,
+                                              &of->settings, cause, scope);
     if (status != ENGINE_OK) {
         return status;
     }
-    move(of, LOCAL_ENGINE_IMPORTED);
+    move(closed, LOCAL_ENGINE_IMPORTED);
     /* TiDB issue 53641: an error after the import has succeeded, and everything is done again. */
     return failpoint("backfill-fails-after-import") ? ENGINE_CONFLICT : ENGINE_OK;
 }
@@ -432,34 +451,56 @@ static engine_status start_over(backfill *in, backend *of, sb_scope *scope)
     return ENGINE_OK;
 }
 
-static engine_status work_through(backfill *in, backend *of, failure *cause, sb_scope *scope)
+backend *backfill_open_backend(backfill *of, const backfill_work *work)
 {
-    for (;;) {
-        engine_status status = fill(in, of, cause, scope);
+    return backend_open(of, work);
+}
+
+engine_status backfill_write(backfill *of, backend *into, failure *cause, sb_scope *scope)
+{
+    *cause = FAILURE_NONE;
+    engine_status status = fill(of, into, cause, scope);
+    while (status == ENGINE_OK && !into->scan.finished) {
+        backfill_close_engine(of, into);
+        status = backfill_import(of, into, cause, scope);
         if (status == ENGINE_OK) {
-            status = import(in, of, cause, scope);
+            status = start_over(of, into, scope);
         }
-        if (status != ENGINE_OK || of->scan.finished) {
-            return status;
-        }
-        status = start_over(in, of, scope);
-        if (status != ENGINE_OK) {
-            return status;
+        if (status == ENGINE_OK) {
+            status = fill(of, into, cause, scope);
         }
     }
+    return status;
+}
+
+void backfill_end_backend(backfill *of, backend *begun, bool keep)
+{
+    backend_clean_up(of, begun, keep && begun->has_checkpoint);
+    tell_peak(of);
+}
+
+bool backend_is_imported(const backend *of)
+{
+    return of->state == LOCAL_ENGINE_IMPORTED;
+}
+
+uint64_t backend_rows(const backend *of)
+{
+    return of->rows;
 }
 
 engine_status backfill_run(backfill *of, const backfill_work *work, uint64_t *row_count,
                            failure *cause, sb_scope *scope)
 {
-    *cause = FAILURE_NONE;
-    backend *open = backend_open(of, work);
-    const engine_status status = work_through(of, open, cause, scope);
+    backend *open = backfill_open_backend(of, work);
+    engine_status status = backfill_write(of, open, cause, scope);
+    if (status == ENGINE_OK) {
+        backfill_close_engine(of, open);
+        status = backfill_import(of, open, cause, scope);
+    }
     *row_count = open->rows;
     SOMETIMES(status == ENGINE_CONFLICT, "backfill-meets-passing-trouble");
-    const bool ended = status == ENGINE_OK || status == ENGINE_FAILED;
-    backend_clean_up(of, open, open->has_checkpoint && !ended);
-    tell_peak(of);
+    backfill_end_backend(of, open, status != ENGINE_OK && status != ENGINE_FAILED);
     sb_assert((status == ENGINE_FAILED) == (*cause != FAILURE_NONE));
     return status;
 }

@@ -55,6 +55,7 @@ typedef struct backfill_work {
     slice start, end; /* of rows; borrowed */
     slice imported;   /* what was saved last: begin there; empty: nothing; borrowed */
     uint64_t imported_rows;
+    uint32_t haste;      /* the pause between batches is so many times shorter; 0: 1 */
     backfill_save *save; /* NULL: nobody wants to know */
     void *save_context;
 } backfill_work;
@@ -75,14 +76,31 @@ uint32_t backfill_backend_count(const backfill *of);
 engine_status backfill_run(backfill *of, const backfill_work *work, uint64_t *row_count,
                            failure *cause, sb_scope *scope);
 
+/* The same in stages, for whoever keeps a backend over several tries: begin; write all rows; close
+ * the engine; import; end.  `work` outlives the backend.  After anything but ENGINE_OK, end is all
+ * that may follow; but an import that is done stays done, whatever it returns. */
+typedef struct backend backend;
+backend *backfill_open_backend(backfill *of, const backfill_work *work);
+engine_status backfill_write(backfill *of, backend *into, failure *cause, sb_scope *scope);
+void backfill_close_engine(backfill *of, backend *written);
+engine_status backfill_import(backfill *of, backend *closed, failure *cause, sb_scope *scope);
+
+/* Close what is open and clean up.  keep: leave local files with a checkpoint to a later run. */
+void backfill_end_backend(backfill *of, backend *begun, bool keep);
+
+bool backend_is_imported(const backend *of);
+uint64_t backend_rows(const backend *of); /* written so far, and imported before it began */
+
 /* Before the first run: what earlier incarnations of this machine have left in its folder is looked
  * at.  Folders with a local checkpoint are kept for the run that continues them, the rest goes. */
 void backfill_find_leftovers(backfill *of);
 
-/* Remove the kept folders that no subtask of this server will continue.  The same rows that start
- * runs must decide here. */
+/* Remove the kept folders that nobody on this server will continue.  The same rows that start runs
+ * must decide here.  single: those of the single-node path, which the owner's role looks after;
+ * else those of subtasks, which are the executor's. */
 typedef bool backfill_claims(void *context, job_id job, uint32_t number);
-void backfill_remove_unclaimed(backfill *of, backfill_claims *claimed, void *context);
+void backfill_remove_unclaimed(backfill *of, bool single, backfill_claims *claimed, void *context);
+bool backfill_has_leftovers(const backfill *of, bool single);
 
 typedef enum local_engine_state {
     LOCAL_ENGINE_OPEN,

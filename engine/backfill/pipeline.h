@@ -161,7 +161,7 @@ leftover *leftovers_find(void);
 /* ------------------------------------------------------------------------------------ backends */
 
 /* What one run has open on this machine. */
-typedef struct backend {
+struct backend {
     struct backend *next; /* in the registry */
     const backfill_work *work;
     local_engine_state state;
@@ -172,7 +172,7 @@ typedef struct backend {
     uint64_t rows;        /* handed to writers, and those imported before the run began */
     sb_time checkpointed; /* when the last local checkpoint was written, or the run began */
     bool has_checkpoint;  /* there is, or may be, a local one */
-} backend;
+};
 
 struct backfill {
     cluster *cluster;

@@ -9,7 +9,7 @@ void row_scan_init(row_scan *of, cluster *from, const backfill_work *work, slice
     *of = (row_scan){.cluster = from,
                      .snapshot = work->snapshot,
                      .batch_rows = settings->batch_rows,
-                     .pause = settings->batch_pause,
+                     .pause = settings->batch_pause / (work->haste > 0 ? work->haste : 1),
                      .end = work->end};
     buffer_init(&of->next);
     buffer_add(&of->next, start.data, start.size);

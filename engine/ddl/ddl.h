@@ -14,7 +14,8 @@
 #include "engine/task/scheduler.h"
 
 typedef struct ddl_settings {
-    const sb_address *stores; /* every storage machine; outlives the ddl */
+    struct backfill *backfill; /* of this machine; outlives the ddl */
+    const sb_address *stores;  /* every storage machine; outlives the ddl */
     uint32_t store_count;
     scheduler_settings scheduler;
     uint32_t jobs_at_once;   /* queueing or running jobs with a worker; 0: 4 */

@@ -3,6 +3,7 @@
  */
 #include "engine/ddl/owner.h"
 
+#include "engine/backfill/backfill.h"
 #include "engine/ddl/worker.h"
 #include "engine/transaction/route.h"
 
@@ -56,7 +57,7 @@ ddl *ddl_open(cluster *of, schema_cache *schema, const ddl_settings *settings)
     use->dispatch = use->dispatch > 0 ? use->dispatch : DISPATCH_INTERVAL;
     use->reorg_round = use->reorg_round > 0 ? use->reorg_round : REORG_ROUND;
     sb_mutex_init(&made->order, "owner transactions");
-    reorg_registry_init(&made->reorgs, use->reorg_poll);
+    reorg_registry_init(&made->reorgs, use->reorg_poll, schema, use->backfill);
     return made;
 }
 
@@ -189,6 +190,36 @@ static engine_status dispatch(reign *of)
     return ENGINE_OK;
 }
 
+typedef struct live_jobs {
+    const job_row *rows;
+    uint32_t count;
+} live_jobs;
+
+/* Its job may come back to this machine, with the checkpoint that lies there. */
+static bool is_claimed(void *context, job_id job, uint32_t number)
+{
+    const live_jobs *in = context;
+    bool found = false;
+    (void)number;
+    for (uint32_t i = 0; i < in->count && !found; i++) {
+        found = in->rows[i].id == job && in->rows[i].single;
+    }
+    return found;
+}
+
+/* What the single-node path has left on this machine's disk for jobs that are over. */
+static void remove_leftovers(ddl *of, sb_scope *scope)
+{
+    job_row *jobs;
+    uint32_t count;
+    if (backfill_has_leftovers(of->settings.backfill, true) &&
+        jobs_read(of->cluster, &jobs, &count, scope) == ENGINE_OK) {
+        live_jobs known = {jobs, count};
+        backfill_remove_unclaimed(of->settings.backfill, true, is_claimed, &known);
+        sb_free(jobs);
+    }
+}
+
 /* Look for jobs, and campaign on, until the reign is over. */
 static void rule(reign *of, session_id session)
 {
@@ -201,6 +232,7 @@ static void rule(reign *of, session_id session)
             continue;
         }
         campaigned = now;
+        remove_leftovers(of->ddl, &of->scope);
         tenure_id elected = 0;
         const campaign_result result = campaign(of->ddl, session, &elected, &of->scope);
         if (result == CAMPAIGN_LOST || result == CAMPAIGN_SESSION_ENDED ||
@@ -244,6 +276,7 @@ void owner_run(ddl *of, session_id session, sb_scope *scope)
             enter(of, OWNER_CAMPAIGNING);
         }
         tenure_id elected = 0;
+        remove_leftovers(of, scope);
         result = campaign(of, session, &elected, scope);
         if (result == CAMPAIGN_WON) {
             reign_run(of, session, elected, scope);

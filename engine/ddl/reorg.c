@@ -3,6 +3,7 @@
  */
 #include "engine/ddl/reorg.h"
 
+#include "engine/ddl/single.h"
 #include "engine/museum.h"
 
 #define POLL (100 * SB_MILLISECOND)
@@ -11,7 +12,9 @@ struct reorg_group {
     struct reorg_group *next;
     reorg_registry *in;
     job_id job;
-    scheduler scheduler;
+    bool is_single;
+    scheduler scheduler; /* unless it is single */
+    single_run single;   /* if it is */
     sb_scope scope;
     sb_wait_group tasks;
     sb_condition changed; /* ended, or nudged */
@@ -23,9 +26,11 @@ struct reorg_group {
 
 /* ----------------------------------------------------------------------------------- contexts */
 
-void reorg_registry_init(reorg_registry *of, sb_duration poll)
+void reorg_registry_init(reorg_registry *of, sb_duration poll, schema_cache *schema, backfill *with)
 {
-    *of = (reorg_registry){.poll = poll > 0 ? poll : POLL};
+    *of = (reorg_registry){.poll = poll > 0 ? poll : POLL, .schema = schema};
+    of->backends = sb_alloc(sizeof(*of->backends));
+    backend_registry_init(of->backends, with);
     sb_scope_init(&of->program, NULL, "reorg registry");
 }
 
@@ -72,9 +77,19 @@ static scheduler_order order_of(reorg_signal signal)
 static void schedule_main(void *argument)
 {
     reorg_group *of = argument;
-    of->status = scheduler_run(&of->scheduler, &of->task, &of->scope);
+    of->status = of->is_single ? single_run_main(&of->single, &of->task)
+                               : scheduler_run(&of->scheduler, &of->task, &of->scope);
     of->ended = true;
     sb_condition_broadcast(&of->changed);
+}
+
+static void set_order(reorg_group *of, scheduler_order order)
+{
+    if (of->is_single) {
+        single_run_set_order(&of->single, order);
+    } else {
+        scheduler_set_order(&of->scheduler, order);
+    }
 }
 
 static void poll_main(void *argument)
@@ -87,24 +102,29 @@ static void poll_main(void *argument)
         } else if (reorg_is_canceled(of->in, of->job)) {
             signal = REORG_CANCEL;
         }
-        scheduler_set_order(&of->scheduler, order_of(signal));
+        set_order(of, order_of(signal));
     }
 }
 
-static reorg_group *group_start(reorg_registry *in, const tenure *by, const task_row *wanted,
-                                const scheduler_settings *settings, reorg_signal signal,
+static reorg_group *group_start(reorg_registry *in, const tenure *by, const reorg_plan *plan,
                                 sb_scope *parent)
 {
     reorg_group *made = sb_alloc_zero(sizeof(*made));
     made->in = in;
-    made->job = wanted->job;
+    made->job = plan->wanted.job;
     made->next = in->groups;
     in->groups = made;
-    scheduler_init(&made->scheduler, by, wanted, settings);
-    made->scheduler.order = order_of(signal);
     sb_scope_init(&made->scope, parent, "reorg group");
     sb_wait_group_init(&made->tasks, "reorg group");
     sb_condition_init(&made->changed, "reorg");
+    made->is_single = plan->single;
+    if (made->is_single) {
+        single_run_init(&made->single, by, &plan->wanted, in->schema, in->backends, &made->scope);
+        made->single.order = order_of(plan->signal);
+    } else {
+        scheduler_init(&made->scheduler, by, &plan->wanted, &plan->scheduler);
+        made->scheduler.order = order_of(plan->signal);
+    }
     return made;
 }
 
@@ -128,7 +148,11 @@ static void group_free(reorg_group *of)
         link = &(*link)->next;
     }
     *link = of->next;
-    scheduler_release(&of->scheduler);
+    if (of->is_single) {
+        single_run_release(&of->single);
+    } else {
+        scheduler_release(&of->scheduler);
+    }
     sb_condition_release(&of->changed);
     sb_wait_group_release(&of->tasks);
     sb_scope_release(&of->scope);
@@ -144,20 +168,22 @@ void reorg_registry_release(reorg_registry *of)
         group_free(left);
     }
     sb_assert(of->contexts == NULL);
+    backend_registry_release(of->backends);
+    sb_free(of->backends);
     sb_scope_release(&of->program);
 }
 
 /* ----------------------------------------------------------------------------- for the worker */
 
-reorg_context *reorg_begin(reorg_registry *in, const tenure *by, const task_row *wanted,
-                           const scheduler_settings *settings, reorg_signal signal, sb_scope *scope)
+reorg_context *reorg_begin(reorg_registry *in, const tenure *by, const reorg_plan *plan,
+                           sb_scope *scope)
 {
-    sb_assert(reorg_context_of(in, wanted->job) == NULL);
+    sb_assert(reorg_context_of(in, plan->wanted.job) == NULL);
     sb_scope *parent = BUG(tidb_47902) ? &in->program : scope;
     reorg_context *made = sb_alloc_zero(sizeof(*made));
-    made->job = wanted->job;
-    made->signal = signal;
-    made->group = group_start(in, by, wanted, settings, signal, parent);
+    made->job = plan->wanted.job;
+    made->signal = plan->signal;
+    made->group = group_start(in, by, plan, parent);
     made->next = in->contexts;
     in->contexts = made;
     group_run(made->group);
@@ -193,7 +219,8 @@ engine_status reorg_wait(reorg_context *of, sb_duration round, sb_scope *scope)
 
 uint64_t reorg_row_count(const reorg_context *of)
 {
-    return of->group->scheduler.row_count;
+    return of->group->is_single ? single_run_row_count(&of->group->single)
+                                : of->group->scheduler.row_count;
 }
 
 engine_status reorg_end(reorg_registry *in, job_id job, task_row *ended)
@@ -224,4 +251,9 @@ void reorg_leave(reorg_registry *in, job_id job)
     group_join(group);
     remove_context(in, context);
     group_free(group);
+}
+
+void reorg_unregister_backend(reorg_registry *in, job_id job, bool keep)
+{
+    backend_context_unregister(in->backends, job, keep);
 }

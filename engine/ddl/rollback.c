@@ -11,6 +11,7 @@
 /* From here on the index is on its way back. */
 static engine_status turn_back(job_step *step, failure cause, sb_scope *scope)
 {
+    reorg_unregister_backend(&step->by->reign->ddl->reorgs, step->row.id, false);
     const schema_state at = job_schema(&step->row);
     sb_assert(at != SCHEMA_PUBLIC && cause != FAILURE_NONE &&
               (step->row.cause == FAILURE_NONE || step->row.cause == cause));

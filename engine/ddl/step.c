@@ -5,6 +5,7 @@
 
 #include <string.h>
 
+#include "engine/ddl/reorg_row.h"
 #include "engine/schema/acknowledgement.h"
 #include "engine/wire/keys.h"
 
@@ -206,6 +207,9 @@ static engine_status put_final(job_step *step, sb_scope *scope)
     }
     for (uint32_t i = 0; i < servers.count; i++) {
         acknowledgements_forget(step->in, step->row.id, &servers.items[i].server, 1);
+    }
+    if (step->row.single) {
+        reorg_row_delete(step->in, step->row.id);
     }
     job_put_history(step->in, &step->row);
     return ENGINE_OK;

@@ -5,6 +5,7 @@
 
 #include "engine/ddl/delete_ranges.h"
 #include "engine/ddl/drop.h"
+#include "engine/ddl/reorg_row.h"
 #include "engine/ddl/rollback.h"
 #include "engine/transaction/route.h"
 
@@ -40,7 +41,32 @@ static engine_status step_forward(job_worker *of, const job_row *seen, schema_st
     return step_end(&step, status, &of->scope);
 }
 
-/* The task of the phase at hand has succeeded: the next one's turn. */
+/* The backfills of a job on the single-node path are done by its owner; merges are always tasks. */
+static bool is_single_phase(const job_row *of)
+{
+    return of->single && of->phase < merge_phase(0, of->index_count);
+}
+
+/* What the rows say of the phase at hand, which some memory takes for done: that is a hint, and
+ * they decide (TiDB issue 54897). */
+static engine_status check_phase(job_step *step, sb_scope *scope)
+{
+    engine_status status;
+    if (is_single_phase(&step->row)) {
+        reorg_row row;
+        status = reorg_row_read_in(step->in, step->row.id, &row, scope);
+        sb_assert(status != ENGINE_NOT_FOUND);
+        sb_assert(status != ENGINE_OK || (row.phase == step->row.phase && reorg_row_is_done(&row)));
+    } else {
+        task_row task;
+        status = task_read_in(step->in, step->row.id, step->row.phase, &task, scope);
+        sb_assert(status != ENGINE_NOT_FOUND);
+        sb_assert(status != ENGINE_OK || task.state == TASK_SUCCEED);
+    }
+    return status;
+}
+
+/* The phase at hand is done: the next one's turn. */
 static engine_status step_phase(job_worker *of, const job_row *seen)
 {
     job_step step;
@@ -48,11 +74,7 @@ static engine_status step_phase(job_worker *of, const job_row *seen)
     if (status != ENGINE_OK) {
         return status;
     }
-    /* What a memory says about the task is a hint: the row decides (TiDB issue 54897). */
-    task_row task;
-    status = task_read_in(step.in, of->job, step.row.phase, &task, &of->scope);
-    sb_assert(status != ENGINE_NOT_FOUND);
-    sb_assert(status != ENGINE_OK || task.state == TASK_SUCCEED);
+    status = check_phase(&step, &of->scope);
     step.row.phase++;
     return step_end(&step, status, &of->scope);
 }
@@ -116,14 +138,16 @@ static reorg_context *attach(job_worker *of, const job_row *seen, reorg_signal s
         const bool merges = seen->phase >= merge_phase(0, seen->index_count);
         const uint32_t index = merges ? seen->phase - merge_phase(0, seen->index_count)
                                       : seen->phase - backfill_phase(0);
-        const task_row wanted = {.job = of->job,
-                                 .phase = seen->phase,
-                                 .kind = merges ? TASK_KIND_MERGE : TASK_KIND_BACKFILL,
-                                 .table = seen->table,
-                                 .index = seen->indexes[index].id,
-                                 .snapshot = seen->snapshot};
-        return reorg_begin(&in->reorgs, &of->reign->tenure, &wanted, &in->settings.scheduler,
-                           signal, &of->scope);
+        const reorg_plan plan = {.wanted = {.job = of->job,
+                                            .phase = seen->phase,
+                                            .kind = merges ? TASK_KIND_MERGE : TASK_KIND_BACKFILL,
+                                            .table = seen->table,
+                                            .index = seen->indexes[index].id,
+                                            .snapshot = seen->snapshot},
+                                 .single = is_single_phase(seen),
+                                 .scheduler = in->settings.scheduler,
+                                 .signal = signal};
+        return reorg_begin(&in->reorgs, &of->reign->tenure, &plan, &of->scope);
     }
     reorg_notify(context, signal);
     return context;
@@ -143,6 +167,9 @@ engine_status worker_reorganize(job_worker *of, const job_row *seen, reorg_signa
     task_row task;
     const uint64_t row_count = reorg_row_count(context);
     status = reorg_end(&in->reorgs, of->job, &task);
+    if (status == ENGINE_OK && task.state != TASK_SUCCEED) { /* given up, or it will wait */
+        reorg_unregister_backend(&in->reorgs, of->job, task.state == TASK_PAUSED);
+    }
     /* A pause or a cancel that was taken back may have left its task on the way. */
     if (status != ENGINE_OK || signal != REORG_RUN || !task_state_is_final(task.state)) {
         return status;
@@ -371,6 +398,7 @@ static void worker_main(void *argument)
     const engine_status status = work(of);
     sb_assert(status != ENGINE_DUPLICATE);
     reorg_leave(&in->ddl->reorgs, of->job);
+    reorg_unregister_backend(&in->ddl->reorgs, of->job, status != ENGINE_NOT_FOUND);
     moves_release(&of->doubtful_moves);
     job_worker **link = &in->workers;
     while (*link != of) {

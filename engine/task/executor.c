@@ -398,7 +398,7 @@ static sb_duration look(executor *of, sb_scope *scope)
     }
     cancel_lost(of, rows, count);
     subtask_rows known = {rows, count};
-    backfill_remove_unclaimed(of->backfill, is_claimed, &known);
+    backfill_remove_unclaimed(of->backfill, false, is_claimed, &known);
     start_ours(of, rows, count, scope);
     sb_free(rows);
     return of->runs != NULL ? of->settings.poll_active : of->settings.poll_idle;

@@ -48,7 +48,7 @@ bool task_state_is_final(task_state state);
 bool subtask_state_is_final(subtask_state state);
 
 #define SUBTASKS_MAX 512u /* of one task */
-_Static_assert(SUBTASKS_MAX <= 1u << SUBTASK_NUMBER_BITS, "a subtask's number has room");
+_Static_assert(SUBTASKS_MAX <= SINGLE_SUBTASK, "a subtask's number has room");
 
 typedef struct task_row {
     job_id job;

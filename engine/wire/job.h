@@ -82,6 +82,14 @@ static inline uint32_t subtask_number(uint32_t phase, uint32_t number)
     return phase << SUBTASK_NUMBER_BITS | number;
 }
 
+/* The number of what the owner does by itself in a phase. */
+#define SINGLE_SUBTASK ((1u << SUBTASK_NUMBER_BITS) - 1)
+
+static inline bool subtask_number_is_single(uint32_t number)
+{
+    return (number & SINGLE_SUBTASK) == SINGLE_SUBTASK;
+}
+
 static inline uint64_t subtask_identity(job_id job, uint32_t number)
 {
     return job << 16 | number;

@@ -111,6 +111,11 @@ void key_subtask_history(buffer *into, job_id job, uint32_t phase, uint32_t numb
     key_meta(into, "subtask-history", numbers, 3);
 }
 
+void key_reorg(buffer *into, job_id job)
+{
+    key_meta(into, "reorg", &job, 1);
+}
+
 void key_delete_range(buffer *into, job_id job)
 {
     key_meta(into, "delete-range", &job, 1);

@@ -29,6 +29,7 @@ void key_task(buffer *into, job_id job, uint32_t phase);
 void key_task_history(buffer *into, job_id job, uint32_t phase);
 void key_subtask(buffer *into, job_id job, uint32_t phase, uint32_t number);
 void key_subtask_history(buffer *into, job_id job, uint32_t phase, uint32_t number);
+void key_reorg(buffer *into, job_id job);
 void key_delete_range(buffer *into, job_id job);
 void key_submission(buffer *into, uint64_t nonce);
 

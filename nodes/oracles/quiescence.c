@@ -9,7 +9,8 @@
 
 #define ORACLE "quiescence"
 
-static const char *const temporary_words[] = {"job", "ack", "task", "subtask", "delete-range"};
+static const char *const temporary_words[] = {"job",     "ack",          "task",
+                                              "subtask", "delete-range", "reorg"};
 #define TEMPORARY_WORDS (sizeof(temporary_words) / sizeof(temporary_words[0]))
 
 static void check_word(const evidence *of, const char *word)

@@ -7,6 +7,13 @@
 #include "nodes/scenarios/scenarios.h"
 #include "nodes/scenarios/trial.h"
 
+#include <string.h>
+
+#include "engine/base/checksum.h"
+
+#define HOT_SALTS 65536u /* every second one is for none */
+#define HOT_RATE 400000u /* of a million passes */
+
 enum {
     SETTING_TROUBLE_MIN = SETTING_COUNT,
     SETTING_TROUBLE_MAX,
@@ -14,6 +21,7 @@ enum {
     SETTING_DOWN_MAX,
     SETTING_CANCEL_RATE,
     SETTING_PAUSE_RATE,
+    SETTING_SINGLE_RATE,
     SETTING_LOST_RATE,
     SETTING_PERMANENT_RATE,
     SETTING_REGION_RATE,
@@ -38,6 +46,8 @@ static const sb_setting settings[SETTING_ALL] = {
      "of a million jobs, so many are cancelled"},
     {"pause-rate", SB_SETTING_NUMBER, "200000", 0, 1000000,
      "of a million jobs, so many are paused and, later, resumed"},
+    {"single-rate", SB_SETTING_NUMBER, "250000", 0, 1000000,
+     "of a million jobs, so many have their backfill done by the owner alone"},
     {"lost-rate", SB_SETTING_NUMBER, "125000", 0, 1000000,
      "of a million seeds, in so many a server is gone until the job has ended"},
     {"permanent-rate", SB_SETTING_NUMBER, "100000", 0, 1000000,
@@ -83,6 +93,36 @@ static void draw_permanent_errors(trial *of)
     sb_failpoints_enable(of->world, "*permanent*", wanted ? rate : 0);
 }
 
+/* Errors after an effect and before whoever caused it knows: half of all hot failpoints. */
+static bool is_behind_its_effect(const char *name)
+{
+    return strstr(name, "after") != NULL || strstr(name, "lost") != NULL;
+}
+
+/* In half of the seeds one of the other failpoints fires often: what a job passes once is met at a
+ * low rate in hardly any seed.  Which one is told by the hashes of their names, so that one more in
+ * the code takes seeds from the others and changes no other. */
+static void draw_hot_failpoint(trial *of)
+{
+    const uint64_t salt = sb_choose(of->world, SB_STREAM_SCENARIO, HOT_SALTS);
+    const bool any = salt % 4 == 1;
+    const sb_place_name **failpoints, *hottest = NULL;
+    const size_t count = salt % 2 == 0 ? 0 : sb_failpoint_list(&failpoints);
+    uint64_t most = 0;
+    for (size_t i = 0; i < count; i++) {
+        const char *name = failpoints[i]->name;
+        const uint64_t hash = checksum64_of_part(slice_of_string(name), salt);
+        if (hash >= most && strstr(name, "permanent") == NULL &&
+            (any || is_behind_its_effect(name))) {
+            most = hash;
+            hottest = failpoints[i];
+        }
+    }
+    if (hottest != NULL) {
+        sb_failpoints_enable(of->world, hottest->name, HOT_RATE);
+    }
+}
+
 static void order_jobs(trial *of)
 {
     const script_limits limits = {.orders_max = ORDERS_MAX,
@@ -95,6 +135,7 @@ static void order_jobs(trial *of)
     const table_id first = of->machines.plan.settings.table;
     script_draw_first(&of->script, first);
     script_draw(&of->script, &limits);
+    script_draw_single(&of->script, (uint32_t)trial_setting(of, SETTING_SINGLE_RATE));
 }
 
 static void trouble(trial *of)
@@ -114,6 +155,7 @@ static void trouble(trial *of)
     const sb_disk disk = {.sync_min = 500 * SB_MICROSECOND, .sync_max = 2 * SB_MILLISECOND};
     sb_disk_set(of->world, &disk); /* long enough to die in the middle of a sync */
     sb_swarm_start(of->world, &plan);
+    draw_hot_failpoint(of);
     draw_permanent_errors(of);
     region_trouble_start(&of->regions, of->world, &of->machines, of->desk.cluster,
                          (uint32_t)trial_setting(of, SETTING_REGION_RATE),

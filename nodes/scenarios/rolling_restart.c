@@ -18,6 +18,7 @@ enum {
     SETTING_KILL_RATE,
     SETTING_TWICE_RATE,
     SETTING_CANCEL_RATE,
+    SETTING_SINGLE_RATE,
     SETTING_LOST_RATE,
     SETTING_LOSS,
     SETTING_REGION_RATE,
@@ -44,6 +45,8 @@ static const sb_setting settings[SETTING_ALL] = {
      "of a million seeds, so many restart all servers twice"},
     {"cancel-rate", SB_SETTING_NUMBER, "60000", 0, 1000000,
      "of a million seeds, so many cancel the job"},
+    {"single-rate", SB_SETTING_NUMBER, "20000", 0, 1000000,
+     "of a million jobs, so many have their backfill done by the owner alone"},
     {"lost-rate", SB_SETTING_NUMBER, "30000", 0, 1000000,
      "of a million seeds, in so many a server is gone until the job has ended"},
     {"loss", SB_SETTING_NUMBER, "500", 0, 100000, "of a million messages, so many are lost"},
@@ -104,6 +107,7 @@ static void order_jobs(trial *of)
         order *other = script_add_index(&of->script, use->table + 1, 0);
         other->after = trial_draw_duration(of, 0, OTHER_JOB_WITHIN);
     }
+    script_draw_single(&of->script, (uint32_t)trial_setting(of, SETTING_SINGLE_RATE));
 }
 
 static void restarts(trial *of)

@@ -200,6 +200,13 @@ void script_draw(script *into, const script_limits *limits)
     into->pauses_at_the_heal = sb_chance(into->world, SB_STREAM_SCENARIO, limits->pause_rate);
 }
 
+void script_draw_single(script *into, uint32_t rate)
+{
+    for (uint32_t i = 0; i < into->order_count; i++) {
+        into->orders[i].asked.single = sb_chance(into->world, SB_STREAM_SCENARIO, rate);
+    }
+}
+
 /* -------------------------------------------------------------------------------------- asking */
 
 static bool is_answered(const order *of)

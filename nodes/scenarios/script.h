@@ -82,6 +82,9 @@ typedef struct script_limits {
 } script_limits;
 void script_draw(script *into, const script_limits *limits);
 
+/* Of a million of its orders, so many have their backfill done by the owner alone. */
+void script_draw_single(script *into, uint32_t rate);
+
 /* The first order: tried until it is answered or the time has passed. */
 void script_submit_first(script *of, sb_duration patience);
 
