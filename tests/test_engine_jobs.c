@@ -489,6 +489,115 @@ START_TEST(test_long_values)
 }
 END_TEST
 
+/* --------------------------------------------------------------------------------------- orders */
+
+/* A job as it may be in that state. */
+static job_row job_in_state(job_id id, job_kind kind, job_state state, bool begun)
+{
+    const bool undone =
+        state == JOB_ROLLINGBACK || state == JOB_ROLLBACKDONE || state == JOB_CANCELLED;
+    const bool over = state == JOB_DONE || state == JOB_SYNCED;
+    job_row made;
+    memset(&made, 0, sizeof(made));
+    made.id = id;
+    made.nonce = id;
+    made.kind = kind;
+    made.table = TABLE;
+    made.index_count = 1;
+    made.state = state;
+    made.version = begun || over ? 4 : 0;
+    made.cause = undone ? FAILURE_CANCELLED : FAILURE_NONE;
+    memcpy(made.indexes[0].name, "k_1", 4);
+    if (kind == JOB_KIND_ADD_INDEX || made.version != 0) {
+        made.indexes[0].id = id + 1;
+        made.indexes[0].column_count = 1;
+    }
+    if (kind == JOB_KIND_ADD_INDEX) {
+        made.indexes[0].state = over ? SCHEMA_PUBLIC : begun ? SCHEMA_DELETE_ONLY : SCHEMA_NONE;
+    } else {
+        made.indexes[0].state = begun && !over ? SCHEMA_WRITE_ONLY : SCHEMA_NONE;
+    }
+    return made;
+}
+
+static void put_job(jobs_test *in, const job_row *job)
+{
+    transaction *by;
+    ck_assert_int_eq(transaction_begin(in->of, 0, &by, NULL), ENGINE_OK);
+    if (job_state_is_final(job->state)) {
+        job_put_history(by, job);
+    } else {
+        job_put(by, job);
+    }
+    ck_assert_int_eq(transaction_commit(by, NULL, NULL), ENGINE_OK);
+    transaction_release(by);
+}
+
+/* What comes of an order: the state it leads to, or (JOB_STATE_COUNT) that it is too late. */
+typedef struct order_case {
+    job_state from, cancelled, paused, resumed;
+} order_case;
+
+static const order_case order_cases[] = {
+    {JOB_QUEUEING, JOB_CANCELLING, JOB_PAUSING, JOB_QUEUEING},
+    {JOB_RUNNING, JOB_CANCELLING, JOB_PAUSING, JOB_RUNNING},
+    {JOB_PAUSING, JOB_CANCELLING, JOB_PAUSING, JOB_QUEUEING},
+    {JOB_PAUSED, JOB_CANCELLING, JOB_PAUSED, JOB_QUEUEING},
+    {JOB_CANCELLING, JOB_CANCELLING, JOB_STATE_COUNT, JOB_STATE_COUNT},
+    {JOB_ROLLINGBACK, JOB_ROLLINGBACK, JOB_STATE_COUNT, JOB_STATE_COUNT},
+    {JOB_DONE, JOB_STATE_COUNT, JOB_STATE_COUNT, JOB_STATE_COUNT},
+    {JOB_SYNCED, JOB_STATE_COUNT, JOB_STATE_COUNT, JOB_STATE_COUNT},
+    {JOB_CANCELLED, JOB_STATE_COUNT, JOB_STATE_COUNT, JOB_STATE_COUNT},
+    {JOB_ROLLBACKDONE, JOB_STATE_COUNT, JOB_STATE_COUNT, JOB_STATE_COUNT},
+};
+
+/* The order leads the job there; given again, nothing changes, the answer neither. */
+static void check_order(jobs_test *in, const job_row *job, job_order order, job_state to)
+{
+    const bool late = to == JOB_STATE_COUNT;
+    put_job(in, job);
+    for (int i = 0; i < 2; i++) {
+        ck_assert_int_eq(give(in, order, job->id), late ? JOB_ANSWER_TOO_LATE : JOB_ANSWER_OK);
+        ck_assert_int_eq(status_of(in, job->id).state, late ? job->state : to);
+    }
+}
+
+static void orders_world(sb_world *world, void *context)
+{
+    (void)context;
+    jobs_test in;
+    test_cluster_start(&in.machines, world);
+    in.of = test_cluster_open(&in.machines);
+    sb_failpoints_enable(world, "order-outcome-is-lost", 300000);
+    job_id next = 100;
+    for (uint32_t i = 0; i < sizeof(order_cases) / sizeof(order_cases[0]); i++) {
+        const order_case *one = &order_cases[i];
+        const job_state to[JOB_ORDER_COUNT] = {one->cancelled, one->paused, one->resumed};
+        for (job_order order = 0; order < JOB_ORDER_COUNT; order++) {
+            job_row job =
+                job_in_state(next += 2, JOB_KIND_ADD_INDEX, one->from, one->from != JOB_QUEUEING);
+            check_order(&in, &job, order, to[order]);
+        }
+    }
+    /* A drop that has begun goes on. */
+    job_row drop = job_in_state(next += 2, JOB_KIND_DROP_INDEX, JOB_RUNNING, true);
+    check_order(&in, &drop, JOB_ORDER_CANCEL, JOB_STATE_COUNT);
+    check_order(&in, &drop, JOB_ORDER_PAUSE, JOB_STATE_COUNT);
+    check_order(&in, &drop, JOB_ORDER_RESUME, JOB_RUNNING);
+    drop = job_in_state(next += 2, JOB_KIND_DROP_INDEX, JOB_RUNNING, false);
+    check_order(&in, &drop, JOB_ORDER_PAUSE, JOB_PAUSING);
+    check_order(&in, &drop, JOB_ORDER_CANCEL, JOB_CANCELLING);
+    test_cluster_close(&in.machines, in.of);
+}
+
+/* Every order in every state has one answer, also when it is repeated and when its outcome had to
+ * be looked up. */
+START_TEST(test_orders)
+{
+    run_in_world(orders_world, NULL, (uint64_t)_i + 1);
+}
+END_TEST
+
 /* ------------------------------------------------------------------------------- several at once
  */
 
@@ -607,6 +716,7 @@ int main(void)
     tcase_add_loop_test(all, test_cancel_of_a_paused_job, 0, 16);
     tcase_add_loop_test(all, test_failures, 0, 2);
     tcase_add_loop_test(all, test_long_values, 0, 2);
+    tcase_add_loop_test(all, test_orders, 0, 4);
     tcase_add_loop_test(all, test_places, 0, 4);
     tcase_add_loop_test(all, test_errors, 0, 12);
     suite_add_tcase(suite, all);

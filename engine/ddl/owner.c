@@ -227,6 +227,9 @@ static void rule(reign *of, session_id session)
     sb_time campaigned = sb_monotonic_time();
     while (sb_scope_status(&of->scope) == SB_OK && dispatch(of) == ENGINE_OK &&
            sb_sleep(settings->dispatch, &of->scope) == SB_OK) {
+        if (failpoint("owner-resigns")) {
+            break;
+        }
         const sb_time now = sb_monotonic_time();
         if (now - campaigned < settings->campaign * CAMPAIGNS_SKIPPED) {
             continue;

@@ -127,6 +127,9 @@ static engine_status try_submit(cluster *of, const submit_job_request *asked, jo
         job_put(in, &row);
         put_nonce(in, asked->nonce, *job);
         status = transaction_commit(in, NULL, scope);
+        if (status == ENGINE_OK && failpoint("submission-outcome-is-lost")) {
+            status = ENGINE_UNKNOWN;
+        }
     } else {
         transaction_rollback(in);
     }
@@ -247,6 +250,9 @@ static engine_status try_order(cluster *of, const order *what, job_id job, order
         row.state = what->to;
         job_put(in, &row);
         status = transaction_commit(in, NULL, scope);
+        if (status == ENGINE_OK && failpoint("order-outcome-is-lost")) {
+            status = ENGINE_UNKNOWN;
+        }
     } else {
         transaction_rollback(in);
     }
