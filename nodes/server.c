@@ -411,6 +411,7 @@ static void boot_up(server *of)
                                            .writer_quota = use->writer_quota,
                                            .memory_quota = use->memory_quota,
                                            .disk_quota = use->disk_quota,
+                                           .split_size = use->split_size,
                                            .checkpoint_interval = use->checkpoint_interval,
                                            .channel_capacity = use->run_channel_capacity,
                                            .upload_part = use->upload_part,

@@ -276,6 +276,53 @@ START_TEST(test_global_checkpoint)
 }
 END_TEST
 
+/* -------------------------------------------------------------------------------- spreading */
+
+static uint32_t regions_of_index(const backfill_test *in)
+{
+    const region_map *map;
+    buffer start, end;
+    uint32_t count = 1;
+    buffer_init(&start);
+    buffer_init(&end);
+    index_range(TABLE, INDEX, &start, &end);
+    ck_assert_int_eq(cluster_regions(in->of, true, &map, NULL), ENGINE_OK);
+    const region_description *region = region_map_find(map, buffer_slice(&start));
+    while (region->end.size > 0 && slice_compare(region->end, buffer_slice(&end)) < 0) {
+        region = region_map_find(map, region->end);
+        count++;
+    }
+    region_map_release(map);
+    buffer_release(&start);
+    buffer_release(&end);
+    return count;
+}
+
+static void spread_world(sb_world *world, void *context)
+{
+    (void)context;
+    test_cluster machines;
+    backfill_test in;
+    uint64_t row_count;
+    failure cause;
+    backfill_begin(&in, &machines, world);
+    backfill_settings settings = tiny;
+    settings.split_size = 3000;
+    reopen(&in, &settings);
+    ck_assert_uint_eq(regions_of_index(&in), 1);
+    ck_assert_int_eq(backfill_run(in.with, &in.work, &row_count, &cause, NULL), ENGINE_OK);
+    ck_assert_uint_ge(regions_of_index(&in), 3); /* there are some 13,000 bytes */
+    check_index(in.of, &in.work.table, &in.work.index);
+    backfill_end(&in, &machines);
+}
+
+/* Before a large engine is imported its range is cut into regions. */
+START_TEST(test_spreading)
+{
+    run_in_world(spread_world, NULL, (uint64_t)_i + 1);
+}
+END_TEST
+
 /* ------------------------------------------------------------------------------- a full disk */
 
 static void full_world(sb_world *world, void *context)
@@ -558,6 +605,7 @@ int main(void)
     tcase_add_loop_test(all, test_tiny_quota, 0, 10);
     tcase_add_loop_test(all, test_early_imports, 0, 10);
     tcase_add_loop_test(all, test_global_checkpoint, 0, 10);
+    tcase_add_loop_test(all, test_spreading, 0, 3);
     tcase_add_loop_test(all, test_full_disk, 0, 5);
     tcase_add_loop_test(all, test_duplicates, 0, 3);
     tcase_add_loop_test(all, test_local_checkpoint, 0, 3);

@@ -298,6 +298,49 @@ START_TEST(test_conflicts)
 }
 END_TEST
 
+/* ------------------------------------------------------------------------------------ sample */
+
+static void sample_world(sb_world *world, void *context)
+{
+    (void)world;
+    (void)context;
+    enum { KEYS = 50000, PARTS = 10 };
+    key_sample sample;
+    buffer cuts;
+    key_sample_init(&sample);
+    buffer_init(&cuts);
+    ck_assert_uint_eq(key_sample_cuts(&sample, PARTS, &cuts), 0);
+    for (uint32_t i = 0; i < KEYS; i++) {
+        const uint32_t number = (uint32_t)((uint64_t)i * 7919 % KEYS); /* each once, mixed */
+        char key[9];
+        snprintf(key, sizeof(key), "%08u", number);
+        key_sample_add(&sample, slice_of_string(key));
+        ck_assert_uint_lt(sample.count, KEY_SAMPLE_MAX);
+    }
+    ck_assert_uint_eq(key_sample_cuts(&sample, PARTS, &cuts), PARTS - 1);
+    cursor at = cursor_of(buffer_slice(&cuts));
+    for (uint32_t part = 1; part < PARTS; part++) {
+        const slice key = cursor_slice(&at);
+        uint32_t number = 0;
+        for (uint32_t i = 0; i < key.size; i++) {
+            number = number * 10 + (uint32_t)(key.data[i] - '0');
+        }
+        ck_assert_uint_ge(number, part * (KEYS / PARTS) - KEYS / 20);
+        ck_assert_uint_le(number, part * (KEYS / PARTS) + KEYS / 20);
+    }
+    ck_assert(cursor_finished(&at));
+    buffer_release(&cuts);
+    key_sample_release(&sample);
+}
+
+/* A few hundred keys cut fifty thousand into ten parts, each cut within half a part of its place.
+ */
+START_TEST(test_sample)
+{
+    run_in_world(sample_world, NULL, 1);
+}
+END_TEST
+
 /* ------------------------------------------------------------------------------------ damage */
 
 static sorter_status merge_all(sorting *of, uint32_t *pairs)
@@ -434,6 +477,7 @@ int main(void)
     tcase_add_loop_test(all, test_quota, 0, 20);
     tcase_add_loop_test(all, test_several_passes, 0, 20);
     tcase_add_test(all, test_conflicts);
+    tcase_add_test(all, test_sample);
     tcase_add_test(all, test_damage_is_noticed);
     tcase_add_test(all, test_every_disk_operation_fails_once);
     suite_add_tcase(suite, all);

@@ -405,6 +405,7 @@ engine_status backfill_import(backfill *of, backend *closed, failure *cause, sb_
         closed->engine.sorter.replaced_context = closed;
     }
     move(closed, LOCAL_ENGINE_IMPORTING);
+    spread_range(of->cluster, &closed->engine.sorter, of->settings.split_size, scope);
     const engine_status status = import_pairs(of->cluster, closed->work, &closed->engine.sorter,
                                               &of->settings, cause, scope);
     if (status != ENGINE_OK) {

@@ -38,6 +38,7 @@ typedef struct backfill_settings {
     uint32_t channel_capacity;       /* runs between writers and engine; 0: 2 */
     uint32_t upload_part;            /* bytes in one message to a store; 0: 64 KiB, the most */
     uint32_t scatter_regions;        /* of a new index, before it is filled; 0: none are made */
+    uint64_t split_size; /* bytes of a region that an import asks for ahead; 0: it does not */
 } backfill_settings;
 
 /* Keep durably, for everybody, that the entries of all rows before `imported` (a row's key) are in

@@ -191,6 +191,12 @@ engine_status backend_fill(backfill *in, backend *of, failure *cause, sb_scope *
 /* The local files have grown to the backend's share of the machine's disk quota. */
 bool backend_is_over_share(const backfill *in, const backend *of);
 
+/* ----------------------------------------------------------------------------------- spreading */
+
+/* Ask for regions of about split_size bytes in the range of the sorter's pairs, on several stores;
+ * split_size 0: nothing is asked. */
+void spread_range(cluster *of, const sorter *from, uint64_t split_size, sb_scope *scope);
+
 /* ------------------------------------------------------------------------------------- import */
 
 /* Bring the sorter's pairs into storage as versions of the work's snapshot, `part` bytes in one

@@ -28,6 +28,7 @@ void sorter_init(sorter *of, const char *folder, memory_quota *memory, disk_mete
                  uint32_t shared)
 {
     *of = (sorter){.memory = memory, .disk = disk, .shared = shared};
+    key_sample_init(&of->sample);
     const int length = snprintf(of->folder, sizeof(of->folder), "%s", folder);
     sb_assert_op(length, <, (int)sizeof(of->folder));
 }
@@ -39,6 +40,7 @@ void sorter_release(sorter *of)
     of->disk->used -= of->disk_used;
     of->disk_used = 0;
     sb_free(of->runs);
+    key_sample_release(&of->sample);
     buffer_release(&of->conflict.key);
     buffer_release(&of->conflict.first);
     buffer_release(&of->conflict.second);
@@ -139,6 +141,7 @@ static sb_status write_sorted(sorter *of, const entry_run *run, run_writer *into
             continue; /* the same row read twice */
         }
         last = pair;
+        key_sample_add(&of->sample, pair.key);
         status = run_writer_add(into, encoded, PAIR_HEADER + pair.key.size + pair.value.size);
     }
     return status;

@@ -19,6 +19,7 @@
 #ifndef ENGINE_SORT_SORTER_H
 #define ENGINE_SORT_SORTER_H
 
+#include "engine/sort/key_sample.h"
 #include "engine/sort/memory_quota.h"
 #include "engine/sort/run_merge.h"
 
@@ -68,6 +69,7 @@ typedef struct sorter {
     uint64_t disk_used;
     bool litter; /* a file that is not a run any more may still be there */
     sorter_conflict conflict;
+    key_sample sample;         /* of what was spilled; not of what was adopted */
     sorter_replaced *replaced; /* NULL: nobody keeps one */
     void *replaced_context;
     run_merge merge; /* while it is open */

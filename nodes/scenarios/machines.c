@@ -27,6 +27,8 @@ uint64_t setting_of(const sb_settings *settings, uint32_t setting)
 #define BATCH_OF_MANY 64u    /* rows */
 #define SUBTASKS_OF_MANY 24u /* at least */
 #define MEMORY_OF_MANY ((size_t)1000 << 20)
+#define SPLIT_OF_MANY (512u << 10)
+#define SMALL_SPLIT (8u << 10)
 #define WRITERS_IN_QUOTA 32u /* so many buffers of writers fill a server's memory quota */
 
 /* ------------------------------------------------------------------------------------ regions */
@@ -117,6 +119,7 @@ static void apply_size(boot_settings *into)
         into->batch_size = BATCH_OF_MANY;
     }
     into->batch_pause = into->batch_pause * batches_of_few / (into->rows / into->batch_size);
+    into->split_size = SPLIT_OF_MANY;
     if (subtask_rows > into->subtask_rows) {
         into->subtask_rows = (uint32_t)subtask_rows;
     }
@@ -177,6 +180,9 @@ static void vary_sizes(boot_settings *into, sb_world *world)
     into->writers = draw_smaller(world, 2 * into->writers, 2);
     into->writer_quota = draw_smaller(world, into->writer_quota, 4);
     into->memory_quota = draw_smaller(world, (uint32_t)into->memory_quota, 7);
+    if (sb_choose(world, SB_STREAM_SCENARIO, 4) == 3) {
+        into->split_size = draw_smaller(world, SMALL_SPLIT, 2);
+    }
     if (into->disk_quota == 0 && sb_choose(world, SB_STREAM_SCENARIO, 2) == 1) {
         into->disk_quota = draw_smaller(world, 32u << 10, 3);
     }
