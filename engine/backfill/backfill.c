@@ -322,20 +322,18 @@ static void close_engine(backend *of)
     }
 }
 
-/* The checkpoint goes first: it never names a file that is gone.  Names that were made durable are
- * gone for good only when that is durable too.  False: something is left. */
+/* The checkpoint goes first: it never names a file that is gone.  Names are gone for good only when
+ * that is durable too: one of them may have been made durable by an earlier run of this folder.
+ * False: something is left. */
 static bool remove_files(backend *of)
 {
     const char *folder = of->engine.sorter.folder;
     if (of->has_checkpoint) {
         local_checkpoint_remove(folder);
     }
-    bool removed = sorter_remove_files(&of->engine.sorter);
-    if (of->has_checkpoint) {
-        removed = sb_directory_sync(folder) == SB_OK && removed;
-    }
     of->has_checkpoint = false;
-    return removed;
+    const bool removed = sorter_remove_files(&of->engine.sorter);
+    return sb_directory_sync(folder) == SB_OK && removed;
 }
 
 static void leave_registry(backfill *in, backend *of)
