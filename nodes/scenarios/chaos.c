@@ -34,9 +34,9 @@ static const sb_setting settings[SETTING_ALL] = {
     {word, SB_SETTING_##kind, fallback, min, max, help},
 #include "nodes/scenarios/settings.def"
 #undef SETTING
-    {"trouble-min", SB_SETTING_DURATION, "20s", SB_SECOND, 3600 * SB_SECOND,
+    {"trouble-min", SB_SETTING_DURATION, "15s", SB_SECOND, 3600 * SB_SECOND,
      "trouble lasts at least"},
-    {"trouble-max", SB_SETTING_DURATION, "80s", SB_SECOND, 3600 * SB_SECOND,
+    {"trouble-max", SB_SETTING_DURATION, "60s", SB_SECOND, 3600 * SB_SECOND,
      "trouble lasts at most"},
     {"calm-max", SB_SETTING_DURATION, "15s", SB_SECOND, 3600 * SB_SECOND,
      "most time between two troubles of one family"},
@@ -75,6 +75,7 @@ static const sb_floor floors[] = {
     {COUNTER_orders_add_unique, 1, ONE_IN_A_HUNDRED},
     {COUNTER_orders_add_several, 1, ONE_IN_A_HUNDRED},
     {COUNTER_orders_drop_index, 1, ONE_IN_A_HUNDRED},
+    {COUNTER_orders_single, 1, ONE_IN_A_HUNDRED},
     {COUNTER_orders_bad, 1, ONE_IN_A_HUNDRED},
     {COUNTER_jobs_cancelled, 1, ONE_IN_A_HUNDRED},
     {COUNTER_jobs_duplicate, 1, ONE_IN_A_HUNDRED},
@@ -130,8 +131,7 @@ static void order_jobs(trial *of)
                                   .window = trial_setting(of, SETTING_TROUBLE_MAX) / 2,
                                   .cancel_rate = (uint32_t)trial_setting(of, SETTING_CANCEL_RATE),
                                   .pause_rate = (uint32_t)trial_setting(of, SETTING_PAUSE_RATE),
-                                  .drops = true,
-                                  .singles = false};
+                                  .drops = true};
     const table_id first = of->machines.plan.settings.table;
     script_draw_first(&of->script, first);
     script_draw(&of->script, &limits);

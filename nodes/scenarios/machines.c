@@ -12,6 +12,7 @@
 #include "nodes/server.h"
 #include "nodes/storage.h"
 
+#define BATCH_SIZE_MAX 64u
 #define OTHER_REGIONS 2u          /* of the rows of a table behind the first */
 #define LARGE_REGION (128u << 10) /* more than any has, if its cuts are even */
 #define FIRST_INDEX 2u /* of a cluster without indexes: where its entries are cut in two */
@@ -211,6 +212,11 @@ static void list_nodes(boot_machines *into, const sb_node *nodes, uint32_t count
     }
 }
 
+static uint32_t hurried_batch(uint32_t size, uint32_t hurry)
+{
+    return hurry > 0 && size <= BATCH_SIZE_MAX / 2 ? 2 * size : size;
+}
+
 static void make_plan(machines *into, sb_world *world, const sb_settings *settings,
                       const machines_plan *how)
 {
@@ -220,6 +226,7 @@ static void make_plan(machines *into, sb_world *world, const sb_settings *settin
     const uint32_t tables = (uint32_t)setting_of(settings, SETTING_TABLES);
     plan->settings.tables = tables != 0 ? tables : how->tables;
     plan->settings.batch_pause >>= how->hurry;
+    plan->settings.batch_size = hurried_batch(plan->settings.batch_size, how->hurry);
     plan->settings.client_pause >>= how->hurry > 0;
     plan->settings.client_duplicates = how->duplicates;
     if (how->vary) {

@@ -39,9 +39,9 @@ uint64_t setting_of(const sb_settings *settings, uint32_t setting);
 typedef struct machines_plan {
     bool vary; /* sizes, quotas and numbers of workers are drawn, down from what the settings say to
                   very small */
-    uint32_t hurry;      /* the pause between two batches of a backfill is halved so often, that of
-                            clients once, if at all */
-    uint32_t tables;     /* when the settings leave it open */
+    uint32_t hurry;  /* the pause between two batches of a backfill is halved so often; if at all,
+                        batches are twice as large and clients twice as busy */
+    uint32_t tables; /* when the settings leave it open */
     uint32_t duplicates; /* of a million inserts, so many take a value that another row has */
 } machines_plan;
 

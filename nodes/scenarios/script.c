@@ -194,8 +194,6 @@ void script_draw(script *into, const script_limits *limits)
     }
     for (uint32_t i = 0; i < into->order_count; i++) {
         draw_wishes(into, &into->orders[i], limits);
-        into->orders[i].asked.single =
-            limits->singles && sb_choose(into->world, SB_STREAM_SCENARIO, 3) == 2;
     }
     into->pauses_at_the_heal = sb_chance(into->world, SB_STREAM_SCENARIO, limits->pause_rate);
 }
@@ -229,6 +227,7 @@ static void try_submit(script *of, order *which)
             sb_fail("a job that could be one was refused: %s", job_answer_text(answer));
         }
         sb_count(order_counters[which->kind], 1);
+        sb_count(COUNTER_orders_single, which->asked.single);
     }
 }
 

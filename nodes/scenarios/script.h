@@ -78,7 +78,7 @@ typedef struct script_limits {
     sb_duration window;
     uint32_t cancel_rate; /* of a million orders, so many are cancelled */
     uint32_t pause_rate;  /* likewise; and resumed after a while */
-    bool drops, singles;  /* DROP INDEX; backfills by the owner itself */
+    bool drops;           /* DROP INDEX too */
 } script_limits;
 void script_draw(script *into, const script_limits *limits);
 
