@@ -280,6 +280,10 @@ static reply_status take_region(command *of, const install_region_request *reque
         status = *step == INSTALL_LATER ? REPLY_BUSY : REPLY_OK;
     }
     buffer_release(&file);
+    if (status == REPLY_CORRUPT) { /* its bytes have decayed: let it come anew, from the start */
+        SOMETIMES(true, "the file of a region has decayed");
+        uploads_remove(&of->service->uploads, request->name);
+    }
     return status;
 }
 

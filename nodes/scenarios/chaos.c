@@ -83,6 +83,9 @@ static const sb_floor floors[] = {
     {COUNTER_jobs_resumed, 1, ONE_IN_A_HUNDRED},
     {COUNTER_index_reads, 1, 200000},
     {COUNTER_unique_index_reads, 1, ONE_IN_A_HUNDRED},
+    {COUNTER_region_splits, 1, 400000},
+    {COUNTER_region_merges, 1, 300000},
+    {COUNTER_leader_moves, 1, 400000},
 };
 
 /* Failpoints with "permanent" in their name: off, or at a rate of their own. */
