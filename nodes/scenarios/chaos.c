@@ -12,6 +12,7 @@
 #include "engine/base/checksum.h"
 
 #define HOT_SALTS 65536u /* every second one is for none */
+#define BEHIND_IMPORT 8u /* one in so many is for errors behind an import */
 #define HOT_RATE 400000u /* of a million passes */
 
 enum {
@@ -124,6 +125,8 @@ static void draw_hot_failpoint(trial *of)
     }
     if (hottest != NULL) {
         sb_failpoints_enable(of->world, hottest->name, HOT_RATE);
+    } else if (salt % BEHIND_IMPORT == 2) { /* once a phase, and the place of TiDB's issue 53641 */
+        sb_failpoints_enable(of->world, "*-after-import", HOT_RATE);
     }
 }
 
