@@ -432,6 +432,93 @@ static void run_tellers(test_cluster *in, bank *tellers, bool trouble)
     ck_assert_uint_gt(tellers->committed, TRANSFERS / 2);
 }
 
+/* --------------------------------------------------------------------------------- versions */
+
+static timestamp write_all(cluster *of, bool deletes)
+{
+    transaction *in;
+    timestamp committed;
+    char text[4];
+    ck_assert_int_eq(transaction_begin(of, 0, &in, NULL), ENGINE_OK);
+    for (uint32_t i = 0; i < ACCOUNTS; i += 2) {
+        if (deletes) {
+            transaction_delete(in, letters(text, i));
+        } else {
+            transaction_put(in, letters(text, i), slice_of(text, 1));
+        }
+    }
+    ck_assert_int_eq(transaction_commit(in, &committed, NULL), ENGINE_OK);
+    transaction_release(in);
+    return committed;
+}
+
+/* Keys in any order, in several regions; those at odd places were never written. */
+static void check_versions(cluster *of, timestamp at, timestamp commit, bool there)
+{
+    char texts[ACCOUNTS][4];
+    slice keys[ACCOUNTS];
+    version_list found;
+    const uint32_t shift = below(ACCOUNTS);
+    for (uint32_t i = 0; i < ACCOUNTS; i++) {
+        keys[i] = letters(texts[i], (i + shift) % ACCOUNTS);
+    }
+    ck_assert_int_eq(cluster_read_versions(of, at, keys, ACCOUNTS, &found, NULL), ENGINE_OK);
+    ck_assert_uint_eq(found.count, ACCOUNTS);
+    for (uint32_t i = 0; i < ACCOUNTS; i++) {
+        const bool written = (i + shift) % ACCOUNTS % 2 == 0;
+        const key_version *one = &found.versions[i];
+        ck_assert_uint_eq(one->commit, written ? commit : 0);
+        ck_assert_int_eq(one->there, written && there);
+        ck_assert(!one->there || slice_equal(one->value, keys[i]));
+    }
+    version_list_release(&found);
+}
+
+/* Its own writes lie over what is stored, and are later than everything. */
+static void check_own_versions(cluster *of, timestamp deleted)
+{
+    transaction *in;
+    char a[4], b[4], c[4];
+    const slice keys[3] = {letters(a, 2), letters(b, 0), letters(c, 4)};
+    version_list found;
+    ck_assert_int_eq(transaction_begin(of, 0, &in, NULL), ENGINE_OK);
+    transaction_put(in, keys[0], slice_of_string("own"));
+    transaction_delete(in, keys[2]);
+    transaction_lock(in, keys[1]);
+    ck_assert_int_eq(transaction_read_versions(in, keys, 3, &found, NULL), ENGINE_OK);
+    ck_assert(found.versions[0].there && found.versions[0].commit == TIMESTAMP_MAX);
+    ck_assert(slice_equal(found.versions[0].value, slice_of_string("own")));
+    ck_assert(!found.versions[1].there && found.versions[1].commit == deleted);
+    ck_assert(!found.versions[2].there && found.versions[2].commit == TIMESTAMP_MAX);
+    version_list_release(&found);
+    transaction_rollback(in);
+    transaction_release(in);
+}
+
+static void versions_world(sb_world *world, void *context)
+{
+    (void)context;
+    test_cluster in;
+    test_cluster_start(&in, world);
+    cluster *of = test_cluster_open(&in);
+    timestamp before;
+    ck_assert_int_eq(cluster_timestamp(of, &before, NULL), ENGINE_OK);
+    const timestamp put = write_all(of, false), deleted = write_all(of, true);
+    check_versions(of, before, 0, false);
+    check_versions(of, put, put, true);
+    check_versions(of, deleted - 1, put, true);
+    check_versions(of, TIMESTAMP_MAX, deleted, false);
+    check_own_versions(of, deleted);
+    test_cluster_close(&in, of);
+}
+
+/* A read of several keys tells when each was written or deleted. */
+START_TEST(test_versions)
+{
+    run_in_world(versions_world, NULL, (uint64_t)_i + 1);
+}
+END_TEST
+
 static void troubled_world(sb_world *world, void *context)
 {
     (void)context;
@@ -480,6 +567,7 @@ int main(void)
     tcase_add_loop_test(group, test_write_set, 0, 5);
     tcase_add_test(group, test_region_map);
     tcase_add_loop_test(group, test_snapshots_and_conflicts, 0, 10);
+    tcase_add_loop_test(group, test_versions, 0, 5);
     tcase_add_loop_test(group, test_transfers_under_misfortune, 0, 40);
     tcase_add_loop_test(group, test_locks_left_behind, 0, 10);
     suite_add_tcase(suite, group);
