@@ -27,6 +27,7 @@
 #define JOB_REQUEST_LIMIT (8 * SB_SECOND)
 #define REVOKE_LIMIT (2 * SB_SECOND)
 #define KEEPALIVES_PER_TTL 4u
+#define SLEEP_TTLS 3u /* of a keepalive that falls asleep */
 
 typedef struct server {
     boot_plan plan;
@@ -203,6 +204,10 @@ static void keepalive_main(void *argument)
     server *of = argument;
     const sb_duration ttl = of->plan.settings.server_session_ttl;
     while (sb_sleep(ttl / KEEPALIVES_PER_TTL, &of->keepalive_scope) == SB_OK) {
+        if (failpoint("keepalive-falls-asleep")) {
+            /* The rest of the machine goes on under a session that ends meanwhile. */
+            (void)sb_sleep(SLEEP_TTLS * ttl, &of->keepalive_scope);
+        }
         sb_scope patience;
         sb_scope_init_timeout(&patience, &of->keepalive_scope, "keepalive", ttl / 2);
         const bool live = keep_alive(of, of->session, &patience);
