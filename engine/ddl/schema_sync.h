@@ -12,6 +12,10 @@
  * server that gets its session later loads the schema later still, so it has the version from the
  * start.  Nobody is ever given up for a silence: only placement ends sessions, and only storage
  * makes that true.
+ *
+ * Regions may move from store to store meanwhile.  That changes nothing: when every store has
+ * confirmed, each refuses the session by itself, on whichever of them a region is, or between which
+ * (storage/region_file.h).
  */
 #ifndef ENGINE_DDL_SCHEMA_SYNC_H
 #define ENGINE_DDL_SCHEMA_SYNC_H

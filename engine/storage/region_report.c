@@ -43,8 +43,8 @@ static bool confirmed(const sb_reply *reply)
            said.head.status == REPLY_OK;
 }
 
-/* Until it is confirmed, or the service stops; *told: the last record that it tells of. */
-static void report(storage_service *of, log_sequence *told)
+/* Until it is confirmed; *told: the last record that it tells of.  False: it never will be. */
+static bool report(storage_service *of, log_sequence *told)
 {
     buffer request;
     uint32_t tries = 0;
@@ -71,6 +71,7 @@ static void report(storage_service *of, log_sequence *told)
         }
     }
     buffer_release(&request);
+    return done;
 }
 
 /* Wait for a change, or for the interval to pass. */
@@ -93,8 +94,7 @@ static void reporter(void *argument)
 {
     storage_service *of = argument;
     log_sequence told = 0;
-    while (sb_scope_status(&of->scope) == SB_OK) {
-        report(of, &told);
+    while (report(of, &told)) {
         wait_for_change(of, told);
     }
 }
