@@ -54,18 +54,22 @@ void sb_heap_reset(sb_heap *heap)
     memset(heap->free, 0, sizeof(heap->free));
 }
 
+/* A spare of a larger block would cost more than its order tells. */
+#define PERMUTED_MAX ((size_t)1 << 20)
+
 /* A block from the end of what is used; with permute, the second of a fresh pair comes first. */
 SB_NO_SANITIZE static sb_heap_block *carve(sb_heap *heap, unsigned class)
 {
     const size_t stride = sizeof(sb_heap_block) + class_size(class);
-    const size_t wanted = heap->permute ? 2 * stride : stride;
+    const bool permute = heap->permute && stride <= PERMUTED_MAX;
+    const size_t wanted = permute ? 2 * stride : stride;
     if ((size_t)(heap->end - heap->bump) < wanted) {
         return NULL;
     }
     unsigned char *at = heap->bump;
     heap->bump += wanted;
     SB_UNPOISON(at, wanted);
-    if (heap->permute) {
+    if (permute) {
         sb_heap_block *const spare = (sb_heap_block *)at;
         *spare = (sb_heap_block){0, (uint16_t) class, SB_BLOCK_FREE, NULL};
         sb_free_block *const link = (sb_free_block *)(spare + 1);
