@@ -331,12 +331,22 @@ bool script_settle(script *of)
     return settled;
 }
 
+/* At every server in turn: one of them may stay dead, and asking only the next could always meet
+ * that one. */
+static void resume(script *of, job_id job)
+{
+    job_answer answer = JOB_ANSWER_NOT_READY;
+    for (uint32_t i = 0; i < of->desk->machines->server_count && !is_final_answer(answer); i++) {
+        answer = operator_try_order(of->desk, METHOD_RESUME_JOB, job);
+    }
+}
+
 void script_resume(script *of)
 {
     for (uint32_t i = 0; i < of->order_count; i++) {
         const order *one = &of->orders[i];
         if (one->pause_asked && !watch_job_ended(of->watch, one->job)) {
-            (void)operator_try_order(of->desk, METHOD_RESUME_JOB, one->job);
+            resume(of, one->job);
         }
     }
 }
