@@ -48,6 +48,7 @@ typedef struct evidence {
     const sb_node *servers;
     uint32_t server_count;
     bool permanent_error; /* an error that a job may fail for was injected */
+    bool disk_full;       /* a program was told that a disk had no room left */
     uint32_t table_count;
     judged_table tables[JUDGED_TABLES_MAX];
     uint32_t job_count;

@@ -123,6 +123,7 @@ static void check_cause(const evidence *of, const job_row *row, timestamp ended)
     const bool excused =
         (row->cause == FAILURE_CANCELLED && job != NULL && job->cancel_asked) ||
         (row->cause == FAILURE_INJECTED && of->permanent_error) ||
+        (row->cause == FAILURE_NO_SPACE && of->disk_full) ||
         (row->cause == FAILURE_ERROR_LIMIT && of->permanent_error && row->error_count > 0) ||
         (row->cause == FAILURE_NO_INDEX && index_was_missing(of, row, ended)) ||
         repeats_itself(row) ||

@@ -144,8 +144,20 @@ static void order_jobs(trial *of)
     script_draw_single(&of->script, (uint32_t)trial_setting(of, SETTING_SINGLE_RATE));
 }
 
+/* docs/FAULTS.md, "What may strike which disk". */
+static void name_rebuildable(trial *of)
+{
+    for (uint32_t i = 0; i < of->machines.store_count; i++) {
+        of->rebuildable[of->machines.stores[i]] = "ingest"; /* sent again */
+    }
+    for (uint32_t i = 0; i < of->machines.server_count; i++) {
+        of->rebuildable[of->machines.servers[i]] = "jobs"; /* made again */
+    }
+}
+
 static void trouble(trial *of)
 {
+    name_rebuildable(of);
     const sb_swarm_plan plan = {
         .kinds = scenario_chaos.faults,
         .victims = of->machines.everybody,
@@ -155,6 +167,8 @@ static void trouble(trial *of)
         .calm_min = SB_SECOND,
         .calm_max = trial_setting(of, SETTING_CALM_MAX),
         .failpoint_glob = "*",
+        .disks = of->machines.everybody,
+        .rebuildable = of->rebuildable,
     };
     const sb_duration lasts = trial_draw_duration(of, trial_setting(of, SETTING_TROUBLE_MIN),
                                                   trial_setting(of, SETTING_TROUBLE_MAX));
@@ -203,8 +217,10 @@ const sb_scenario scenario_chaos = {
     .faults = DECLARES(DELAY) | DECLARES(LOSS) | DECLARES(REPLY_LOSS) | DECLARES(DUPLICATE) |
               DECLARES(RESET) | DECLARES(PARTITION) | DECLARES(PARTITION_ONE_WAY) | DECLARES(KILL) |
               DECLARES(STOP) | DECLARES(PAUSE) | DECLARES(LOST_WRITE) | DECLARES(TORN_WRITE) |
-              DECLARES(LOST_NAME) | DECLARES(SYNC_LATENCY) | DECLARES(SKEW) | DECLARES(DRIFT) |
-              DECLARES(FAILPOINT),
+              DECLARES(LOST_NAME) | DECLARES(SYNC_LATENCY) | DECLARES(SYNC_STALL) |
+              DECLARES(SYNC_ERROR) | DECLARES(WRITE_ERROR) | DECLARES(READ_ERROR) |
+              DECLARES(DISK_FULL) | DECLARES(BIT_ROT) | DECLARES(MISDIRECTED_WRITE) |
+              DECLARES(SKEW) | DECLARES(DRIFT) | DECLARES(FAILPOINT),
     .floors = floors,
     .floor_count = sizeof(floors) / sizeof(floors[0]),
     .run = run,

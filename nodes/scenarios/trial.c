@@ -309,6 +309,7 @@ static void judge(trial *of)
         .servers = of->machines.servers,
         .server_count = of->machines.server_count,
         .permanent_error = permanent_error_was_injected(of->world),
+        .disk_full = sb_world_fault_counts(of->world)[SB_FAULT_DISK_FULL].effective > 0,
     };
     script_tell(&of->script, &seen);
     script_count(&of->script, &durable);

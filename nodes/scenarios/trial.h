@@ -27,9 +27,10 @@ typedef struct trial {
     region_trouble regions;
     uint64_t restarted; /* bits of servers restarted while the first job lived */
     sb_node lost;       /* a server that dies with the heal, until the jobs have ended; 0: none */
-    job_id pausing;     /* after the heal; 0: none */
-    uint32_t looks;     /* at the jobs, while waiting for their end */
-    tenure_id tenure_before; /* the cold restart */
+    const char *rebuildable[SB_NODE_COUNT_MAX]; /* for sb_swarm_plan */
+    job_id pausing;                             /* after the heal; 0: none */
+    uint32_t looks;                             /* at the jobs, while waiting for their end */
+    tenure_id tenure_before;                    /* the cold restart */
 } trial;
 
 typedef void trial_order(trial *of);
