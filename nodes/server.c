@@ -227,11 +227,19 @@ static void keepalive_main(void *argument)
     }
 }
 
+/* One that no request of this server had before: chance alone may repeat itself, as after a machine
+ * was restored from its image. */
+static uint64_t fresh_nonce(void)
+{
+    const uint64_t chance = sb_random(UINT64_MAX);
+    const uint64_t nonce = chance ^ sb_wall_time();
+    return nonce != 0 ? nonce : 1;
+}
+
 static engine_status ask_for_session(server *of, session_id *granted, sb_scope *scope)
 {
-    const session_grant_request ask = {.server = sb_self(),
-                                       .nonce = 1 + sb_random(UINT64_MAX),
-                                       .ttl = of->plan.settings.server_session_ttl};
+    const session_grant_request ask = {
+        .server = sb_self(), .nonce = fresh_nonce(), .ttl = of->plan.settings.server_session_ttl};
     buffer request;
     buffer_init(&request);
     session_grant_request_encode(&ask, &request);

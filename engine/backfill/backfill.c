@@ -333,7 +333,7 @@ static bool remove_files(backend *of)
     }
     of->has_checkpoint = false;
     const bool removed = sorter_remove_files(&of->engine.sorter);
-    return sb_directory_sync(folder) == SB_OK && removed;
+    return folder_settle(folder) && removed;
 }
 
 static void leave_registry(backfill *in, backend *of)

@@ -45,7 +45,7 @@ static order *add_order(script *into, order_kind kind, job_kind does, table_id t
     order *added = &into->orders[into->order_count++];
     *added = (order){
         .kind = kind, .asked = {.kind = does, .table = table}, .answer = JOB_ANSWER_NOT_READY};
-    added->asked.nonce = 1 + sb_random(UINT32_MAX);
+    added->asked.nonce = (uint64_t)into->order_count << 32 | sb_random(UINT32_MAX);
     return added;
 }
 
