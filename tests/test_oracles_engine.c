@@ -1,7 +1,7 @@
 /*
  * The oracles, each shown a picture of a cluster in which its property is broken, and none when all
  * is well.  Here: transactions, fences, tenures, the wait for acknowledgements, results of
- * subtasks.
+ * subtasks, pauses.
  */
 #include "tests/oracle_picture.h"
 
@@ -110,6 +110,58 @@ static void ingested_too_late(picture *in)
     tell_ingested(in, 3, 3, 0);
 }
 
+/* ------------------------------------------------------------------------------------- pauses */
+
+/* The job was paused from one commit to the next; then it ended. */
+static void pause_job(picture *in, timestamp from, timestamp to)
+{
+    job_row row = new_job(JOB);
+    buffer key, value;
+    buffer_init(&key);
+    buffer_init(&value);
+    key_job(&key, JOB);
+    row.state = JOB_PAUSED;
+    row.tenure = TENURE;
+    job_row_encode(&row, &value);
+    put(in, buffer_slice(&key), buffer_slice(&value), from - 1, from);
+    own(in, from - 1, from);
+    drop(in, buffer_slice(&key), to - 1, to);
+    own(in, to - 1, to);
+    buffer_release(&value);
+    buffer_release(&key);
+}
+
+/* Its subtasks begin at 153 and end at 155. */
+static void subtasks_run_in_a_pause(picture *in)
+{
+    pause_job(in, 153, 160);
+}
+
+static void subtasks_run_before_a_pause(picture *in)
+{
+    pause_job(in, 156, 160);
+}
+
+static void subtasks_run_in_a_pause_of_their_task(picture *in)
+{
+    task_row row = {.job = JOB,
+                    .state = TASK_PAUSED,
+                    .table = TABLE,
+                    .index = INDEX,
+                    .snapshot = SNAPSHOT,
+                    .subtask_count = 2,
+                    .tenure = TENURE};
+    buffer key, value;
+    buffer_init(&key);
+    buffer_init(&value);
+    key_task(&key, JOB, 0);
+    task_row_encode(&row, &value);
+    put(in, buffer_slice(&key), buffer_slice(&value), 150, 151);
+    drop(in, buffer_slice(&key), 204, 205);
+    buffer_release(&value);
+    buffer_release(&key);
+}
+
 static const plant plants[] = {
     {"a transaction with two commits", two_commits, BRUSH(), SB_FINDING_LOST_WRITE,
      "committed at 261 and at 263"},
@@ -146,6 +198,12 @@ static const plant plants[] = {
      "called row 3 imported"},
     {"a result under another session", NULL, BRUSH(.run_session = SESSION - 1),
      SB_FINDING_WRONG_STATE, "under another session than it says"},
+    {"subtasks that run in a pause", subtasks_run_in_a_pause, BRUSH(), SB_FINDING_WRONG_STATE,
+     "while the job was paused"},
+    {"subtasks that have run before a pause", subtasks_run_before_a_pause, BRUSH(), SB_FINDING_NONE,
+     ""},
+    {"subtasks that run in a pause of their task", subtasks_run_in_a_pause_of_their_task, BRUSH(),
+     SB_FINDING_WRONG_STATE, "while the task was paused"},
 };
 #define PLANTS (sizeof(plants) / sizeof(plants[0]))
 

@@ -119,6 +119,9 @@ void oracle_checkpoints(const evidence *of);
  * it had been given. */
 void oracle_results(const evidence *of);
 
+/* While a job or a task is paused nobody writes what belongs to it. */
+void oracle_pauses(const evidence *of);
+
 /* Nothing temporary is left: no job, task, acknowledgement or range to be deleted; no entries of an
  * index that is not there; no files of a backfill. */
 void oracle_quiescence(const evidence *of);
