@@ -61,6 +61,7 @@ typedef struct brush {
     session_id end_session; /* of that; 0: the owner's */
     int64_t not_ingested;   /* this row, when the subtasks end; 0: all are */
     session_id run_session; /* of who says that a subtask has succeeded; 0: the one that ran */
+    bool keeps_temporary;   /* the range of the temporary index is not given up */
     void (*only)(const evidence *of, const judged_table *table); /* this oracle; NULL: all */
 } brush;
 
@@ -114,6 +115,7 @@ static inline void decide_fence(picture *in, sb_address server, session_id least
 {
     const session_report said = {.server = server, .session = least, .sequence = sequence};
     decide(in, REPORT_SERVER_FENCED, STORE, &said);
+    store_state_raise_fence(&in->store.state, server, least, sequence);
 }
 
 static inline void decide_session(picture *in, sb_address server, session_id granted)
@@ -199,6 +201,11 @@ static inline void put_entry(picture *in, int64_t k, int64_t id, timestamp start
 {
     const encoded_key key = encode_entry_key(TABLE, INDEX, k, id);
     put(in, encoded_slice(&key), slice_of("0", 1), start, commit);
+}
+
+static inline void give_up(picture *in, const encoded_key *start, const encoded_key *end)
+{
+    store_state_delete_range(&in->store.state, encoded_slice(start), encoded_slice(end), 1);
 }
 
 static inline void drop_entry(picture *in, int64_t k, int64_t id, timestamp start, timestamp commit)
@@ -385,6 +392,9 @@ static inline job_row new_job(job_id id)
 
 static inline void paint_job(picture *in, const brush *with)
 {
+    const encoded_key start = encode_index_prefix(TABLE, INDEX | TEMPORARY_INDEX);
+    const encoded_key end = with->keeps_temporary ? start : encode_behind(&start);
+    give_up(in, &start, &end);
     buffer key, value;
     buffer_init(&key);
     buffer_init(&value);
@@ -412,14 +422,11 @@ static inline void paint_job(picture *in, const brush *with)
 static inline void paint_subtask(picture *in, uint32_t number, const encoded_key *start,
                                  const encoded_key *end, uint64_t row_count, bool other_attempt)
 {
-    subtask_row row = {.job = JOB,
-                       .number = number,
-                       .state = SUBTASK_PENDING,
-                       .server = SERVER,
-                       .attempt = 1,
-                       .table = TABLE,
-                       .index = INDEX,
-                       .snapshot = SNAPSHOT};
+    subtask_row row = {.job = JOB, .number = number, .table = TABLE, .index = INDEX};
+    row.state = SUBTASK_PENDING;
+    row.server = SERVER;
+    row.attempt = 1;
+    row.snapshot = SNAPSHOT;
     range_key_set(&row.start, encoded_slice(start));
     range_key_set(&row.end, encoded_slice(end));
     buffer key, value;
@@ -472,13 +479,10 @@ static inline void paint_task(picture *in, const brush *with)
     tell_ingested(in, 1, 4, with->not_ingested);
     decide_commit(in, SERVER, with->run_session != 0 ? with->run_session : SESSION, 154, 155);
     own(in, 204, 205);
-    task_row row = {.job = JOB,
-                    .state = TASK_SUCCEED,
-                    .table = TABLE,
-                    .index = INDEX,
-                    .snapshot = SNAPSHOT,
-                    .subtask_count = 2,
-                    .tenure = 1};
+    task_row row = {.job = JOB, .state = TASK_SUCCEED, .table = TABLE, .index = INDEX};
+    row.snapshot = SNAPSHOT;
+    row.subtask_count = 2;
+    row.tenure = TENURE;
     buffer key, value;
     buffer_init(&key);
     buffer_init(&value);

@@ -192,6 +192,22 @@ static void key_of_a_deleted_range(picture *in)
     buffer_release(&record);
 }
 
+/* Of the index, and of its temporary twin, in two orders that meet. */
+static void given_up_in_two(picture *in)
+{
+    const encoded_key start = encode_index_prefix(TABLE, INDEX), end = encode_behind(&start);
+    const encoded_key middle = encode_entry_key(TABLE, INDEX, 3, 3);
+    give_up(in, &middle, &end);
+    give_up(in, &start, &middle);
+}
+
+static void given_up_in_part(picture *in)
+{
+    const encoded_key start = encode_index_prefix(TABLE, INDEX);
+    const encoded_key middle = encode_entry_key(TABLE, INDEX, 3, 3);
+    give_up(in, &start, &middle);
+}
+
 static void cancel_was_asked(picture *in)
 {
     in->seen.jobs[0].cancel_asked = true;
@@ -296,6 +312,14 @@ static const plant plants[] = {
     {"a job in two places", job_lives_on, BRUSH(), SB_FINDING_WRONG_OUTCOME, "lives on"},
     {"an acknowledgement is left", row_is_left, BRUSH(), SB_FINDING_LEAK, "a row \"ack\""},
     {"a key in a deleted range", key_of_a_deleted_range, BRUSH(), SB_FINDING_LEAK, "given up"},
+    {"a temporary range that is not given up", NULL, BRUSH(.keeps_temporary = true),
+     SB_FINDING_LEAK, "the temporary index of index 1 of table 1 is not given up"},
+    {"an index that is gone and its range is not", NULL, BRUSH(.only = oracle_given_up),
+     SB_FINDING_LEAK, "the range of index 1"},
+    {"a part of a range that is not given up", given_up_in_part, BRUSH(.only = oracle_given_up),
+     SB_FINDING_LEAK, "the range of index 1"},
+    {"a range given up in two", given_up_in_two, BRUSH(.only = oracle_given_up), SB_FINDING_NONE,
+     ""},
     {"a hole between subtasks", NULL, BRUSH(.cut = 4), SB_FINDING_WRONG_STATE, "do not partition"},
     {"rows that nobody put", NULL, BRUSH(.first_row_count = 1), SB_FINDING_WRONG_INDEX,
      "entries for the"},

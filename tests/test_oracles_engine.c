@@ -104,6 +104,20 @@ static void late_session_is_no_excuse(picture *in)
     decide_session(in, OTHER_SERVER, SILENT_SESSION);
 }
 
+/* Told, and not in the store's bytes. */
+static void fence_forgotten(picture *in)
+{
+    const session_report said = {
+        .server = OTHER_SERVER, .session = SILENT_SESSION + 1, .sequence = 8};
+    decide(in, REPORT_SERVER_FENCED, STORE, &said);
+}
+
+static void fence_lowered(picture *in)
+{
+    fence_forgotten(in);
+    store_state_raise_fence(&in->store.state, OTHER_SERVER, SILENT_SESSION, 9);
+}
+
 /* Told when the subtask had already said so. */
 static void ingested_too_late(picture *in)
 {
@@ -173,6 +187,10 @@ static const plant plants[] = {
      "behind its fence at 8"},
     {"a commit before its fence", before_its_fence, BRUSH(), SB_FINDING_NONE, ""},
     {"a commit under a new session", under_a_new_session, BRUSH(), SB_FINDING_NONE, ""},
+    {"a fence that is forgotten", fence_forgotten, BRUSH(), SB_FINDING_WRONG_STATE,
+     "accepts no session of server2 below 10"},
+    {"a fence that came back lower", fence_lowered, BRUSH(), SB_FINDING_WRONG_STATE,
+     "accepts no session of server2 below 10"},
     {"an owner without his lock", NULL, BRUSH(.forgets_lock = true), SB_FINDING_STALE_OWNER,
      "did not lock the row of the owner"},
     {"another tenure", NULL, BRUSH(.tenure = TENURE + 1), SB_FINDING_STALE_OWNER,

@@ -64,5 +64,8 @@ void oracle_judge(evidence *of)
     }
     oracle_outcome(of);
     oracle_quiescence(of);
+    for (uint32_t i = 0; i < of->table_count; i++) {
+        oracle_given_up(of, &of->tables[i]);
+    }
     number_map_release(&of->commits);
 }

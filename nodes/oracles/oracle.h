@@ -85,7 +85,8 @@ void oracle_registers(const evidence *of, const judged_table *table);
  * committed. */
 void oracle_transactions(const evidence *of);
 
-/* No store has committed for a session after it had promised never to accept it again. */
+/* No store has committed for a session after it had promised never to accept it again, and none has
+ * forgotten that. */
 void oracle_fences(const evidence *of);
 
 /* I4: what an owner alone may write was written by the owner of that time, who locked `m owner`,
@@ -125,6 +126,10 @@ void oracle_pauses(const evidence *of);
 /* Nothing temporary is left: no job, task, acknowledgement or range to be deleted; no entries of an
  * index that is not there; no files of a backfill. */
 void oracle_quiescence(const evidence *of);
+
+/* The range of an index that is gone, and of the temporary twin of one that was built, is given up
+ * for ever in every region: nothing that comes late can write there. */
+void oracle_given_up(const evidence *of, const judged_table *table);
 
 /* All of them, after what they share has been read from the durable bytes (definitions). */
 void oracle_judge(evidence *of);
