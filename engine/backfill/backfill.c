@@ -11,6 +11,7 @@
  * the other order).
  */
 #include "engine/backfill/backfill.h"
+#include "engine/base/durable_file.h"
 
 #include <string.h>
 
@@ -333,7 +334,7 @@ static bool remove_files(backend *of)
     }
     of->has_checkpoint = false;
     const bool removed = sorter_remove_files(&of->engine.sorter);
-    return folder_settle(folder) && removed;
+    return directory_settle(folder) && removed;
 }
 
 static void leave_registry(backfill *in, backend *of)

@@ -9,7 +9,6 @@
 #include "engine/base/durable_file.h"
 #include "engine/sort/local_disk.h"
 
-#define SETTLE_TRIES 16u
 #define FORMAT 1u
 #define RUNS_MAX 65536u
 #define CHECKPOINT_NAME "checkpoint"
@@ -73,22 +72,12 @@ sb_status local_checkpoint_write(const backfill_work *work, const local_checkpoi
     return status;
 }
 
-bool folder_settle(const char *folder)
-{
-    sb_status status = sb_directory_sync(folder);
-    for (uint32_t tries = 1; status != SB_OK && tries < SETTLE_TRIES; tries++) {
-        SOMETIMES(true, "removed-names-synced-again");
-        status = sb_directory_sync(folder);
-    }
-    return status == SB_OK;
-}
-
 void local_checkpoint_remove(const char *folder)
 {
     char path[SORTER_PATH_MAX];
     checkpoint_path(folder, path);
     if (sb_remove(path) == SB_OK) {
-        (void)folder_settle(folder);
+        (void)directory_settle(folder);
     }
 }
 
@@ -226,7 +215,7 @@ void backend_folder_clean(const char *folder, const sorter *keep)
         }
     }
     if (removed) { /* gone for good, or a loss of power would bring it back */
-        (void)folder_settle(folder);
+        (void)directory_settle(folder);
     }
     buffer_release(&found.paths);
 }

@@ -134,10 +134,6 @@ sb_status local_checkpoint_write(const backfill_work *work, const local_checkpoi
  * are adopted by the sorter.  False: there is nothing that counts. */
 bool local_checkpoint_read(const backfill_work *work, local_checkpoint *into, sorter *of);
 
-/* What was removed from the folder is gone for good: a name comes back at a loss of power until the
- * folder is synced.  False: the disk has refused that again and again. */
-bool folder_settle(const char *folder);
-
 /* It says nothing any more, durably: before the first of its runs goes. */
 void local_checkpoint_remove(const char *folder);
 

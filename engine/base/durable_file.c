@@ -8,6 +8,7 @@
 
 #include "engine/base/checksum.h"
 
+#define SETTLE_TRIES 16u
 #define MAGIC 0x656c626172756473u /* "sdurable" */
 #define HEADER_SIZE 24u
 #define PATH_SIZE 128u
@@ -100,4 +101,14 @@ sb_status disk_back_off(uint32_t *tries, sb_scope *scope)
     const uint32_t doublings = *tries < BACK_OFF_DOUBLINGS_MAX ? *tries : BACK_OFF_DOUBLINGS_MAX;
     (*tries)++;
     return sb_sleep(BACK_OFF_MIN << doublings, scope);
+}
+
+bool directory_settle(const char *directory)
+{
+    sb_status status = sb_directory_sync(directory);
+    for (uint32_t tries = 1; status != SB_OK && tries < SETTLE_TRIES; tries++) {
+        SOMETIMES(true, "removed-names-synced-again");
+        status = sb_directory_sync(directory);
+    }
+    return status == SB_OK;
 }

@@ -37,4 +37,8 @@ sb_status file_write_whole(const char *path, slice content);
  * ended, or SB_OK. */
 sb_status disk_back_off(uint32_t *tries, sb_scope *scope);
 
+/* What was removed from the directory is gone for good: a name comes back at a loss of power until
+ * the directory is synced.  False: the disk has refused that again and again. */
+bool directory_settle(const char *directory);
+
 #endif

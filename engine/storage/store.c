@@ -164,8 +164,8 @@ static void sweep(const store *of, const listing *found)
         }
     }
     if (removed) { /* gone for good, or a loss of power would bring it back */
-        (void)sb_directory_sync("");
-        (void)sb_directory_sync(UPLOADS_DIRECTORY);
+        (void)directory_settle("");
+        (void)directory_settle(UPLOADS_DIRECTORY);
     }
 }
 
