@@ -38,21 +38,135 @@ void buffer_init(buffer *into);
 void buffer_release(buffer *of);
 void buffer_clear(buffer *of); /* size 0, keeps the memory */
 slice buffer_slice(const buffer *of);
-unsigned char *buffer_extend(buffer *into, size_t size); /* room for size more bytes, counted in */
-void buffer_add(buffer *into, const void *data, size_t size);
-void buffer_add_u8(buffer *into, uint8_t value);
-void buffer_add_u16(buffer *into, uint16_t value);
-void buffer_add_u32(buffer *into, uint32_t value);
-void buffer_add_u64(buffer *into, uint64_t value);
-void buffer_add_slice(buffer *into, slice bytes); /* u32 length, then the bytes */
+void buffer_grow(buffer *into, size_t needed); /* capacity for needed bytes at least */
+static inline unsigned char *buffer_extend(buffer *into, size_t size); /* size more, counted in */
+static inline void buffer_add(buffer *into, const void *data, size_t size);
+static inline void buffer_add_u8(buffer *into, uint8_t value);
+static inline void buffer_add_u16(buffer *into, uint16_t value);
+static inline void buffer_add_u32(buffer *into, uint32_t value);
+static inline void buffer_add_u64(buffer *into, uint64_t value);
+static inline void buffer_add_slice(buffer *into, slice bytes); /* u32 length, then the bytes */
 
 cursor cursor_of(slice bytes);
-uint8_t cursor_u8(cursor *from);
-uint16_t cursor_u16(cursor *from);
-uint32_t cursor_u32(cursor *from);
-uint64_t cursor_u64(cursor *from);
-slice cursor_slice(cursor *from);         /* borrows from what the cursor reads */
-bool cursor_finished(const cursor *from); /* nothing failed and nothing is left */
+static inline uint8_t cursor_u8(cursor *from);
+static inline uint16_t cursor_u16(cursor *from);
+static inline uint32_t cursor_u32(cursor *from);
+static inline uint64_t cursor_u64(cursor *from);
+static inline slice cursor_slice(cursor *from); /* borrows from what the cursor reads */
+bool cursor_finished(const cursor *from);       /* nothing failed and nothing is left */
+
+/*
+ * The rest is here for speed: every message, every record and every look into an ordered map is
+ * made of it.  Numbers are put together byte by byte, which compilers turn into one load or store
+ * where the machine is little-endian, and which is right where it is not.
+ */
+
+static inline unsigned char *buffer_extend(buffer *into, size_t size)
+{
+    const size_t needed = (size_t)into->size + size;
+    if (needed > into->capacity || into->data == NULL) {
+        buffer_grow(into, needed);
+    }
+    unsigned char *room = into->data + into->size;
+    into->size = (uint32_t)needed;
+    return room;
+}
+
+static inline void buffer_add(buffer *into, const void *data, size_t size)
+{
+    if (size > 0) {
+        memcpy(buffer_extend(into, size), data, size);
+    }
+}
+
+static inline void buffer_add_u8(buffer *into, uint8_t value)
+{
+    *buffer_extend(into, 1) = value;
+}
+
+static inline void buffer_add_u16(buffer *into, uint16_t value)
+{
+    unsigned char *at = buffer_extend(into, 2);
+    at[0] = (unsigned char)value;
+    at[1] = (unsigned char)(value >> 8);
+}
+
+static inline void store_u32(unsigned char *at, uint32_t value)
+{
+    at[0] = (unsigned char)value;
+    at[1] = (unsigned char)(value >> 8);
+    at[2] = (unsigned char)(value >> 16);
+    at[3] = (unsigned char)(value >> 24);
+}
+
+static inline void buffer_add_u32(buffer *into, uint32_t value)
+{
+    store_u32(buffer_extend(into, 4), value);
+}
+
+static inline void buffer_add_u64(buffer *into, uint64_t value)
+{
+    unsigned char *at = buffer_extend(into, 8);
+    store_u32(at, (uint32_t)value);
+    store_u32(at + 4, (uint32_t)(value >> 32));
+}
+
+static inline void buffer_add_slice(buffer *into, slice bytes)
+{
+    unsigned char *at = buffer_extend(into, 4 + (size_t)bytes.size);
+    store_u32(at, bytes.size);
+    if (bytes.size > 0) {
+        memcpy(at + 4, bytes.data, bytes.size);
+    }
+}
+
+/* The next `size` bytes, or NULL: then the cursor has failed and stays where it is. */
+static inline const unsigned char *cursor_take(cursor *from, size_t size)
+{
+    if (from->failed || (size_t)(from->end - from->at) < size) {
+        from->failed = true;
+        return NULL;
+    }
+    const unsigned char *taken = from->at;
+    from->at += size;
+    return taken;
+}
+
+static inline uint32_t load_u32(const unsigned char *at)
+{
+    return (uint32_t)at[0] | (uint32_t)at[1] << 8 | (uint32_t)at[2] << 16 | (uint32_t)at[3] << 24;
+}
+
+static inline uint8_t cursor_u8(cursor *from)
+{
+    const unsigned char *at = cursor_take(from, 1);
+    return at == NULL ? 0 : at[0];
+}
+
+static inline uint16_t cursor_u16(cursor *from)
+{
+    const unsigned char *at = cursor_take(from, 2);
+    return at == NULL ? 0 : (uint16_t)((unsigned)at[0] | (unsigned)at[1] << 8);
+}
+
+static inline uint32_t cursor_u32(cursor *from)
+{
+    const unsigned char *at = cursor_take(from, 4);
+    return at == NULL ? 0 : load_u32(at);
+}
+
+static inline uint64_t cursor_u64(cursor *from)
+{
+    const unsigned char *at = cursor_take(from, 8);
+    return at == NULL ? 0 : (uint64_t)load_u32(at) | (uint64_t)load_u32(at + 4) << 32;
+}
+
+static inline slice cursor_slice(cursor *from)
+{
+    const uint32_t size = cursor_u32(from);
+    const unsigned char *at = from->failed || size == 0 ? NULL : cursor_take(from, size);
+    return at == NULL ? (slice){0} : (slice){.data = at, .size = size};
+}
 
 /* Eight bytes as a number that orders as they do. */
 static inline uint64_t slice_word(const unsigned char *at)
@@ -65,8 +179,7 @@ static inline uint64_t slice_word(const unsigned char *at)
     return word;
 }
 
-/* As unsigned bytes, the shorter first.  Here for speed: every look into an ordered map is made of
- * it. */
+/* As unsigned bytes, the shorter first. */
 static inline int slice_compare(slice left, slice right)
 {
     const uint32_t shared = left.size < right.size ? left.size : right.size;
