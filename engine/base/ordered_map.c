@@ -122,7 +122,7 @@ static void leaf_insert_at(ordered_map_leaf *leaf, uint32_t slot, slice key, voi
 
 /* The right half as a new leaf.  At the end of the last leaf nothing moves: rising keys fill leaves
  * whole. */
-static ordered_map_leaf *leaf_split(ordered_map_leaf *leaf, uint32_t slot)
+static ordered_map_leaf *leaf_split(ordered_map *map, ordered_map_leaf *leaf, uint32_t slot)
 {
     const bool at_end = leaf->next == NULL && slot == leaf->count;
     const uint32_t stay = at_end ? leaf->count : leaf->count / 2;
@@ -135,6 +135,8 @@ static ordered_map_leaf *leaf_split(ordered_map_leaf *leaf, uint32_t slot)
     right->previous = leaf;
     if (right->next != NULL) {
         right->next->previous = right;
+    } else {
+        map->last = right;
     }
     leaf->next = right;
     return right;
@@ -209,8 +211,16 @@ static void insert_first(ordered_map *map, slice key, void *value)
     leaf->count = 0;
     leaf_insert_at(leaf, 0, key, value);
     map->root = (void *)leaf;
+    map->last = leaf;
     map->height = 0;
     map->count = 1;
+}
+
+/* Room in the last leaf, and behind its last key: whole states are loaded like that. */
+static bool goes_last(const ordered_map *map, slice key)
+{
+    const ordered_map_leaf *last = map->last;
+    return last->count < LEAF_SLOTS && slice_compare(last->keys[last->count - 1], key) < 0;
 }
 
 void *ordered_map_insert(ordered_map *map, slice key, void *value)
@@ -218,6 +228,11 @@ void *ordered_map_insert(ordered_map *map, slice key, void *value)
     sb_assert(value != NULL);
     if (map->root == NULL) {
         insert_first(map, key, value);
+        return NULL;
+    }
+    if (goes_last(map, key)) {
+        leaf_insert_at(map->last, map->last->count, key, value);
+        map->count++;
         return NULL;
     }
     descent way;
@@ -230,7 +245,7 @@ void *ordered_map_insert(ordered_map *map, slice key, void *value)
         leaf_insert_at(way.leaf, way.slot, key, value);
         return NULL;
     }
-    ordered_map_leaf *right = leaf_split(way.leaf, way.slot);
+    ordered_map_leaf *right = leaf_split(map, way.leaf, way.slot);
     if (way.slot > way.leaf->count || right->count == 0) {
         leaf_insert_at(right, way.slot - way.leaf->count, key, value);
     } else {
@@ -280,6 +295,8 @@ static void unlink_leaf(ordered_map *map, const descent *way)
     }
     if (leaf->next != NULL) {
         leaf->next->previous = leaf->previous;
+    } else {
+        map->last = leaf->previous;
     }
     sb_free(leaf);
     for (uint32_t level = 1; level <= map->height; level++) {

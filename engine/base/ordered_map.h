@@ -20,6 +20,7 @@
 
 typedef struct ordered_map {
     struct ordered_map_node *root; /* NULL while it is empty */
+    struct ordered_map_leaf *last; /* the rightmost leaf: where rising keys go without a search */
     uint32_t height;               /* levels of inner nodes above the leaves */
     uint32_t count;                /* keys */
 } ordered_map;

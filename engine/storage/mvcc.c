@@ -86,15 +86,21 @@ static version *make_version(version_kind kind, timestamp start, slice value, sl
     return made;
 }
 
+static entry *make_entry(slice key)
+{
+    entry *made = sb_alloc(sizeof(*made) + key.size);
+    *made = (entry){.key_size = key.size};
+    memcpy(made->key, key.data, key.size);
+    return made;
+}
+
 static entry *find_or_add(mvcc *store, slice key)
 {
     entry *found = mvcc_find(store, key);
     if (found != NULL) {
         return found;
     }
-    entry *added = sb_alloc(sizeof(*added) + key.size);
-    *added = (entry){.key_size = key.size};
-    memcpy(added->key, key.data, key.size);
+    entry *added = make_entry(key);
     (void)ordered_map_insert(&store->entries, entry_key(added), added);
     store->size += entry_size(added);
     return added;
@@ -353,16 +359,20 @@ bool mvcc_load_entry(mvcc *store, slice key, slice encoded, log_sequence sequenc
     cursor from = cursor_of(encoded);
     const uint8_t has_lock = cursor_u8(&from);
     const uint32_t value_count = cursor_u32(&from), mark_count = cursor_u32(&from);
-    if (from.failed || has_lock > 1 || key.size == 0 || mvcc_find(store, key) != NULL) {
+    if (from.failed || has_lock > 1 || key.size == 0) {
         return false;
     }
-    entry *loaded = find_or_add(store, key);
+    entry *loaded = make_entry(key);
+    if (ordered_map_insert(&store->entries, entry_key(loaded), loaded) != NULL) {
+        sb_free(loaded);
+        return false;
+    }
     loaded->sequence = sequence;
     if (has_lock == 1) {
         loaded->lock = version_decode(&from);
     }
     versions_decode(&from, &loaded->values, value_count);
     versions_decode(&from, &loaded->marks, mark_count);
-    store->size += entry_encoded_size(loaded) - entry_size(loaded);
+    store->size += entry_encoded_size(loaded);
     return cursor_finished(&from);
 }
