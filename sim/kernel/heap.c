@@ -161,15 +161,18 @@ SB_NO_SANITIZE static uint32_t block_size(const void *bytes)
 
 void *sb_heap_realloc(sb_heap *heap, void *bytes, size_t size, const char *place)
 {
-    void *const fresh = sb_heap_alloc(heap, size, place);
-    if (fresh != NULL && bytes != NULL) {
-        const size_t old = block_size(bytes);
-        memcpy(fresh, bytes, old < size ? old : size);
-        if (!sb_heap_free(heap, bytes)) {
-            return NULL;
-        }
+    if (bytes == NULL) {
+        return sb_heap_alloc(heap, size, place);
     }
-    return fresh;
+    unsigned char *const fresh = take(heap, size, place);
+    if (fresh == NULL) {
+        return NULL;
+    }
+    const size_t old = block_size(bytes), kept = old < size ? old : size;
+    memcpy(fresh, bytes, kept);
+    memset(fresh + kept, heap->fill, size - kept);
+    SB_UNDEFINED(fresh + kept, size - kept);
+    return sb_heap_free(heap, bytes) ? fresh : NULL;
 }
 
 SB_NO_SANITIZE const sb_heap_block *sb_heap_next_live(const sb_heap *heap,
