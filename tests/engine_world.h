@@ -7,9 +7,7 @@
 #ifndef TESTS_ENGINE_WORLD_H
 #define TESTS_ENGINE_WORLD_H
 
-#include <check.h>
-
-#include "sim/world.h"
+#include "tests/suite.h"
 
 /* A number below the bound, from the world's own chance: the same in every run of the test. */
 static inline uint32_t below(uint32_t bound)
@@ -21,16 +19,11 @@ static inline uint32_t below(uint32_t bound)
  * museum. */
 static inline void run_in_world_with(sb_director *body, void *context, uint64_t seed, uint64_t bugs)
 {
-    sb_universe *universe = sb_universe_open(NULL);
-    ck_assert_ptr_nonnull(universe);
+    sb_universe *const universe = open_universe(NULL);
     const sb_world_options options = {.seed = seed, .strategy = SB_STRATEGY_RANDOM, .bugs = bugs};
-    sb_world *world = sb_world_reset(universe, &options, body, context);
-    const sb_outcome outcome = sb_world_run(world);
-    if (outcome == SB_OUTCOME_FINDING) {
-        const sb_finding_report *found = sb_world_finding(world);
-        ck_abort_msg("seed %llu: %s: %s", (unsigned long long)seed, found->oracle, found->text);
-    }
-    ck_assert_int_eq(outcome, SB_OUTCOME_PASSED);
+    const ending end = run_options(universe, &options, body, context);
+    ck_assert_msg(end.outcome == SB_OUTCOME_PASSED, "seed %llu: outcome %d: %s: %s",
+                  (unsigned long long)seed, (int)end.outcome, end.finding.oracle, end.finding.text);
     sb_universe_close(universe);
 }
 

@@ -611,9 +611,5 @@ int main(void)
     tcase_add_loop_test(all, test_local_checkpoint, 0, 3);
     tcase_add_test(all, test_every_disk_operation_fails_once);
     suite_add_tcase(suite, all);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    const int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? 0 : 1;
+    return run_suite(suite);
 }

@@ -363,9 +363,5 @@ int main(void)
     tcase_add_test(group, test_messages);
     tcase_add_test(group, test_messages_survive_noise);
     suite_add_tcase(suite, group);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    const int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? 0 : 1;
+    return run_suite(suite);
 }

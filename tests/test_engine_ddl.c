@@ -361,9 +361,5 @@ int main(void)
     tcase_add_loop_test(all, test_submission, 0, 5);
     tcase_add_test(all, test_plans_tile_the_table);
     suite_add_tcase(suite, all);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    const int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? 0 : 1;
+    return run_suite(suite);
 }

@@ -226,9 +226,5 @@ int main(void)
     tcase_add_loop_test(all, test_retry_behind_import, 0, 2);
     tcase_add_loop_test(all, test_orders_and_owners, 0, 3);
     suite_add_tcase(suite, all);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    const int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? 0 : 1;
+    return run_suite(suite);
 }

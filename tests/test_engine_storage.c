@@ -1004,9 +1004,5 @@ int main(void)
     tcase_add_test(group, test_sessions_and_election);
     tcase_add_loop_test(group, test_timestamps_rise, 0, 5);
     suite_add_tcase(suite, group);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    const int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? 0 : 1;
+    return run_suite(suite);
 }

@@ -768,9 +768,5 @@ int main(void)
     tcase_add_test(all, test_neighbours);
     tcase_add_loop_test(all, test_building, 0, 120);
     suite_add_tcase(suite, all);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    const int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? 0 : 1;
+    return run_suite(suite);
 }

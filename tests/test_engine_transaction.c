@@ -571,9 +571,5 @@ int main(void)
     tcase_add_loop_test(group, test_transfers_under_misfortune, 0, 40);
     tcase_add_loop_test(group, test_locks_left_behind, 0, 10);
     suite_add_tcase(suite, group);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    const int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? 0 : 1;
+    return run_suite(suite);
 }

@@ -80,7 +80,8 @@ void delete_ranges_put(job_step *step, removal what)
     gathered_release(&all);
 }
 
-void delete_ranges_forget(job_step *step)
+/* Take the note away, in the step that comes after. */
+static void forget(job_step *step)
 {
     buffer key;
     buffer_init(&key);
@@ -144,7 +145,7 @@ static engine_status delete_everywhere(cluster *of, slice start, slice end, sb_s
     return status;
 }
 
-engine_status delete_ranges_execute(job_worker *of)
+static engine_status execute(job_worker *of)
 {
     cluster *in = of->reign->ddl->cluster;
     buffer key, value;
@@ -167,4 +168,35 @@ engine_status delete_ranges_execute(job_worker *of)
     buffer_release(&key);
     buffer_release(&value);
     return status;
+}
+
+/* -------------------------------------------------------------------------------------- steps */
+
+engine_status delete_ranges_note(job_worker *of, const job_row *seen)
+{
+    job_step step;
+    engine_status status = step_begin(&step, of, seen, &of->scope);
+    if (status != ENGINE_OK) {
+        return status;
+    }
+    status = step_schema(&step, SCHEMA_NONE, BACKFILL_INAPPLICABLE, &of->scope);
+    if (status == ENGINE_OK) {
+        delete_ranges_put(&step, REMOVE_INDEXES);
+    }
+    return step_end(&step, status, &of->scope);
+}
+
+engine_status delete_ranges_step(job_worker *of, const job_row *seen, job_state to)
+{
+    engine_status status = execute(of);
+    job_step step;
+    if (status == ENGINE_OK) {
+        status = step_begin(&step, of, seen, &of->scope);
+    }
+    if (status != ENGINE_OK) {
+        return status;
+    }
+    forget(&step);
+    step.row.state = to;
+    return step_end(&step, ENGINE_OK, &of->scope);
 }

@@ -20,11 +20,12 @@ typedef enum removal {
 /* Note in the step's transaction what is to be deleted. */
 void delete_ranges_put(job_step *step, removal what);
 
-/* Delete what the job has noted, in every region; nothing noted: nothing to do. */
-engine_status delete_ranges_execute(job_worker *of);
+/* The step that takes the job's indexes out of the schema, and notes them. */
+engine_status delete_ranges_note(job_worker *of, const job_row *seen);
 
-/* Take the note away, in the step that comes after. */
-void delete_ranges_forget(job_step *step);
+/* The job's last step: delete what it has noted, in every region, then forget the note and go to
+ * the final state.  Nothing noted: nothing to delete. */
+engine_status delete_ranges_step(job_worker *of, const job_row *seen, job_state to);
 
 /* The value of the row.  Encoding clears `into` first; decoded spans borrow from the value, and
  * spans has room for DELETE_RANGES_MAX. */

@@ -25,34 +25,15 @@ static engine_status step_first(job_worker *of, const job_row *seen)
     return step_end(&step, status, &of->scope);
 }
 
-static engine_status step_back(job_worker *of, const job_row *seen, schema_state to)
+static engine_status step_back(job_worker *of, const job_row *seen)
 {
     job_step step;
     engine_status status = step_begin(&step, of, seen, &of->scope);
     if (status != ENGINE_OK) {
         return status;
     }
-    status = step_schema(&step, to, BACKFILL_INAPPLICABLE, &of->scope);
-    if (status == ENGINE_OK && to == SCHEMA_NONE) {
-        delete_ranges_put(&step, REMOVE_INDEXES);
-    }
+    status = step_schema(&step, SCHEMA_DELETE_ONLY, BACKFILL_INAPPLICABLE, &of->scope);
     return step_end(&step, status, &of->scope);
-}
-
-/* No server can write the index any more: take its entries away. */
-static engine_status step_dropped(job_worker *of, const job_row *seen)
-{
-    engine_status status = delete_ranges_execute(of);
-    job_step step;
-    if (status == ENGINE_OK) {
-        status = step_begin(&step, of, seen, &of->scope);
-    }
-    if (status != ENGINE_OK) {
-        return status;
-    }
-    delete_ranges_forget(&step);
-    step.row.state = JOB_DONE;
-    return step_end(&step, ENGINE_OK, &of->scope);
 }
 
 engine_status drop_step(job_worker *of, const job_row *seen)
@@ -62,11 +43,11 @@ engine_status drop_step(job_worker *of, const job_row *seen)
     }
     switch (job_schema(seen)) {
     case SCHEMA_WRITE_ONLY:
-        return step_back(of, seen, SCHEMA_DELETE_ONLY);
+        return step_back(of, seen);
     case SCHEMA_DELETE_ONLY:
-        return step_back(of, seen, SCHEMA_NONE);
+        return delete_ranges_note(of, seen);
     default:
         sb_assert(job_schema(seen) == SCHEMA_NONE);
-        return step_dropped(of, seen);
+        return delete_ranges_step(of, seen, JOB_DONE);
     }
 }

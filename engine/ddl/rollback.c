@@ -65,36 +65,6 @@ static engine_status step_cancelling(job_worker *of, const job_row *seen)
     return step_end(&step, status, &of->scope);
 }
 
-static engine_status step_remove_index(job_worker *of, const job_row *seen)
-{
-    job_step step;
-    engine_status status = step_begin(&step, of, seen, &of->scope);
-    if (status != ENGINE_OK) {
-        return status;
-    }
-    status = step_schema(&step, SCHEMA_NONE, BACKFILL_INAPPLICABLE, &of->scope);
-    if (status == ENGINE_OK) {
-        delete_ranges_put(&step, REMOVE_INDEXES);
-    }
-    return step_end(&step, status, &of->scope);
-}
-
-/* No server can write the index any more: take away what was written, then the job. */
-static engine_status step_rolled_back(job_worker *of, const job_row *seen)
-{
-    engine_status status = delete_ranges_execute(of);
-    job_step step;
-    if (status == ENGINE_OK) {
-        status = step_begin(&step, of, seen, &of->scope);
-    }
-    if (status != ENGINE_OK) {
-        return status;
-    }
-    delete_ranges_forget(&step);
-    step.row.state = JOB_ROLLBACKDONE;
-    return step_end(&step, ENGINE_OK, &of->scope);
-}
-
 engine_status rollback_step(job_worker *of, const job_row *seen)
 {
     if (seen->state == JOB_CANCELLING) {
@@ -103,9 +73,9 @@ engine_status rollback_step(job_worker *of, const job_row *seen)
     sb_assert(seen->state == JOB_ROLLINGBACK);
     switch (job_schema(seen)) {
     case SCHEMA_DELETE_ONLY:
-        return step_remove_index(of, seen);
+        return delete_ranges_note(of, seen);
     default:
         sb_assert(job_schema(seen) == SCHEMA_NONE);
-        return step_rolled_back(of, seen);
+        return delete_ranges_step(of, seen, JOB_ROLLBACKDONE);
     }
 }

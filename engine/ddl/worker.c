@@ -252,22 +252,6 @@ static engine_status step_running(job_worker *of, const job_row *seen)
     }
 }
 
-/* Every live server has the public index, so nobody writes the temporary one any more. */
-static engine_status step_done(job_worker *of, const job_row *seen)
-{
-    engine_status status = delete_ranges_execute(of);
-    job_step step;
-    if (status == ENGINE_OK) {
-        status = step_begin(&step, of, seen, &of->scope);
-    }
-    if (status != ENGINE_OK) {
-        return status;
-    }
-    delete_ranges_forget(&step);
-    step.row.state = JOB_SYNCED;
-    return step_end(&step, ENGINE_OK, &of->scope);
-}
-
 static engine_status take_step(job_worker *of, const job_row *seen)
 {
     switch (seen->state) {
@@ -281,7 +265,7 @@ static engine_status take_step(job_worker *of, const job_row *seen)
     case JOB_PAUSING:
         return step_pausing(of, seen);
     case JOB_DONE:
-        return step_done(of, seen);
+        return delete_ranges_step(of, seen, JOB_SYNCED);
     default:
         sb_fail("job %llu is %s, which no owner can go on with", (unsigned long long)of->job,
                 job_state_text(seen->state));
