@@ -176,7 +176,8 @@ static uint32_t count_serving(test_cluster *in, cluster *of, const char *key)
         for (region_id id = 1; id < 12; id++) {
             for (region_epoch epoch = 1; epoch < 7; epoch++) {
                 sb_reply reply;
-                const get_request asked = {{id, epoch}, 25, slice_of_string(key)};
+                const get_request asked = {
+                    .region = {id, epoch}, .at = 25, .key = slice_of_string(key)};
                 get_request_encode(&asked, &request);
                 ck_assert_int_eq(
                     cluster_call(of, in->stores[i], METHOD_GET, &request, 3, &reply, NULL), SB_OK);

@@ -53,6 +53,9 @@ entry *command_find(command *of, slice key);
 reply_status command_region(command *of, const region_context *context, reply_head *head,
                             const region **found);
 
+/* FENCED for a session below the least that is accepted of its server; 0 always is. */
+reply_status command_session(command *of, sb_address server, session_id session, reply_head *head);
+
 /* Whether the key is sound and lies in the region. */
 reply_status command_key(const region *within, slice key);
 reply_status command_keys(const region *within, packed_keys keys);

@@ -3,13 +3,24 @@
  *
  * A lock that could still commit at or before the timestamp stops a read, and is handed to the
  * reader, who asks for its fate (Peng and Dabek, section 2.2, Get).
+ *
+ * A reader whose session is fenced is refused, like a writer: the owner has gone on without it, so
+ * the index that its schema takes for public may have lost entries, or its whole range.
  */
 #include "engine/storage/command.h"
+
+/* Whether this reader may read of this region, as it is served here. */
+static reply_status admit(command *of, const region_context *context, const session_context *by,
+                          reply_head *head, const region **within)
+{
+    const reply_status status = command_region(of, context, head, within);
+    return status == REPLY_OK ? command_session(of, by->server, by->session, head) : status;
+}
 
 static reply_status get(command *of, const get_request *request, get_reply *reply)
 {
     const region *within = NULL;
-    reply_status status = command_region(of, &request->region, &reply->head, &within);
+    reply_status status = admit(of, &request->region, &request->by, &reply->head, &within);
     if (status == REPLY_OK) {
         status = request->at == 0 ? REPLY_BAD_REQUEST : command_key(within, request->key);
     }
@@ -61,7 +72,7 @@ static reply_status get_versions(command *of, const get_versions_request *reques
 {
     const region *within = NULL;
     slice key;
-    reply_status status = command_region(of, &request->region, head, &within);
+    reply_status status = admit(of, &request->region, &request->by, head, &within);
     if (status == REPLY_OK) {
         status = command_keys(within, request->keys);
     }
@@ -135,7 +146,7 @@ static reply_status scan(command *of, const scan_request *request, packing *pair
 {
     const region *within = NULL;
     slice end = request->end;
-    reply_status status = command_region(of, &request->region, &reply->head, &within);
+    reply_status status = admit(of, &request->region, &request->by, &reply->head, &within);
     if (status == REPLY_OK) {
         status = command_range(within, request->start, &end);
     }

@@ -77,6 +77,18 @@ entry *command_find(command *of, slice key)
     return found;
 }
 
+reply_status command_session(command *of, sb_address server, session_id session, reply_head *head)
+{
+    const fence *known = store_state_fence(&of->service->store->state, server);
+    if (known == NULL || session == 0 || session >= known->least) {
+        return REPLY_OK;
+    }
+    command_depends_on(of, known->sequence);
+    head->session = known->least;
+    SOMETIMES(true, "a store refuses a fenced session");
+    return REPLY_FENCED;
+}
+
 reply_status command_region(command *of, const region_context *context, reply_head *head,
                             const region **found)
 {

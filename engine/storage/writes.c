@@ -5,27 +5,16 @@
  * Every command asks about all its keys before it changes one, so it takes effect on all or none.
  * Each is idempotent: the network repeats requests, and callers send again what was not answered.
  *
- * A session below the fence of its server is refused where the fate of a transaction is decided: at
- * the prewrite, and at the commit of the primary.  What follows from the decision (secondaries,
- * roll-backs, resolution by others) is never fenced: it must happen whoever does it.
+ * A session below the fence of its server is refused where it reads (reads.c) and where the fate of
+ * a transaction is decided: at the prewrite, and at the commit of the primary.  What follows from
+ * the decision (secondaries, roll-backs, resolution by others) is never fenced: it must happen
+ * whoever does it.
  */
 #include "engine/storage/command.h"
 
 static uint64_t expiry_ms(const version *lock)
 {
     return timestamp_physical_ms(lock->start) + lock->ttl_ms;
-}
-
-static reply_status check_fence(command *of, const writer *by, reply_head *head)
-{
-    const fence *known = store_state_fence(&of->service->store->state, by->server);
-    if (known == NULL || by->session == 0 || by->session >= known->least) {
-        return REPLY_OK;
-    }
-    command_depends_on(of, known->sequence);
-    head->session = known->least;
-    SOMETIMES(true, "a store refuses a fenced session");
-    return REPLY_FENCED;
 }
 
 /* ----------------------------------------------------------------------------------- prewrite */
@@ -78,7 +67,7 @@ static reply_status prewrite(command *of, const prewrite_request *request, reply
     mutation one;
     reply_status status = command_region(of, &request->region, head, &within);
     if (status == REPLY_OK) {
-        status = check_fence(of, &request->writer, head);
+        status = command_session(of, request->writer.server, request->writer.session, head);
     }
     if (status == REPLY_OK &&
         (request->start == 0 || request->start >= TIMESTAMP_MAX || request->primary.size == 0 ||
@@ -147,7 +136,7 @@ static reply_status commit(command *of, const commit_request *request, reply_hea
         status = check_commit(of, request, key, &pending);
     }
     if (status == REPLY_OK && pending && request->is_primary) {
-        status = check_fence(of, &request->writer, head);
+        status = command_session(of, request->writer.server, request->writer.session, head);
     }
     if (status == REPLY_OK && pending) {
         buffer *record = store_record(at);

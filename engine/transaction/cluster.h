@@ -40,6 +40,24 @@ struct transaction {
 /* Storage refused this session: remember, and call the hook if it is the present one. */
 void cluster_note_fenced(cluster *of, session_id refused);
 
+/* What a read is of: a timestamp, and the session it is done under (0: none that can be fenced). */
+typedef struct snapshot {
+    timestamp at;
+    session_id session;
+} snapshot;
+
+static inline snapshot transaction_snapshot(const transaction *of)
+{
+    return (snapshot){of->start, of->session};
+}
+
+/* The reads of transaction.h at a snapshot; ENGINE_FENCED: its session is. */
+engine_status snapshot_read(cluster *of, snapshot at, slice key, buffer *value, sb_scope *scope);
+engine_status snapshot_read_versions(cluster *of, snapshot at, const slice *keys, uint32_t count,
+                                     version_list *found, sb_scope *scope);
+engine_status snapshot_scan(cluster *of, snapshot at, slice start, slice end, uint32_t limit,
+                            pair_list *found, sb_scope *scope);
+
 /* Make sure that of->map is not `seen` (NULL: that there is one). */
 engine_status cluster_refresh_map(cluster *of, const region_map *seen, sb_scope *scope);
 

@@ -20,13 +20,30 @@ static engine_status pass_lock(cluster *of, const lock_description *lock, backof
     return status;
 }
 
+/* A reply that is neither an answer nor a lock.  ENGINE_OK: ask again. */
+static engine_status meet_trouble(route *way, reply_status said, snapshot at)
+{
+    if (said == REPLY_FENCED) {
+        SOMETIMES(true, "a-read-is-fenced");
+        cluster_note_fenced(way->of, at.session);
+        return ENGINE_FENCED;
+    }
+    route_trouble(way, said);
+    return ENGINE_OK;
+}
+
+static session_context session_of(snapshot at)
+{
+    return (session_context){.server = sb_self(), .session = at.session};
+}
+
 /* ------------------------------------------------------------------------------------ one key */
 
 typedef enum answer { ANSWER_DONE, ANSWER_AGAIN } answer;
 
 /* Take in one reply to a get.  ANSWER_AGAIN with *status ENGINE_OK: ask again. */
-static answer take_get(route *way, const sb_reply *reply, backoff *locked, buffer *value,
-                       engine_status *status)
+static answer take_get(route *way, const sb_reply *reply, snapshot at, backoff *locked,
+                       buffer *value, engine_status *status)
 {
     get_reply got;
     if (!get_reply_decode(&got, slice_of(reply->data, reply->size))) {
@@ -46,15 +63,15 @@ static answer take_get(route *way, const sb_reply *reply, backoff *locked, buffe
         *status = pass_lock(way->of, &got.head.lock, locked, way->scope);
         return ANSWER_AGAIN;
     default:
-        route_trouble(way, got.head.status);
+        *status = meet_trouble(way, got.head.status, at);
         return ANSWER_AGAIN;
     }
 }
 
-engine_status cluster_read(cluster *of, timestamp at, slice key, buffer *value, sb_scope *scope)
+engine_status snapshot_read(cluster *of, snapshot at, slice key, buffer *value, sb_scope *scope)
 {
-    sb_assert_op(at, >, 0);
-    get_request ask = {.at = at, .key = key};
+    sb_assert_op(at.at, >, 0);
+    get_request ask = {.by = session_of(at), .at = at.at, .key = key};
     buffer request;
     buffer_init(&request);
     backoff locked;
@@ -69,7 +86,7 @@ engine_status cluster_read(cluster *of, timestamp at, slice key, buffer *value, 
         if (!route_send(&way, METHOD_GET, &request, &reply)) {
             continue;
         }
-        const answer taken = take_get(&way, &reply, &locked, value, &status);
+        const answer taken = take_get(&way, &reply, at, &locked, value, &status);
         sb_reply_release(&reply);
         if (taken == ANSWER_DONE || status != ENGINE_OK) {
             break;
@@ -78,6 +95,11 @@ engine_status cluster_read(cluster *of, timestamp at, slice key, buffer *value, 
     route_release(&way);
     buffer_release(&request);
     return status;
+}
+
+engine_status cluster_read(cluster *of, timestamp at, slice key, buffer *value, sb_scope *scope)
+{
+    return snapshot_read(of, (snapshot){.at = at}, key, value, scope);
 }
 
 engine_status cluster_get(cluster *of, timestamp at, slice key, slice *value, sb_scope *scope)
@@ -112,7 +134,7 @@ static void place_values(version_list *list)
 }
 
 /* Take in one reply, to a request for `asked` keys.  What is missing is asked for again. */
-static engine_status take_versions(route *way, const sb_reply *reply, uint32_t asked,
+static engine_status take_versions(route *way, const sb_reply *reply, snapshot at, uint32_t asked,
                                    version_list *into, backoff *locked)
 {
     get_versions_reply got;
@@ -125,11 +147,10 @@ static engine_status take_versions(route *way, const sb_reply *reply, uint32_t a
         return pass_lock(way->of, &got.head.lock, locked, way->scope);
     }
     if (got.head.status != REPLY_OK) {
-        route_trouble(way, got.head.status);
-        return ENGINE_OK;
+        return meet_trouble(way, got.head.status, at);
     }
     version_description one;
-    for (cursor at = packed_cursor(got.versions); unpack_version(&at, &one);) {
+    for (cursor from = packed_cursor(got.versions); unpack_version(&from, &one);) {
         collect_version(into, &one);
     }
     return ENGINE_OK;
@@ -147,10 +168,10 @@ static uint32_t pack_neighbours(const region_description *region, const slice *k
     return list->count;
 }
 
-engine_status cluster_read_versions(cluster *of, timestamp at, const slice *keys, uint32_t count,
-                                    version_list *found, sb_scope *scope)
+engine_status snapshot_read_versions(cluster *of, snapshot at, const slice *keys, uint32_t count,
+                                     version_list *found, sb_scope *scope)
 {
-    sb_assert_op(at, >, 0);
+    sb_assert_op(at.at, >, 0);
     *found = (version_list){.versions = sb_alloc((count + 1) * sizeof(key_version))};
     packing list;
     packing_init(&list);
@@ -168,14 +189,16 @@ engine_status cluster_read_versions(cluster *of, timestamp at, const slice *keys
             break;
         }
         const uint32_t asked = pack_neighbours(way.region, rest, count - found->count, &list);
-        const get_versions_request ask = {
-            .region = {way.region->id, way.region->epoch}, .at = at, .keys = packing_list(&list)};
+        const get_versions_request ask = {.region = {way.region->id, way.region->epoch},
+                                          .by = session_of(at),
+                                          .at = at.at,
+                                          .keys = packing_list(&list)};
         get_versions_request_encode(&ask, &request);
         sb_reply reply;
         if (!route_send(&way, METHOD_GET_VERSIONS, &request, &reply)) {
             continue;
         }
-        status = take_versions(&way, &reply, asked, found, &locked);
+        status = take_versions(&way, &reply, at, asked, found, &locked);
         sb_reply_release(&reply);
     }
     route_release(&way);
@@ -187,6 +210,12 @@ engine_status cluster_read_versions(cluster *of, timestamp at, const slice *keys
         version_list_release(found);
     }
     return status;
+}
+
+engine_status cluster_read_versions(cluster *of, timestamp at, const slice *keys, uint32_t count,
+                                    version_list *found, sb_scope *scope)
+{
+    return snapshot_read_versions(of, (snapshot){.at = at}, keys, count, found, scope);
 }
 
 void version_list_release(version_list *of)
@@ -256,7 +285,7 @@ static bool scan_advance(const route *way, const scan_reply *got, slice end, buf
 }
 
 /* Take in one reply to a scan.  ANSWER_AGAIN with *status ENGINE_OK: ask again, from list->next. */
-static answer take_scan(route *way, const sb_reply *reply, slice end, collecting *into,
+static answer take_scan(route *way, const sb_reply *reply, snapshot at, slice end, collecting *into,
                         backoff *locked, engine_status *status)
 {
     scan_reply got;
@@ -269,11 +298,11 @@ static answer take_scan(route *way, const sb_reply *reply, slice end, collecting
         return ANSWER_AGAIN;
     }
     if (got.head.status != REPLY_OK) {
-        route_trouble(way, got.head.status);
+        *status = meet_trouble(way, got.head.status, at);
         return ANSWER_AGAIN;
     }
     slice key, value;
-    for (cursor at = packed_cursor(got.pairs); unpack_pair(&at, &key, &value);) {
+    for (cursor from = packed_cursor(got.pairs); unpack_pair(&from, &key, &value);) {
         collect_pair(into, key, value);
     }
     backoff_init(locked);
@@ -282,10 +311,10 @@ static answer take_scan(route *way, const sb_reply *reply, slice end, collecting
     return full || !into->list->more ? ANSWER_DONE : ANSWER_AGAIN;
 }
 
-engine_status cluster_scan(cluster *of, timestamp at, slice start, slice end, uint32_t limit,
-                           pair_list *found, sb_scope *scope)
+engine_status snapshot_scan(cluster *of, snapshot at, slice start, slice end, uint32_t limit,
+                            pair_list *found, sb_scope *scope)
 {
-    sb_assert_op(at, >, 0);
+    sb_assert_op(at.at, >, 0);
     sb_assert_op(limit, >, 0);
     *found = (pair_list){0};
     buffer_add(&found->next, start.data, start.size);
@@ -300,7 +329,8 @@ engine_status cluster_scan(cluster *of, timestamp at, slice start, slice end, ui
     while ((status = route_find(&way, buffer_slice(&found->next))) == ENGINE_OK) {
         const uint32_t room = limit - found->count;
         const scan_request ask = {.region = {way.region->id, way.region->epoch},
-                                  .at = at,
+                                  .by = session_of(at),
+                                  .at = at.at,
                                   .start = buffer_slice(&found->next),
                                   .end = lesser_end(end, way.region->end),
                                   .limit = room < SCAN_LIMIT_MAX ? room : SCAN_LIMIT_MAX};
@@ -309,7 +339,7 @@ engine_status cluster_scan(cluster *of, timestamp at, slice start, slice end, ui
         if (!route_send(&way, METHOD_SCAN, &request, &reply)) {
             continue;
         }
-        const answer taken = take_scan(&way, &reply, end, &into, &locked, &status);
+        const answer taken = take_scan(&way, &reply, at, end, &into, &locked, &status);
         sb_reply_release(&reply);
         if (taken == ANSWER_DONE || status != ENGINE_OK) {
             break;
@@ -326,6 +356,12 @@ engine_status cluster_scan(cluster *of, timestamp at, slice start, slice end, ui
     }
     place_pairs(found);
     return ENGINE_OK;
+}
+
+engine_status cluster_scan(cluster *of, timestamp at, slice start, slice end, uint32_t limit,
+                           pair_list *found, sb_scope *scope)
+{
+    return snapshot_scan(of, (snapshot){.at = at}, start, end, limit, found, scope);
 }
 
 void pair_list_release(pair_list *of)

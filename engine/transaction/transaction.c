@@ -90,7 +90,8 @@ engine_status transaction_look_ahead(transaction *of, slice start, slice end, sb
     pair_list found;
     buffer_clear(&of->empty_start);
     buffer_clear(&of->empty_end);
-    const engine_status status = cluster_scan(of->cluster, of->start, start, end, 1, &found, scope);
+    const engine_status status =
+        snapshot_scan(of->cluster, transaction_snapshot(of), start, end, 1, &found, scope);
     if (status != ENGINE_OK) {
         return status;
     }
@@ -116,7 +117,7 @@ engine_status transaction_read(transaction *of, slice key, buffer *value, sb_sco
     if (is_known_absent(of, key)) {
         return ENGINE_NOT_FOUND;
     }
-    return cluster_read(of->cluster, of->start, key, value, scope);
+    return snapshot_read(of->cluster, transaction_snapshot(of), key, value, scope);
 }
 
 /* What the transaction itself has made of a key; NULL when it has not. */
@@ -136,8 +137,8 @@ engine_status transaction_read_versions(transaction *of, const slice *keys, uint
             asked[asked_count++] = keys[i];
         }
     }
-    const engine_status status =
-        cluster_read_versions(of->cluster, of->start, asked, asked_count, found, scope);
+    const engine_status status = snapshot_read_versions(of->cluster, transaction_snapshot(of),
+                                                        asked, asked_count, found, scope);
     sb_free(asked);
     if (status != ENGINE_OK) {
         return status;
@@ -250,7 +251,7 @@ engine_status transaction_scan(transaction *of, slice start, slice end, uint32_t
                                pair_list *found, sb_scope *scope)
 {
     const engine_status status =
-        cluster_scan(of->cluster, of->start, start, end, limit, found, scope);
+        snapshot_scan(of->cluster, transaction_snapshot(of), start, end, limit, found, scope);
     if (status != ENGINE_OK) {
         return status;
     }

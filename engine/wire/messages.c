@@ -135,6 +135,18 @@ static void take_writer(cursor *from, writer *value)
     value->version = cursor_u64(from);
 }
 
+static void add_session_context(buffer *into, const session_context *value)
+{
+    buffer_add_u16(into, value->server);
+    buffer_add_u64(into, value->session);
+}
+
+static void take_session_context(cursor *from, session_context *value)
+{
+    value->server = cursor_u16(from);
+    value->session = cursor_u64(from);
+}
+
 static void add_lock(buffer *into, const lock_description *lock)
 {
     buffer_add_slice(into, lock->key);

@@ -92,6 +92,12 @@ typedef struct writer {
     schema_version version;
 } writer;
 
+/* Who reads, in a transaction that is bound to a session; session 0: nobody that can be fenced. */
+typedef struct session_context {
+    sb_address server;
+    session_id session;
+} session_context;
+
 typedef enum mutation_kind {
     MUTATION_PUT,
     MUTATION_DELETE,
