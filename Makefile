@@ -30,7 +30,7 @@ endif
 
 WARNINGS := -Wall -Wextra -Wshadow -Wconversion
 BASE_FLAGS := -std=gnu11 -g -fno-omit-frame-pointer -I. -MMD -MP $(WARNINGS) $(OPTIMISE) $(DW_FLAGS) \
-	-ffile-prefix-map=$(CURDIR)/=
+	-ffile-prefix-map=$(CURDIR)=.
 # The engine's code must crash where it would crash, show the frames it went through, and never read what it has not written.
 ENGINE_FLAGS := -fno-delete-null-pointer-checks -fno-optimize-sibling-calls -ftrivial-auto-var-init=pattern
 ifeq ($(VARIANT),asan)
@@ -55,7 +55,9 @@ ENGINE := $(sort $(wildcard engine/*.c engine/*/*.c))
 NODES := $(sort $(filter-out nodes/main.c,$(wildcard nodes/*.c nodes/*/*.c)))
 
 object = $(patsubst %.S,$(OUT)/%.asm.o,$(patsubst %.c,$(OUT)/%.o,$(1))) # fiber.c has its own fiber.o
-ARCHIVES := $(OUT)/libnodes.a $(OUT)/libengine.a $(OUT)/libsim.a $(OUT)/libtraces.a $(OUT)/libsim.a
+# The library is linked once, into one object: with link-time optimisation every program would do it again.
+LIBRARY := $(OUT)/libseedbed.a
+ARCHIVES := $(OUT)/libnodes.a $(OUT)/libengine.a $(LIBRARY)
 
 .PHONY: all
 all: build/seedbed
@@ -66,8 +68,14 @@ build/seedbed: $(OUT)/seedbed
 $(OUT)/seedbed: $(OUT)/nodes/main.o $(ARCHIVES)
 	$(CC) $(LINK_FLAGS) -o $@ $(OUT)/nodes/main.o $(ARCHIVES) $(DW_LIBS)
 
-$(OUT)/libsim.a: $(call object,$(SIM))
-$(OUT)/libtraces.a: $(call object,$(TRACES))
+LIBRARY_OBJECTS := $(call object,$(SIM) $(TRACES))
+RELOCATE := -r -nostdlib $(if $(findstring -flto,$(SIM_FLAGS)),-O3 -flto=auto -flinker-output=nolto-rel)
+
+$(LIBRARY): $(LIBRARY_OBJECTS)
+	@rm -f $@
+	$(CC) $(RELOCATE) -o $(OUT)/libseedbed.o $(LIBRARY_OBJECTS)
+	@ar rcs $@ $(OUT)/libseedbed.o
+
 $(OUT)/libengine.a: $(call object,$(ENGINE))
 $(OUT)/libnodes.a: $(call object,$(NODES))
 $(OUT)/%.a:
@@ -109,7 +117,6 @@ ENGINE_TESTS := $(filter $(OUT)/tests/test_engine% $(OUT)/tests/test_oracle%,$(T
 SIM_TESTS := $(filter-out $(ENGINE_TESTS),$(TEST_PROGRAMS))
 TEST_SCRIPTS := $(sort $(wildcard tests/test_*.sh))
 TEST_PARTS := $(OUT)/tests/parts.a
-SIM_ARCHIVES := $(OUT)/libsim.a $(OUT)/libtraces.a $(OUT)/libsim.a
 # Programs against the doors alone: a bench, digests and plants for the determinism checks, examples.
 DOOR_PROGRAMS := $(patsubst %.c,$(OUT)/%,$(filter-out tests/workload.c tests/bench_sorter.c tests/test_%, \
 	$(wildcard tests/*.c tests/examples/*.c)))
@@ -123,8 +130,8 @@ $(OUT)/tests/parts.a: $(OUT)/tests/workload.o
 
 $(OUT)/tests/bench.o: ENGINE_FLAGS := # both sides of it as fast as they can be
 
-$(SIM_TESTS): $(OUT)/tests/%: $(OUT)/tests/%.o $(TEST_PARTS) $(SIM_ARCHIVES)
-	$(CC) $(LINK_FLAGS) -o $@ $< $(TEST_PARTS) $(SIM_ARCHIVES) $(DW_LIBS) $(CHECK_LIBS)
+$(SIM_TESTS): $(OUT)/tests/%: $(OUT)/tests/%.o $(TEST_PARTS) $(LIBRARY)
+	$(CC) $(LINK_FLAGS) -o $@ $< $(TEST_PARTS) $(LIBRARY) $(DW_LIBS) $(CHECK_LIBS)
 
 $(ENGINE_TESTS): $(OUT)/tests/%: $(OUT)/tests/%.o $(ARCHIVES)
 	$(CC) $(LINK_FLAGS) -o $@ $< $(ARCHIVES) $(DW_LIBS) $(CHECK_LIBS)
@@ -132,8 +139,8 @@ $(ENGINE_TESTS): $(OUT)/tests/%: $(OUT)/tests/%.o $(ARCHIVES)
 $(ENGINE_PROGRAMS): $(OUT)/%: $(OUT)/%.o $(ARCHIVES)
 	$(CC) $(LINK_FLAGS) -o $@ $< $(ARCHIVES) $(DW_LIBS)
 
-$(DOOR_PROGRAMS): $(OUT)/%: $(OUT)/%.o $(TEST_PARTS) $(SIM_ARCHIVES)
-	$(CC) $(LINK_FLAGS) -o $@ $< $(TEST_PARTS) $(SIM_ARCHIVES) $(DW_LIBS)
+$(DOOR_PROGRAMS): $(OUT)/%: $(OUT)/%.o $(TEST_PARTS) $(LIBRARY)
+	$(CC) $(LINK_FLAGS) -o $@ $< $(TEST_PARTS) $(LIBRARY) $(DW_LIBS)
 
 CHECK_LIBS = $(shell pkg-config --libs check 2>/dev/null || echo -lcheck -lsubunit -lrt -lm -lpthread)
 
@@ -182,25 +189,16 @@ matrix: deps-all
 	@tests/matrix.sh
 
 # ----------------------------------------------------------------------------------------- install
-#
-# The library is one object: with link-time optimisation its archive would be of use to this compiler only.
 
 DOORS := sim/node.h sim/world.h sim/tool.h sim/status.def sim/record/record.h sim/record/events.def \
 	sim/fault/faults.def sim/chance/streams.def sim/verdict/kinds.def
-LIBRARY_OBJECTS := $(call object,$(SIM) $(TRACES))
-RELOCATE := -r -nostdlib $(if $(findstring -flto,$(SIM_FLAGS)),-O3 -flto=auto -flinker-output=nolto-rel)
 VERSION := $(shell cat VERSION 2>/dev/null || echo 0.1)
 
-$(OUT)/libseedbed.a: $(LIBRARY_OBJECTS)
-	@rm -f $@
-	$(CC) $(RELOCATE) -o $(OUT)/libseedbed.o $(LIBRARY_OBJECTS)
-	@ar rcs $@ $(OUT)/libseedbed.o
-
 .PHONY: install
-install: all $(OUT)/libseedbed.a
+install: all $(LIBRARY)
 	install -d $(addprefix $(DESTDIR)$(PREFIX)/,bin lib/pkgconfig share/man/man1)
 	install -m 755 $(OUT)/seedbed $(DESTDIR)$(PREFIX)/bin/seedbed
-	install -m 644 $(OUT)/libseedbed.a $(DESTDIR)$(PREFIX)/lib/libseedbed.a
+	install -m 644 $(LIBRARY) $(DESTDIR)$(PREFIX)/lib/libseedbed.a
 	@for door in $(DOORS); do \
 		install -D -m 644 $$door $(DESTDIR)$(PREFIX)/include/seedbed/$$door || exit 1; done
 	@printf '%s\n' 'prefix=$(PREFIX)' 'includedir=$${prefix}/include/seedbed' 'libdir=$${prefix}/lib' '' \
