@@ -31,6 +31,7 @@
 
 typedef struct server {
     boot_plan plan;
+    server_state state;
     sb_exchange *exchange;
     cluster *cluster;
     schema_cache *schema;
@@ -58,6 +59,28 @@ typedef struct server {
     sb_scope keepalive_scope, owner_scope, executor_scope;
     sb_wait_group keepalive_task, owner_task, executor_task;
 } server;
+
+static const char *const server_state_texts[] = {
+#define SERVER_STATE(name, text) [SERVER_##name] = text,
+#include "nodes/server_states.def"
+#undef SERVER_STATE
+};
+
+static const sb_move server_moves[] = {
+    {SERVER_SEEKING, SERVER_HOLDING}, {SERVER_HOLDING, SERVER_LOST},
+    {SERVER_LOST, SERVER_SEEKING},    {SERVER_SEEKING, SERVER_STOPPED},
+    {SERVER_HOLDING, SERVER_STOPPED}, {SERVER_LOST, SERVER_STOPPED},
+};
+
+SB_MACHINE(server_machine, "server", server_state_texts, server_moves, .initial = SERVER_SEEKING,
+           .finals = SB_STATE(SERVER_HOLDING) | SB_STATE(SERVER_STOPPED));
+
+/* A memory of this machine: what it does under a session is fenced by it. */
+static void enter(server *of, server_state to)
+{
+    sb_machine_move(&server_machine, sb_self(), of->state, to);
+    of->state = to;
+}
 
 /* ------------------------------------------------------------------------ requests about jobs */
 
@@ -159,6 +182,7 @@ static void lose_session(server *of, const char *why)
         sb_log("session %llu is lost: %s", (unsigned long long)of->session, why);
         of->session_lost = true;
         of->serving = false;
+        enter(of, SERVER_LOST);
         sb_condition_broadcast(&of->session_news);
     }
 }
@@ -291,6 +315,7 @@ static engine_status begin_session(server *of, sb_scope *scope)
     report_session(granted);
     of->session = granted;
     of->session_lost = false;
+    enter(of, SERVER_HOLDING);
     cluster_set_session(of->cluster, granted);
     schema_cache_reset(of->schema);
     sb_scope_init(&of->keepalive_scope, NULL, "keepalive of the session");
@@ -322,10 +347,12 @@ static void release_session(server *of)
 /* What a lost session leaves: everything done under it, joined. */
 static void drop_session(server *of)
 {
+    lose_session(of, "its schema could not be loaded"); /* if nothing else was the reason */
     stop_role(&of->owner_scope, &of->owner_task);
     stop_role(&of->executor_scope, &of->executor_task);
     stop_role(&of->keepalive_scope, &of->keepalive_task);
     release_session(of);
+    enter(of, SERVER_SEEKING);
 }
 
 /* ---------------------------------------------------------------------------------- the roles */
@@ -530,6 +557,7 @@ int server_program(const sb_boot *boot)
         }
     }
     tear_down(of, has_session);
+    enter(of, SERVER_STOPPED);
     sb_free(of);
     return 0;
 }

@@ -285,6 +285,33 @@ void sb_swarm_start(sb_world *world, const sb_swarm_plan *plan);
  * is down, unless sb_node_stop is called for it before. */
 void sb_world_heal(sb_world *world);
 
+/* The heal of a core: the same, but in `rate` of a million worlds some machines never come back,
+ * and what must come to its end has to do so without them.  0 draws nobody, then one, then the
+ * gentlest way (sim/fault/absences.def).  Ask of a cluster what it promises: a machine that holds
+ * the only copy of something must return. */
+typedef enum sb_absence {
+#define ABSENCE(name, word, fault, text) SB_ABSENCE_##name,
+#include "sim/fault/absences.def"
+#undef ABSENCE
+    SB_ABSENCE_COUNT
+} sb_absence;
+const char *sb_absence_word(sb_absence absence);
+
+typedef struct sb_core_plan {
+    uint32_t rate;
+    uint64_t may_stay_away; /* bits 1 << node */
+    uint32_t away_max;      /* of these, so many at once */
+    uint64_t absences;      /* bits 1 << SB_ABSENCE_x, of which each draws one; not 0 */
+    uint64_t keepers;       /* bits 1 << node: what one that is DISOWNED does not reach */
+} sb_core_plan;
+void sb_world_heal_core(sb_world *world, const sb_core_plan *plan);
+
+uint64_t sb_world_away(const sb_world *world);                   /* bits 1 << node */
+sb_absence sb_node_absence(const sb_world *world, sb_node node); /* of one that is away */
+
+/* Those that stayed away come back, as from a heal. */
+void sb_world_rejoin(sb_world *world);
+
 /* ----------------------------------------------------------------------------------- verdicts */
 
 /* The world ends here with a finding (printf).  `oracle` names who says so; it is part of the

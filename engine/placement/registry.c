@@ -18,6 +18,17 @@ void registry_release(registry *of)
     region_table_release(&of->regions);
 }
 
+static const char *const lease_state_texts[] = {
+#define LEASE_STATE(name, text) [LEASE_##name] = text,
+#include "engine/placement/lease_states.def"
+#undef LEASE_STATE
+};
+
+static const sb_move lease_moves[] = {{LEASE_ENDED, LEASE_LIVE}, {LEASE_LIVE, LEASE_ENDED}};
+
+SB_MACHINE(lease_machine, "lease", lease_state_texts, lease_moves, .initial = LEASE_ENDED,
+           .finals = SB_STATE(LEASE_ENDED) | SB_STATE(LEASE_LIVE));
+
 /* ----------------------------------------------------------------------------------- encoding */
 
 void registry_encode(const registry *of, buffer *into)
@@ -95,6 +106,7 @@ static void end_session(registry *of, server_session *one)
     if (one->live) {
         one->live = false;
         of->changed++;
+        sb_machine_move(&lease_machine, one->server, LEASE_LIVE, LEASE_ENDED);
     }
 }
 
@@ -159,6 +171,7 @@ reply_status registry_grant(registry *of, const session_grant_request *request, 
     end_session(of, one);
     one->session = ++of->last_session;
     one->live = true;
+    sb_machine_move(&lease_machine, one->server, LEASE_ENDED, LEASE_LIVE);
     one->ttl = request->ttl;
     one->deadline = now + request->ttl;
     const uint32_t slot = one->nonce_count++ % REGISTRY_NONCES;

@@ -23,6 +23,14 @@
 #define REGISTRY_SERVERS_MAX 64u
 #define REGISTRY_NONCES 8u
 
+/* Of a server, by its address: whether a session of it lives. */
+typedef enum lease_state {
+#define LEASE_STATE(name, text) LEASE_##name,
+#include "engine/placement/lease_states.def"
+#undef LEASE_STATE
+} lease_state;
+extern const sb_machine lease_machine;
+
 typedef struct server_session {
     sb_address server;
     bool live;

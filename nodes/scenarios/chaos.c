@@ -24,6 +24,7 @@ enum {
     SETTING_PAUSE_RATE,
     SETTING_SINGLE_RATE,
     SETTING_LOST_RATE,
+    SETTING_ABSENCES,
     SETTING_PERMANENT_RATE,
     SETTING_REGION_RATE,
     SETTING_REGION_PAUSE,
@@ -49,8 +50,10 @@ static const sb_setting settings[SETTING_ALL] = {
      "of a million jobs, so many are paused and, later, resumed"},
     {"single-rate", SB_SETTING_NUMBER, "250000", 0, 1000000,
      "of a million jobs, so many have their backfill done by the owner alone"},
-    {"lost-rate", SB_SETTING_NUMBER, "125000", 0, 1000000,
-     "of a million seeds, in so many a server is gone until the job has ended"},
+    {"lost-rate", SB_SETTING_NUMBER, "250000", 0, 1000000,
+     "of a million seeds, in so many servers stay away from the heal until the jobs have ended"},
+    {"absences", SB_SETTING_NUMBER, "63", 1, (1u << SB_ABSENCE_COUNT) - 1,
+     "the ways to stay away, a bit for each: dead, paused, cut off, mute, deaf, disowned"},
     {"permanent-rate", SB_SETTING_NUMBER, "100000", 0, 1000000,
      "of a million seeds, so many inject errors that a job must fail for"},
     {"region-rate", SB_SETTING_NUMBER, "700000", 0, 1000000,
@@ -180,9 +183,8 @@ static void trouble(trial *of)
     region_trouble_start(&of->regions, of->world, &of->machines, of->desk.cluster,
                          (uint32_t)trial_setting(of, SETTING_REGION_RATE),
                          trial_setting(of, SETTING_REGION_PAUSE));
-    if (sb_chance(of->world, SB_STREAM_SCENARIO, (uint32_t)trial_setting(of, SETTING_LOST_RATE))) {
-        trial_lose_server(of);
-    }
+    trial_lose_servers(of, (uint32_t)trial_setting(of, SETTING_LOST_RATE), BOOT_MACHINES_MAX,
+                       trial_setting(of, SETTING_ABSENCES));
     const sb_duration longer = trial_draw_duration(of, 0, AFTERWARDS_MAX);
     if (trial_wait_for_jobs(of, lasts)) {
         (void)sb_sleep(longer, NULL); /* with the indexes that are public now */

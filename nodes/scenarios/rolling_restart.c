@@ -48,7 +48,7 @@ static const sb_setting settings[SETTING_ALL] = {
     {"single-rate", SB_SETTING_NUMBER, "20000", 0, 1000000,
      "of a million jobs, so many have their backfill done by the owner alone"},
     {"lost-rate", SB_SETTING_NUMBER, "30000", 0, 1000000,
-     "of a million seeds, in so many a server is gone until the job has ended"},
+     "of a million seeds, in so many a server is dead from the heal until the job has ended"},
     {"loss", SB_SETTING_NUMBER, "500", 0, 100000, "of a million messages, so many are lost"},
     {"region-rate", SB_SETTING_NUMBER, "250000", 0, 1000000,
      "of a million seeds, in so many regions are split, merged and moved"},
@@ -114,9 +114,8 @@ static void restarts(trial *of)
 {
     const bool twice =
         sb_chance(of->world, SB_STREAM_SCENARIO, (uint32_t)trial_setting(of, SETTING_TWICE_RATE));
-    if (sb_chance(of->world, SB_STREAM_SCENARIO, (uint32_t)trial_setting(of, SETTING_LOST_RATE))) {
-        trial_lose_server(of);
-    }
+    trial_lose_servers(of, (uint32_t)trial_setting(of, SETTING_LOST_RATE), 1,
+                       1u << SB_ABSENCE_DEAD);
     region_trouble_start(&of->regions, of->world, &of->machines, of->desk.cluster,
                          (uint32_t)trial_setting(of, SETTING_REGION_RATE),
                          trial_setting(of, SETTING_REGION_PAUSE));

@@ -376,15 +376,19 @@ bool script_has_paused(script *of, job_id job)
 
 /* ---------------------------------------------------------------------------------- afterwards */
 
-bool script_ended(const script *of)
+uint32_t script_unended(const script *of)
 {
+    uint32_t count = 0;
     for (uint32_t i = 0; i < of->order_count; i++) {
         const order *one = &of->orders[i];
-        if (!is_answered(one) || (one->job != 0 && !watch_job_ended(of->watch, one->job))) {
-            return false;
-        }
+        count += !is_answered(one) || (one->job != 0 && !watch_job_ended(of->watch, one->job));
     }
-    return true;
+    return count;
+}
+
+bool script_ended(const script *of)
+{
+    return script_unended(of) == 0;
 }
 
 job_id script_first_job(const script *of)

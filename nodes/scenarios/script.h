@@ -107,6 +107,9 @@ void script_resume(script *of);
 /* Whether every job has ended, as far as is known. */
 bool script_ended(const script *of);
 
+/* How many orders are not known to have come to their end. */
+uint32_t script_unended(const script *of);
+
 /* The job of the first order; 0: not accepted yet. */
 job_id script_first_job(const script *of);
 

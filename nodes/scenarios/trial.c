@@ -14,6 +14,7 @@
 #define SUBMIT_PATIENCE (30 * SB_SECOND)
 #define DOWN_PATIENCE (60 * SB_SECOND)
 #define SERVE_PATIENCE (30 * SB_SECOND)
+#define LEASES_UNSEEN 2u /* a server notices within another one that its own has passed */
 #define WARM_UP (2 * SB_SECOND)
 
 /* ---------------------------------------------------------------------------------- observing */
@@ -57,11 +58,12 @@ static void trial_init(trial *into, sb_world *world, const sb_settings *settings
     memset(into, 0, sizeof(*into));
     into->world = world;
     into->settings = settings;
+    into->core.absences = 1u << SB_ABSENCE_DEAD;
     machines_add(&into->machines, world, settings, how);
     watch_init(&into->watch, &into->machines);
     sb_world_set_data(world, into);
     const sb_witness witness = {witness_progress, witness_describe, witness_phase,
-                                into->machines.plan.settings.server_session_ttl};
+                                LEASES_UNSEEN * into->machines.plan.settings.server_session_ttl};
     sb_world_set_witness(world, &witness);
     sb_observe_reports(world, observe_report);
     sb_observe_moves(world, observe_move);
@@ -166,12 +168,14 @@ static void load_rows(trial *of)
     (void)sb_sleep(WARM_UP, NULL);
 }
 
-void trial_lose_server(trial *of)
+void trial_lose_servers(trial *of, uint32_t rate, uint32_t most, uint64_t absences)
 {
     const machines *all = &of->machines;
-    if (all->server_count > 1) {
-        of->lost = all->servers[sb_choose(of->world, SB_STREAM_SCENARIO, all->server_count)];
-    }
+    of->core = (sb_core_plan){.rate = rate,
+                              .may_stay_away = machines_bits(all->servers, all->server_count),
+                              .away_max = most < all->server_count ? most : all->server_count - 1,
+                              .absences = absences,
+                              .keepers = machines_bits(&all->placement, 1)};
 }
 
 static bool is_loaded(sb_world *world, void *context)
@@ -218,17 +222,18 @@ static bool is_quiet(sb_world *world, void *context)
 static void settle(trial *of)
 {
     sb_phase(of->world, "settle");
-    sb_world_heal(of->world);
+    sb_world_heal_core(of->world, &of->core);
+    const uint64_t away = sb_world_away(of->world);
+    sb_count(COUNTER_servers_away, (uint64_t)__builtin_popcountll(away));
+    sb_count(COUNTER_jobs_left_to_a_core, away == 0 ? 0 : script_unended(&of->script));
     sb_await(of->world, is_loaded, of, "rows to be loaded");
     sb_await(of->world, is_settled, of, "orders to be answered");
-    if (of->lost != 0) {
-        sb_node_kill(of->world, of->lost);
-    }
     pause_one(of);
     await_down(of, machines_bits(of->machines.clients, of->machines.client_count));
     sb_await(of->world, is_quiet, of, "jobs to end");
-    if (of->lost != 0) {
-        sb_node_boot(of->world, of->lost);
+    if (away != 0) {
+        sb_world_rejoin(of->world);
+        sb_await(of->world, is_quiet, of, "all to be quiet again");
     }
     sb_count(COUNTER_simulated_seconds,
              (sb_world_time(of->world) - trial_submitted(of)) / SB_SECOND);

@@ -26,7 +26,7 @@ typedef struct trial {
     script script;
     region_trouble regions;
     uint64_t restarted; /* bits of servers restarted while the first job lived */
-    sb_node lost;       /* a server that dies with the heal, until the jobs have ended; 0: none */
+    sb_core_plan core;  /* which servers may stay away from the heal until the jobs have ended */
     const char *rebuildable[SB_NODE_COUNT_MAX]; /* for sb_swarm_plan */
     job_id pausing;                             /* after the heal; 0: none */
     uint32_t looks;                             /* at the jobs, while waiting for their end */
@@ -59,9 +59,10 @@ bool trial_wait_for_jobs(trial *of, sb_duration patience);
 /* When the first order was accepted; 0: not yet. */
 sb_time trial_submitted(const trial *of);
 
-/* A drawn server dies for good when the world heals: the jobs must end without it, and it comes
- * back only then. */
-void trial_lose_server(trial *of);
+/* In `rate` of a million seeds servers stay away when the world heals, at most so many and in one
+ * of these ways (bits 1 << SB_ABSENCE_x): the jobs must end without them, and they come back only
+ * then. Placement and stores have the only copy of what they hold and always return. */
+void trial_lose_servers(trial *of, uint32_t rate, uint32_t most, uint64_t absences);
 
 /* Stop (or kill), wait until it is down, pause, boot, wait until it serves.  Counts the restart. */
 typedef struct restart_plan {

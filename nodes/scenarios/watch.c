@@ -8,7 +8,9 @@
 #include <string.h>
 
 #include "engine/base/checksum.h"
+#include "engine/placement/registry.h"
 #include "nodes/counters.h"
+#include "nodes/server.h"
 
 /* Scanning the tables, or changing regions, more often than this is going round in circles, and no
  * progress any more. */
@@ -99,6 +101,10 @@ void watch_move(watch *into, sb_node node, const sb_machine *machine, uint64_t i
         of->has_task = true;
     } else if (machine == &subtask_machine) {
         subtask_moved(into, node, id, to);
+    } else if (machine == &server_machine && id < SB_NODE_COUNT_MAX) {
+        into->servers[id] = (uint8_t)to;
+    } else if (machine == &lease_machine && id < SB_NODE_COUNT_MAX) {
+        into->leases[id] = (uint8_t)to;
     }
 }
 
@@ -182,6 +188,8 @@ uint64_t watch_progress(const watch *of, const sb_world *world)
     }
     for (unsigned node = 1; node < sb_node_count(world); node++) {
         buffer_add_u8(&bytes, sb_node_is_up(world, (sb_node)node));
+        buffer_add_u8(&bytes, of->servers[node]);
+        buffer_add_u8(&bytes, of->leases[node]);
     }
     const uint64_t sum = checksum64(buffer_slice(&bytes));
     buffer_release(&bytes);

@@ -38,6 +38,8 @@ typedef struct watch {
     schema_state schema;                        /* of the index that moved last */
     sb_node owner;                              /* who moved a job last */
     schema_version versions[SB_NODE_COUNT_MAX]; /* of servers, as clients were told */
+    uint8_t servers[SB_NODE_COUNT_MAX];         /* server_state */
+    uint8_t leases[SB_NODE_COUNT_MAX];          /* lease_state */
     uint64_t workers;                           /* bits of servers where a subtask succeeded */
     uint64_t moves;                             /* of jobs and schema states */
 } watch;

@@ -7,6 +7,7 @@
  * has a task of its own that brings it back.
  */
 #include "sim/fault/swarm.h"
+#include "sim/machine/machine.h"
 
 /* Harsh worlds have a quarter of the calm. */
 static sb_duration draw_calm(sb_swarm *swarm, sb_swarm_level level)
@@ -216,7 +217,8 @@ static void come_back(const strike *struck)
 {
     sb_world *const world = struck->swarm->world;
     pass(struck->swarm, struck->duration);
-    if (!sb_node_is_up(world, struck->node)) {
+    if (!sb_node_is_up(world, struck->node) &&
+        !sb_node_stays_dead(world, world->nodes[struck->node])) {
         if (!struck->swarm->healed) {
             sb_swarm_set_clock(struck->swarm, struck->node);
         }

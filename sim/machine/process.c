@@ -226,7 +226,9 @@ void sb_node_heal(sb_world *world)
 {
     for (unsigned i = 1; i < world->node_count; i++) {
         sb_node_resume(world, (sb_node)i);
-        sb_node_boot(world, (sb_node)i);
+        if (!sb_node_stays_dead(world, world->nodes[i])) {
+            sb_node_boot(world, (sb_node)i);
+        }
     }
 }
 
