@@ -155,7 +155,7 @@ typedef struct sb_node_state {
     sb_node number;
     uint8_t power;
     bool paused, stopping;
-    uint8_t absence; /* sb_absence, of a machine that is away */
+    uint8_t absence;      /* sb_absence, of a machine that is away */
     uint32_t stops_asked; /* how often it was asked to stop while it was up */
     uint32_t incarnation;
     uint32_t task_count;
@@ -277,7 +277,7 @@ struct sb_world {
     bool failpoints_on;
     struct sb_swarm *swarm;
     uint64_t away, core_keepers; /* bits 1 << node; fault/core.c */
-    sb_duration period_max; /* of the timers armed since sb_await last looked */
+    sb_duration period_max;      /* of the timers armed since sb_await last looked */
 
     /* the scenario */
     sb_director *director;
