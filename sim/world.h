@@ -211,11 +211,24 @@ typedef struct sb_network {
     uint8_t tail_max;
     uint8_t scale_max;
     uint32_t loss, reply_loss, duplicate, reset;
+    uint32_t corrupt;   /* bits flip; the receiver's checksum tells, and the message is dropped */
+    uint32_t reorder;   /* a message takes 2 to 32 times as long, and others get past it */
+    uint64_t bandwidth; /* of every link, in bytes a second; what would queue for longer than
+                           SB_QUEUE_DELAY_MAX is dropped; 0: no limit */
 } sb_network;
+#define SB_QUEUE_DELAY_MAX (2 * SB_SECOND)
 void sb_network_set(sb_world *world, const sb_network *network);
 void sb_network_block(sb_world *world, sb_node from,
                       sb_node to); /* one way; counted, so blocks nest */
 void sb_network_unblock(sb_world *world, sb_node from, sb_node to);
+/* A partial partition: the machine and those others (bits 1 << node) cannot reach each other; both
+ * reach the rest.  Counted as blocks are. */
+void sb_network_cut(sb_world *world, sb_node node, uint64_t others);
+void sb_network_mend(sb_world *world, sb_node node, uint64_t others);
+/* One way: what is sent from now on waits; with the last release all of it goes on at once, in the
+ * order it was sent, or each in a time of its own.  Counted, so clogs nest. */
+void sb_network_clog(sb_world *world, sb_node from, sb_node to);
+void sb_network_release(sb_world *world, sb_node from, sb_node to, bool in_order);
 void sb_network_reset(sb_world *world, sb_node one, sb_node other);
 
 /* Disks.  Latency of a sync: uniform between min and max; crash: whether a death loses what was not

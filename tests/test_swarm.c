@@ -112,7 +112,8 @@ static void add_cluster(sb_world *world)
 
 #define KIND(fault) (UINT64_C(1) << SB_FAULT_##fault)
 #define DECLARED                                                                                   \
-    (KIND(DELAY) | KIND(LOSS) | KIND(REPLY_LOSS) | KIND(DUPLICATE) | KIND(RESET) |                 \
+    (KIND(REORDER) | KIND(CORRUPT) | KIND(PARTITION_PARTIAL) | KIND(CLOG) | KIND(BANDWIDTH) |      \
+     KIND(DELAY) | KIND(LOSS) | KIND(REPLY_LOSS) | KIND(DUPLICATE) | KIND(RESET) |                 \
      KIND(PARTITION) | KIND(PARTITION_ONE_WAY) | KIND(KILL) | KIND(STOP) | KIND(PAUSE) |           \
      KIND(LOST_WRITE) | KIND(TORN_WRITE) | KIND(LOST_NAME) | KIND(SYNC_LATENCY) |                  \
      KIND(SYNC_STALL) | KIND(SYNC_ERROR) | KIND(WRITE_ERROR) | KIND(READ_ERROR) |                  \

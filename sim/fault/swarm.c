@@ -3,21 +3,20 @@
  */
 #include "sim/fault/swarm.h"
 
-#define KIND(fault) (UINT64_C(1) << SB_FAULT_##fault)
-
 _Static_assert(SB_FAULT_COUNT <= 64, "a plan's kinds are 64 bits");
 
 #define NETWORK_KINDS                                                                              \
-    (KIND(DELAY) | KIND(LOSS) | KIND(REPLY_LOSS) | KIND(DUPLICATE) | KIND(RESET) |                 \
-     KIND(PARTITION) | KIND(PARTITION_ONE_WAY))
-#define PROCESS_KINDS (KIND(KILL) | KIND(STOP) | KIND(PAUSE))
-#define CRASH_KINDS (KIND(LOST_WRITE) | KIND(TORN_WRITE) | KIND(LOST_NAME))
+    (SB_KIND(DELAY) | SB_KIND(REORDER) | SB_KIND(LOSS) | SB_KIND(REPLY_LOSS) |                     \
+     SB_KIND(DUPLICATE) | SB_KIND(CORRUPT) | SB_KIND(RESET) | SB_KIND(PARTITION) |                 \
+     SB_KIND(PARTITION_ONE_WAY) | SB_KIND(PARTITION_PARTIAL) | SB_KIND(CLOG) | SB_KIND(BANDWIDTH))
+#define PROCESS_KINDS (SB_KIND(KILL) | SB_KIND(STOP) | SB_KIND(PAUSE))
+#define CRASH_KINDS (SB_KIND(LOST_WRITE) | SB_KIND(TORN_WRITE) | SB_KIND(LOST_NAME))
 #define STRIKE_KINDS                                                                               \
-    (KIND(SYNC_STALL) | KIND(SYNC_ERROR) | KIND(WRITE_ERROR) | KIND(READ_ERROR) |                  \
-     KIND(DISK_FULL) | KIND(BIT_ROT) | KIND(MISDIRECTED_WRITE))
-#define DISK_KINDS (CRASH_KINDS | KIND(SYNC_LATENCY) | STRIKE_KINDS)
-#define CLOCK_KINDS (KIND(SKEW) | KIND(DRIFT))
-#define CODE_KINDS KIND(FAILPOINT)
+    (SB_KIND(SYNC_STALL) | SB_KIND(SYNC_ERROR) | SB_KIND(WRITE_ERROR) | SB_KIND(READ_ERROR) |      \
+     SB_KIND(DISK_FULL) | SB_KIND(BIT_ROT) | SB_KIND(MISDIRECTED_WRITE))
+#define DISK_KINDS (CRASH_KINDS | SB_KIND(SYNC_LATENCY) | STRIKE_KINDS)
+#define CLOCK_KINDS (SB_KIND(SKEW) | SB_KIND(DRIFT))
+#define CODE_KINDS SB_KIND(FAILPOINT)
 
 /* -------------------------------------------------------------------------------------- draws */
 
@@ -67,17 +66,37 @@ static sb_swarm_level draw_level(sb_swarm *swarm, uint64_t family)
 }
 
 /* In a million; 0 when the world has no such fault. */
-static uint32_t draw_rate(sb_swarm *swarm, sb_fault fault, uint32_t mild_max, uint32_t harsh_max)
+static uint32_t draw_rate(sb_swarm *swarm, sb_swarm_level level, sb_fault fault, uint32_t mild_max,
+                          uint32_t harsh_max)
 {
     if (!sb_swarm_has(swarm, fault)) {
         return 0;
     }
-    const bool harsh = swarm->network_level == SB_SWARM_HARSH;
-    const uint32_t high = harsh ? harsh_max : mild_max;
+    const uint32_t high = level == SB_SWARM_HARSH ? harsh_max : mild_max;
     return (uint32_t)sb_draw_log(swarm->world, SB_STREAM_SWARM, high / 100, high);
 }
 
 /* ----------------------------------------------------------------------------------- families */
+
+#define BANDWIDTH_MAX (UINT64_C(8) << 20) /* bytes a second */
+
+static void draw_noise(sb_swarm *swarm)
+{
+    const sb_swarm_level level = swarm->network_level;
+    sb_network *const trouble = &swarm->trouble;
+    *trouble = swarm->calm;
+    trouble->loss += draw_rate(swarm, level, SB_FAULT_LOSS, 10000, 100000);
+    trouble->reply_loss += draw_rate(swarm, level, SB_FAULT_REPLY_LOSS, 10000, 100000);
+    trouble->duplicate += draw_rate(swarm, level, SB_FAULT_DUPLICATE, 10000, 200000);
+    trouble->reset += draw_rate(swarm, level, SB_FAULT_RESET, 1000, 10000);
+    trouble->corrupt += draw_rate(swarm, level, SB_FAULT_CORRUPT, 10000, 100000);
+    trouble->reorder += draw_rate(swarm, level, SB_FAULT_REORDER, 20000, 500000);
+    if (sb_swarm_has(swarm, SB_FAULT_BANDWIDTH)) {
+        const uint64_t least = level == SB_SWARM_HARSH ? BANDWIDTH_MAX >> 10 : BANDWIDTH_MAX >> 6;
+        trouble->bandwidth =
+            sb_draw_log_down(swarm->world, SB_STREAM_SWARM, least, BANDWIDTH_MAX - 1);
+    }
+}
 
 /* Delay is always there once it is drawn: it is no epoch but the shape of this world's network. */
 static void draw_network(sb_swarm *swarm)
@@ -93,12 +112,7 @@ static void draw_network(sb_swarm *swarm)
         calm->tail_max = (uint8_t)(1 + sb_choose(world, SB_STREAM_SWARM, doublings));
         calm->scale_max = (uint8_t)sb_choose(world, SB_STREAM_SWARM, 4);
     }
-    sb_network *const trouble = &swarm->trouble;
-    *trouble = *calm;
-    trouble->loss += draw_rate(swarm, SB_FAULT_LOSS, 10000, 100000);
-    trouble->reply_loss += draw_rate(swarm, SB_FAULT_REPLY_LOSS, 10000, 100000);
-    trouble->duplicate += draw_rate(swarm, SB_FAULT_DUPLICATE, 10000, 200000);
-    trouble->reset += draw_rate(swarm, SB_FAULT_RESET, 1000, 10000);
+    draw_noise(swarm);
     sb_network_set(world, calm);
 }
 
@@ -115,12 +129,13 @@ static void draw_disk(sb_swarm *swarm)
     }
     sb_disk_set(world, &disk);
     sb_disk_trouble *const trouble = &swarm->disk;
-    trouble->read_error = draw_rate(swarm, SB_FAULT_READ_ERROR, 10000, 200000);
-    trouble->write_error = draw_rate(swarm, SB_FAULT_WRITE_ERROR, 10000, 200000);
-    trouble->sync_error = draw_rate(swarm, SB_FAULT_SYNC_ERROR, 10000, 200000);
-    trouble->sync_stall = draw_rate(swarm, SB_FAULT_SYNC_STALL, 10000, 200000);
-    trouble->bit_rot = draw_rate(swarm, SB_FAULT_BIT_ROT, 10000, 200000);
-    trouble->misdirect = draw_rate(swarm, SB_FAULT_MISDIRECTED_WRITE, 10000, 200000);
+    const sb_swarm_level level = swarm->disk_level;
+    trouble->read_error = draw_rate(swarm, level, SB_FAULT_READ_ERROR, 10000, 200000);
+    trouble->write_error = draw_rate(swarm, level, SB_FAULT_WRITE_ERROR, 10000, 200000);
+    trouble->sync_error = draw_rate(swarm, level, SB_FAULT_SYNC_ERROR, 10000, 200000);
+    trouble->sync_stall = draw_rate(swarm, level, SB_FAULT_SYNC_STALL, 10000, 200000);
+    trouble->bit_rot = draw_rate(swarm, level, SB_FAULT_BIT_ROT, 10000, 200000);
+    trouble->misdirect = draw_rate(swarm, level, SB_FAULT_MISDIRECTED_WRITE, 10000, 200000);
     trouble->full = sb_swarm_has(swarm, SB_FAULT_DISK_FULL);
 }
 

@@ -34,6 +34,14 @@ static inline bool sb_swarm_has(const sb_swarm *swarm, sb_fault fault)
     return (swarm->kinds >> fault & 1) != 0;
 }
 
+/* Any of the kinds, bits 1 << fault. */
+static inline bool sb_swarm_has_any(const sb_swarm *swarm, uint64_t kinds)
+{
+    return (swarm->kinds & kinds) != 0;
+}
+
+#define SB_KIND(fault) (UINT64_C(1) << SB_FAULT_##fault)
+
 /* Log-uniform in [low, high]; 0 < low <= high.  0 draws the lowest. */
 uint64_t sb_draw_log(sb_world *world, sb_stream stream, uint64_t low, uint64_t high);
 /* The same with the highest for 0: for the length of calm. */
@@ -42,8 +50,21 @@ uint64_t sb_draw_log_down(sb_world *world, sb_stream stream, uint64_t low, uint6
 /* Set a victim's clocks before it boots (while it runs: only its wall clock, which may jump). */
 void sb_swarm_set_clock(sb_swarm *swarm, sb_node node);
 
-/* The tasks that make trouble, one for each family that comes in epochs. */
+/* -------------------------------------------------- trouble.c, trouble_network.c,
+ * trouble_machines.c
+ *
+ * The tasks that make trouble, one for each kind of trouble that comes in epochs.
+ */
 void sb_trouble_start(sb_swarm *swarm);
+void sb_trouble_start_network(sb_swarm *swarm);
+void sb_trouble_start_machines(sb_swarm *swarm);
+
+/* How long calm lasts until the next epoch (harsh worlds have a quarter of it), and trouble. */
+sb_duration sb_swarm_draw_calm(sb_swarm *swarm, sb_swarm_level level);
+sb_duration sb_swarm_draw_trouble(sb_swarm *swarm);
+
+/* Let it pass.  False: the world was healed. */
+bool sb_swarm_pass(sb_swarm *swarm, sb_duration duration);
 
 /* Rates for those failpoints that match: for some of them, as the salt has it; salt 0: for none. */
 void sb_failpoints_draw(const char *glob, uint64_t salt, uint32_t low, uint32_t high,

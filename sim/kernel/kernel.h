@@ -136,7 +136,9 @@ typedef struct sb_packet {
     uint64_t hash;
     sb_address to;
     bool is_reply;
-    bool is_twin; /* the second of a duplicate */
+    bool is_twin;    /* the second of a duplicate */
+    bool is_late;    /* others were let past it */
+    bool is_checked; /* its bytes may have changed on the way */
     /* the bytes follow, aligned to 16 */
 } sb_packet;
 
@@ -166,7 +168,8 @@ typedef struct sb_node_state {
     uint32_t mailbox_count;
     sb_packet *held; /* messages the program has and has not freed */
     sb_task *receivers;
-    uint64_t peers; /* nodes that exchanged messages with this incarnation */
+    uint64_t peers;                /* nodes that exchanged messages with this incarnation */
+    struct sb_link_trouble *links; /* machine/link.c: of the links from here; NULL: none yet */
     int64_t skew;
     int32_t drift;
     sb_time clock_true, clock_local; /* where the present rate began */
@@ -191,7 +194,8 @@ typedef struct sb_node_state {
 
 typedef struct sb_link_state {
     uint16_t blocked;
-    uint8_t scale; /* as a power of two, plus 1; 0: not drawn */
+    uint8_t partial; /* of these, so many by partial partitions */
+    uint8_t scale;   /* as a power of two, plus 1; 0: not drawn */
 } sb_link_state;
 
 typedef enum sb_choice_mode { SB_CHOICE_SEED, SB_CHOICE_CALM, SB_CHOICE_SLOW } sb_choice_mode;
@@ -228,6 +232,7 @@ struct sb_world {
     unsigned node_count;
     sb_exploration exploration;
     sb_network network;
+    bool network_odd; /* messages may be held, queued, altered or let past: machine/link.c */
     sb_packet *spare_packets; /* machine/network.c */
     sb_link_state *links;     /* [SB_NODE_COUNT_MAX * SB_NODE_COUNT_MAX]; NULL: none differs */
     sb_disk disk;

@@ -63,36 +63,17 @@ SB_HOT sb_packet *packet_new(sb_world *world, sb_address from, sb_address to, sb
     packet->to = to;
     packet->is_reply = false;
     packet->is_twin = false;
+    packet->is_late = false;
+    packet->is_checked = false;
     packet->hash = 0;
     return packet;
 }
 
 /* ---------------------------------------------------------------------------------- the links */
 
-static sb_link_state *link_of(sb_world *world, sb_address from, sb_address to)
-{
-    if (world->links == NULL) {
-        const size_t size = SB_NODE_COUNT_MAX * SB_NODE_COUNT_MAX * sizeof(sb_link_state);
-        world->links = sb_kernel_alloc(world, size);
-        memset(world->links, 0, size);
-    }
-    return &world->links[from * SB_NODE_COUNT_MAX + to];
-}
-
-SB_HOT bool is_blocked(const sb_world *world, sb_address from, sb_address to)
-{
-    return world->links != NULL && world->links[from * SB_NODE_COUNT_MAX + to].blocked != 0;
-}
-
-/* What has eaten a message: a link blocked both ways belongs to a partition of two sides. */
-static sb_fault partition_kind(const sb_world *world, sb_address from, sb_address to)
-{
-    return is_blocked(world, to, from) ? SB_FAULT_PARTITION : SB_FAULT_PARTITION_ONE_WAY;
-}
-
 static unsigned link_scale(sb_world *world, sb_address from, sb_address to)
 {
-    sb_link_state *const link = link_of(world, from, to);
+    sb_link_state *const link = sb_link_of(world, from, to);
     if (link->scale == 0) {
         link->scale = (uint8_t)(1 + sb_choose_at(world, world->nodes[from], SB_STREAM_LINK,
                                                  (uint64_t)world->network.scale_max + 1));
@@ -138,6 +119,11 @@ SB_HOT sb_duration draw_latency(sb_world *world, sb_node_state *from, sb_address
     return latency;
 }
 
+sb_duration sb_network_latency(sb_world *world, sb_node_state *from, sb_address to)
+{
+    return draw_latency(world, from, to);
+}
+
 /* ------------------------------------------------------------------------------------ sending */
 
 static void drop(sb_world *world, sb_packet *packet, unsigned at, unsigned peer, sb_fault why)
@@ -148,10 +134,30 @@ static void drop(sb_world *world, sb_packet *packet, unsigned at, unsigned peer,
     packet_free(world, packet);
 }
 
+/* The long way, where links do more than to take time. */
+static void launch_odd(sb_world *world, sb_packet *packet, sb_duration latency)
+{
+    sb_link_trouble *const link = sb_link_trouble_of(world, packet->message.from, packet->to);
+    sb_link_alter(world, packet);
+    if (link->clogs != 0) {
+        sb_link_hold(link, packet);
+    } else if (!sb_link_queue(world, link, packet, &latency)) {
+        drop(world, packet, packet->message.from, packet->to, SB_FAULT_BANDWIDTH);
+    } else {
+        latency += sb_link_let_past(world, packet, latency);
+        sb_due_at(world, &packet->due, world->now + latency);
+    }
+}
+
 SB_HOT void launch(sb_world *world, sb_packet *packet)
 {
     sb_node_state *const from = world->nodes[packet->message.from];
-    sb_due_at(world, &packet->due, world->now + draw_latency(world, from, packet->to));
+    const sb_duration latency = draw_latency(world, from, packet->to);
+    if (SB_UNLIKELY(world->network_odd)) {
+        launch_odd(world, packet, latency);
+    } else {
+        sb_due_at(world, &packet->due, world->now + latency);
+    }
 }
 
 /* What is sent now and then goes another way than what every message goes. */
@@ -215,8 +221,8 @@ SB_HOT sb_status send_packet(sb_world *world, sb_address to, const void *header,
     packet->hash =
         header_size == 0 ? XXH3_64bits(data, size) : XXH3_64bits(bytes, header_size + size);
     packet->cause = sb_event_here(world, SB_EVENT_SEND, to, packet->hash, packet->message.size);
-    if (SB_UNLIKELY(is_blocked(world, from->number, to))) {
-        drop(world, packet, from->number, to, partition_kind(world, from->number, to));
+    if (SB_UNLIKELY(sb_link_is_blocked(world, from->number, to))) {
+        drop(world, packet, from->number, to, sb_partition_kind(world, from->number, to));
     } else if (SB_UNLIKELY(is_lost(world, from, is_reply))) {
         drop(world, packet, from->number, to, is_reply ? SB_FAULT_REPLY_LOSS : SB_FAULT_LOSS);
     } else {
@@ -242,10 +248,9 @@ sb_status sb_send(sb_address to, const void *data, size_t size)
     return send_packet(sb_current, to, NULL, 0, data, size, false);
 }
 
-/* A word from the network itself: the connection with `peer` is gone. */
-static void send_reset(sb_world *world, sb_node_state *to, sb_node_state *peer, sb_step cause)
+void sb_network_send_reset(sb_world *world, sb_node_state *to, sb_node_state *peer, sb_step cause)
 {
-    if (to->power == SB_NODE_UP && !is_blocked(world, peer->number, to->number)) {
+    if (to->power == SB_NODE_UP && !sb_link_is_blocked(world, peer->number, to->number)) {
         sb_packet *const packet = packet_new(world, peer->number, to->number, SB_MESSAGE_RESET, 0);
         packet->cause = cause;
         launch_rare(world, packet);
@@ -258,7 +263,7 @@ void sb_network_hang_up(sb_world *world, sb_node_state *node)
     for (unsigned i = 0; i < world->node_count; i++) {
         if ((node->peers >> i & 1) != 0) {
             world->nodes[i]->peers &= ~(UINT64_C(1) << node->number);
-            send_reset(world, world->nodes[i], node, cause);
+            sb_network_send_reset(world, world->nodes[i], node, cause);
         }
     }
     node->peers = 0;
@@ -293,15 +298,19 @@ sb_task *sb_packet_arrives(sb_world *world, sb_packet *packet)
 {
     sb_node_state *const node = packet->due.node;
     const sb_address from = packet->message.from;
-    if (SB_UNLIKELY(is_blocked(world, from, node->number))) {
-        drop(world, packet, node->number, from, partition_kind(world, from, node->number));
+    if (SB_UNLIKELY(sb_link_is_blocked(world, from, node->number))) {
+        drop(world, packet, node->number, from, sb_partition_kind(world, from, node->number));
         return NULL;
     }
     if (SB_UNLIKELY(node->power == SB_NODE_DOWN)) {
         if (packet->message.kind == SB_MESSAGE_DATA) {
-            send_reset(world, world->nodes[from], node, packet->cause);
+            sb_network_send_reset(world, world->nodes[from], node, packet->cause);
         }
         drop(world, packet, node->number, from, SB_FAULT_NODE_DOWN);
+        return NULL;
+    }
+    if (SB_UNLIKELY(world->network_odd) && !sb_link_arrives(world, packet)) {
+        drop(world, packet, node->number, from, SB_FAULT_CORRUPT);
         return NULL;
     }
     if (SB_UNLIKELY(node->mailbox_count == SB_MAILBOX_MAX)) {
@@ -404,89 +413,4 @@ void sb_network_drop_mail(sb_world *world, sb_node_state *node)
     node->mailbox_tail = &node->mailbox;
     node->mailbox_count = 0;
     node->held = NULL;
-}
-
-/* ------------------------------------------------------------------------------- the director */
-
-static bool is_possible(const sb_network *network)
-{
-    return (network->tail || network->latency_min <= network->latency_max) &&
-           network->tail_max <= SB_NETWORK_DOUBLINGS_MAX &&
-           network->scale_max <= SB_NETWORK_DOUBLINGS_MAX && network->loss <= 1000000 &&
-           network->reply_loss <= 1000000 && network->duplicate <= 1000000 &&
-           network->reset <= 1000000;
-}
-
-void sb_network_set(sb_world *world, const sb_network *network)
-{
-    if (!is_possible(network)) {
-        sb_misuse(world, SB_FINDING_ASSERTION, "sb_network_set",
-                  "latency_min over latency_max, more than %d doublings, or a rate over a million",
-                  SB_NETWORK_DOUBLINGS_MAX);
-    }
-    world->network = *network;
-    if (network->tail || network->latency_max > network->latency_min || network->scale_max > 0) {
-        sb_fault_armed(world, SB_FAULT_DELAY);
-    }
-    const struct {
-        uint32_t rate;
-        sb_fault fault;
-    } rates[] = {{network->loss, SB_FAULT_LOSS},
-                 {network->reply_loss, SB_FAULT_REPLY_LOSS},
-                 {network->duplicate, SB_FAULT_DUPLICATE},
-                 {network->reset, SB_FAULT_RESET}};
-    for (size_t i = 0; i < sizeof(rates) / sizeof(rates[0]); i++) {
-        if (rates[i].rate != 0) {
-            sb_fault_armed(world, rates[i].fault);
-        }
-    }
-}
-
-/* Counted by link: the second direction makes two sides of what was one-way. */
-void sb_network_block(sb_world *world, sb_node from, sb_node to)
-{
-    (void)sb_node_given(world, from, __func__);
-    (void)sb_node_given(world, to, __func__);
-    sb_link_state *const link = link_of(world, from, to);
-    const sb_fault kind = partition_kind(world, from, to);
-    if (link->blocked++ == 0) {
-        sb_fault_applied(world, kind);
-        world->faults[SB_FAULT_PARTITION_ONE_WAY].applied -= kind == SB_FAULT_PARTITION;
-    }
-    sb_event_here(world, SB_EVENT_FAULT, kind, to, from);
-}
-
-void sb_network_unblock(sb_world *world, sb_node from, sb_node to)
-{
-    (void)sb_node_given(world, from, __func__);
-    (void)sb_node_given(world, to, __func__);
-    sb_link_state *const link = link_of(world, from, to);
-    if (link->blocked != 0) {
-        link->blocked--;
-        sb_event_here(world, SB_EVENT_HEAL, partition_kind(world, from, to), to, from);
-    }
-}
-
-void sb_network_reset(sb_world *world, sb_node one, sb_node other)
-{
-    sb_node_state *const first = sb_node_given(world, one, __func__);
-    sb_node_state *const second = sb_node_given(world, other, __func__);
-    const sb_step cause = sb_event_here(world, SB_EVENT_FAULT, SB_FAULT_RESET, other, one);
-    sb_fault_applied(world, SB_FAULT_RESET);
-    sb_fault_effective(world, SB_FAULT_RESET);
-    send_reset(world, first, second, cause);
-    send_reset(world, second, first, cause);
-}
-
-void sb_network_heal(sb_world *world)
-{
-    world->network.loss = 0;
-    world->network.reply_loss = 0;
-    world->network.duplicate = 0;
-    world->network.reset = 0;
-    if (world->links != NULL) {
-        for (size_t i = 0; i < SB_NODE_COUNT_MAX * SB_NODE_COUNT_MAX; i++) {
-            world->links[i].blocked = 0;
-        }
-    }
 }

@@ -167,6 +167,9 @@ static void describe_fault(line *to, const sb_record *record, const sb_event *ev
     switch (event->a) {
     case SB_FAULT_NAME_PARTITION:
     case SB_FAULT_NAME_PARTITION_ONE_WAY:
+    case SB_FAULT_NAME_PARTITION_PARTIAL:
+    case SB_FAULT_NAME_CLOG:
+    case SB_FAULT_NAME_CORRUPT:
     case SB_FAULT_NAME_RESET:
         line_add(to, " from %s to %s", sb_record_node_name(record, (unsigned)event->c), peer);
         break;

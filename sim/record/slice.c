@@ -164,7 +164,8 @@ static void find_machine(sb_slicer *slice, sb_step from)
 
 static bool is_link_fault(uint64_t fault)
 {
-    return fault == FAULT_PARTITION || fault == FAULT_PARTITION_ONE_WAY || fault == FAULT_RESET;
+    return fault == FAULT_PARTITION || fault == FAULT_PARTITION_ONE_WAY ||
+           fault == FAULT_PARTITION_PARTIAL || fault == FAULT_CLOG || fault == FAULT_RESET;
 }
 
 static bool strikes(const sb_event *event, unsigned node)
