@@ -90,6 +90,23 @@ void sb_tape_release(sb_tape *tape);
 void sb_stream_name(const sb_world *world, sb_node node, sb_stream stream, char *name);
 uint64_t sb_stream_hash(const char *name);
 
+/* Failing one place after the other: the ordinal-th operation of the kind, counted from 1 over the
+ * whole world until its heal, fails with an error (SB_IO_ERROR, and nothing is done), is lost, or
+ * is true.  Up to it the run is the one without; so all places of a run are those that are counted
+ * in it with ordinal 0, which fails none. */
+typedef enum sb_exhaust_kind {
+    SB_EXHAUST_NONE,
+#define EXHAUST(name, word, text) SB_EXHAUST_##name,
+#include "sim/fault/exhaust.def"
+#undef EXHAUST
+    SB_EXHAUST_KIND_COUNT
+} sb_exhaust_kind;
+
+typedef struct sb_exhaust {
+    sb_exhaust_kind kind;
+    uint64_t ordinal;
+} sb_exhaust;
+
 typedef struct sb_world_options {
     uint64_t seed;
     sb_strategy strategy;
@@ -100,7 +117,8 @@ typedef struct sb_world_options {
     sb_step record_from, record_to; /* keep only these steps; 0, 0: all */
     sb_tape *tape_out;              /* note the non-zero choices here; NULL: do not */
     const sb_tape *tape; /* follow this tape: a choice not on it is 0; NULL: draw from the seed */
-    uint64_t *progress;  /* where to store the step now and then, for a watchdog; may be NULL */
+    sb_exhaust exhaust;
+    uint64_t *progress; /* where to store the step now and then, for a watchdog; may be NULL */
 } sb_world_options;
 
 typedef void sb_director(sb_world *world, void *context);
@@ -154,6 +172,7 @@ typedef struct sb_fault_counts {
 const sb_fault_counts *sb_world_fault_counts(const sb_world *world); /* [SB_FAULT_COUNT] */
 const uint64_t *sb_world_probe_bits(const sb_world *world); /* a bit for each of sb_probe_list */
 const uint64_t *sb_world_failpoint_bits(const sb_world *world); /* fired */
+uint64_t sb_world_exhaust_count(const sb_world *world);         /* places met, until the heal */
 const uint64_t *sb_world_edge_bits(const sb_world *world);      /* moves walked, in listing order */
 
 /* Lists gathered from the linked program, by name, without repetition. */

@@ -128,7 +128,6 @@ refused 129 "--shard: '3/2' is no shard" sweep --shard 3/2
 refused 129 "shard 3/3 of seeds 1..2 is empty" sweep --seeds 1..2 --shard 3/3
 refused 129 "--twice: '2' is no share" sweep --twice 2
 refused 129 "--for: '5' is no duration" sweep --for 5
-refused 129 "--exhaust: 'disk' is not available" sweep --exhaust disk
 refused 129 "--strict: takes no value" sweep --strict=1
 refused 129 "one word too many" sweep ping-pong 5
 refused 129 "no seed is given" replay

@@ -17,6 +17,7 @@ void sb_world_heal(sb_world *world)
     world->exploration.delays = false;
     world->exploration.change_count = 0;
     world->failpoints_on = false;
+    world->exhaust_kind = SB_EXHAUST_NONE;
     sb_swarm_heal(world);
     sb_network_heal(world);
     sb_node_heal(world);

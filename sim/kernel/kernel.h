@@ -221,7 +221,8 @@ struct sb_world {
     sb_task *running; /* NULL while the scheduler decides */
     uint32_t batch_count;
     uint8_t choice_mode;
-    bool stop; /* leave to the host at the next chance */
+    uint8_t exhaust_kind; /* sb_exhaust_kind; NONE once the world has healed */
+    bool stop;            /* leave to the host at the next chance */
     bool on_host;
     bool calm;
     sb_queue queue;
@@ -280,6 +281,7 @@ struct sb_world {
     uint64_t edge_bits[SB_EDGE_MAX / 64];
     uint32_t failpoint_rates[SB_FAILPOINT_MAX];
     bool failpoints_on;
+    uint64_t exhaust_ordinal, exhaust_count;
     struct sb_swarm *swarm;
     uint64_t away, core_keepers; /* bits 1 << node; fault/core.c */
     sb_duration period_max;      /* of the timers armed since sb_await last looked */
@@ -530,6 +532,14 @@ const char *sb_disk_open_path(sb_world *world, sb_node_state *node); /* the late
 void sb_disk_close_all(sb_world *world,
                        sb_node_state *node); /* handles of an incarnation that is gone */
 void sb_swarm_heal(sb_world *world);         /* stop making trouble; undo what lasts */
+
+/* Whether this is the place that is to fail (sb_exhaust of world.h).  Ask once a place, in every
+ * world: asking counts. */
+static inline bool sb_exhaust_hits(sb_world *world, sb_exhaust_kind kind)
+{
+    return SB_UNLIKELY(world->exhaust_kind == kind) &&
+           ++world->exhaust_count == world->exhaust_ordinal;
+}
 
 /* Count a fault: armed when the world may do it, applied when done, effective where a program gets
  * another value. */

@@ -281,6 +281,9 @@ sb_world *sb_world_reset(sb_universe *universe, const sb_world_options *options,
     world->step_limit = options->step_limit == 0 ? STEP_LIMIT_DEFAULT : options->step_limit;
     world->break_at = options->break_at;
     world->progress = options->progress;
+    world->exhaust_kind = (uint8_t)options->exhaust.kind;
+    world->exhaust_ordinal = options->exhaust.ordinal;
+    world->failpoints_on = options->exhaust.kind == SB_EXHAUST_FAILPOINT;
     world->director = run;
     world->director_context = context;
     world->outcome = SB_OUTCOME_RUNNING;
@@ -350,6 +353,11 @@ const uint64_t *sb_world_failpoint_bits(const sb_world *world)
 const uint64_t *sb_world_edge_bits(const sb_world *world)
 {
     return world->edge_bits;
+}
+
+uint64_t sb_world_exhaust_count(const sb_world *world)
+{
+    return world->exhaust_count;
 }
 
 void sb_world_set_data(sb_world *world, void *data)

@@ -48,6 +48,19 @@ static sb_status result(sb_world *world, sb_status status)
     return status;
 }
 
+/* Whether this operation is the one that fails: with an error, and nothing is done. */
+static bool fails(sb_world *world, sb_fault kind)
+{
+    if (SB_LIKELY(!sb_exhaust_hits(world, SB_EXHAUST_DISK))) {
+        return false;
+    }
+    sb_event_here(world, SB_EVENT_FAULT, kind, world->running->node->number, SB_IO_ERROR);
+    sb_fault_armed(world, kind);
+    sb_fault_applied(world, kind);
+    sb_fault_effective(world, kind);
+    return true;
+}
+
 /* A program looks for a name that a crash has taken. */
 static void miss_name(sb_world *world, sb_disk_state *disk, uint32_t index)
 {
@@ -153,7 +166,9 @@ sb_status sb_file_open(const char *path, unsigned flags, sb_file **handle)
     const uint64_t path_hash = path_hash_of(world, path);
     sb_disk_file *file = sb_disk_find(disk, path);
     sb_status status = SB_OK;
-    if (file != NULL) {
+    if (fails(world, (flags & SB_FILE_CREATE) != 0 ? SB_FAULT_WRITE_ERROR : SB_FAULT_READ_ERROR)) {
+        status = SB_IO_ERROR;
+    } else if (file != NULL) {
         const unsigned must_be_new = SB_FILE_CREATE | SB_FILE_EXCLUSIVE;
         status = (flags & must_be_new) == must_be_new ? SB_EXISTS : SB_OK;
     } else {
@@ -202,6 +217,9 @@ sb_status sb_file_read(sb_file *handle, uint64_t offset, void *data, size_t size
     const uint64_t left = offset < file->size ? file->size - offset : 0;
     const size_t got = size < left ? size : (size_t)left;
     *read_size = 0;
+    if (fails(world, SB_FAULT_READ_ERROR)) {
+        return result(world, SB_IO_ERROR);
+    }
     if (got != 0) {
         memcpy(data, file->data + offset, got);
     }
@@ -228,6 +246,9 @@ sb_status sb_file_write(sb_file *handle, uint64_t offset, const void *data, size
     }
     sb_event_here(world, SB_EVENT_WRITE, handle->path_hash, offset, XXH3_64bits(data, size));
     sb_status status = SB_OK;
+    if (fails(world, SB_FAULT_WRITE_ERROR)) {
+        return result(world, SB_IO_ERROR);
+    }
     if (SB_UNLIKELY(handle->disk->troubled)) {
         status = sb_disk_trouble_write(world, handle, &offset, &size);
     }
@@ -244,6 +265,9 @@ sb_status sb_file_truncate(sb_file *handle, uint64_t size)
         return result(world, SB_NO_SPACE);
     }
     sb_event_here(world, SB_EVENT_TRUNCATE, handle->path_hash, size, 0);
+    if (fails(world, SB_FAULT_WRITE_ERROR)) {
+        return result(world, SB_IO_ERROR);
+    }
     const sb_status status =
         SB_UNLIKELY(handle->disk->troubled) ? sb_disk_trouble_truncate(world, handle, size) : SB_OK;
     if (status == SB_OK) {
@@ -280,7 +304,9 @@ sb_status sb_file_sync(sb_file *handle)
         const uint64_t number = file->settled + file->change_count;
         handle->waits++; /* it may be closed meanwhile */
         wait_for_disk(world, handle->disk, handle->path);
-        if (SB_UNLIKELY(handle->disk->troubled)) {
+        if (fails(world, SB_FAULT_SYNC_ERROR)) {
+            status = SB_IO_ERROR;
+        } else if (SB_UNLIKELY(handle->disk->troubled)) {
             status = sb_disk_trouble_sync(world, handle);
         }
         if (status == SB_OK) {
@@ -305,7 +331,9 @@ sb_status sb_directory_sync(const char *path)
     if (unsynced != 0) {
         const uint64_t number = disk->change_number;
         wait_for_disk(world, disk, path[0] == '\0' ? "/" : path);
-        if (SB_UNLIKELY(disk->troubled)) {
+        if (fails(world, SB_FAULT_SYNC_ERROR)) {
+            status = SB_IO_ERROR;
+        } else if (SB_UNLIKELY(disk->troubled)) {
             status = sb_disk_trouble_sync_names(world, disk);
         }
         if (status == SB_OK) {
@@ -327,11 +355,13 @@ sb_status sb_rename(const char *from, const char *to)
     }
     sb_disk_state *const disk = disk_here(world);
     const uint64_t from_hash = path_hash_of(world, from), to_hash = path_hash_of(world, to);
-    const sb_status status = sb_disk_find(disk, from) == NULL ? SB_NOT_FOUND : SB_OK;
+    const sb_status status = fails(world, SB_FAULT_WRITE_ERROR) ? SB_IO_ERROR
+                             : sb_disk_find(disk, from) == NULL ? SB_NOT_FOUND
+                                                                : SB_OK;
     sb_event_here(world, SB_EVENT_RENAME, from_hash, to_hash, status);
-    if (status != SB_OK) {
+    if (status == SB_NOT_FOUND) {
         miss_names(world, disk, from, false);
-    } else if (strcmp(from, to) != 0) {
+    } else if (status == SB_OK && strcmp(from, to) != 0) {
         sb_disk_rename(world, disk, from, from_hash, to, to_hash);
     }
     return result(world, status);
@@ -346,11 +376,13 @@ sb_status sb_remove(const char *path)
     }
     sb_disk_state *const disk = disk_here(world);
     const uint64_t path_hash = path_hash_of(world, path);
-    const sb_status status = sb_disk_find(disk, path) == NULL ? SB_NOT_FOUND : SB_OK;
+    const sb_status status = fails(world, SB_FAULT_WRITE_ERROR) ? SB_IO_ERROR
+                             : sb_disk_find(disk, path) == NULL ? SB_NOT_FOUND
+                                                                : SB_OK;
     sb_event_here(world, SB_EVENT_REMOVE, path_hash, status, 0);
-    if (status != SB_OK) {
+    if (status == SB_NOT_FOUND) {
         miss_names(world, disk, path, false);
-    } else {
+    } else if (status == SB_OK) {
         sb_disk_remove(world, disk, path, path_hash);
     }
     return result(world, status);
@@ -364,6 +396,9 @@ sb_status sb_directory_list(const char *path, sb_directory_visit *visit, void *c
     sb_switch_point(world);
     if (strlen(path) > SB_PATH_MAX) {
         return result(world, SB_TOO_LARGE);
+    }
+    if (fails(world, SB_FAULT_READ_ERROR)) {
+        return result(world, SB_IO_ERROR);
     }
     sb_disk_state *const disk = disk_here(world);
     miss_names(world, disk, path, true);

@@ -169,7 +169,8 @@ static void launch_rare(sb_world *world, sb_packet *packet)
 SB_HOT bool is_lost(sb_world *world, sb_node_state *from, bool is_reply)
 {
     const uint32_t rate = is_reply ? world->network.reply_loss : world->network.loss;
-    if (sb_chance_at(world, from, SB_STREAM_LOSS, rate)) {
+    const bool drawn = sb_chance_at(world, from, SB_STREAM_LOSS, rate);
+    if (SB_UNLIKELY(sb_exhaust_hits(world, SB_EXHAUST_MESSAGE) || drawn)) {
         sb_fault_applied(world, is_reply ? SB_FAULT_REPLY_LOSS : SB_FAULT_LOSS);
         return true;
     }

@@ -110,8 +110,9 @@ bool sb_failpoint_fires(const sb_place_name *failpoint)
         return false;
     }
     const unsigned number = sb_failpoint_number(failpoint);
-    if (!sb_chance_at(world, world->running->node, SB_STREAM_FAILPOINT,
-                      world->failpoint_rates[number])) {
+    const bool drawn = sb_chance_at(world, world->running->node, SB_STREAM_FAILPOINT,
+                                    world->failpoint_rates[number]);
+    if (!sb_exhaust_hits(world, SB_EXHAUST_FAILPOINT) && !drawn) {
         return false;
     }
     world->failpoint_bits[number / 64] |= UINT64_C(1) << (number % 64);

@@ -285,6 +285,10 @@ void sb_kept_seed_write(FILE *out, const sb_plan *plan, const sb_seed_result *re
             fprintf(out, "set = %s=%s\n", plan->scenario->settings[i].name, value);
         }
     }
+    if (result->ordinal != 0) {
+        fprintf(out, "exhaust = %s %" PRIu64 "\n", sb_exhaust_word(plan->exhaust.kind),
+                result->ordinal);
+    }
     if (result->outcome == SB_OUTCOME_PASSED) {
         fputs("expect = passed\n", out);
     } else {

@@ -77,6 +77,25 @@ static bool take_strategy(sb_arguments *arguments, const char *value, char *prob
     return true;
 }
 
+static bool take_exhaust(sb_arguments *arguments, const char *value, char *problem)
+{
+    (void)problem;
+    arguments->plan.exhaust = value; /* checked with the rest of the plan */
+    return true;
+}
+
+static bool take_place(sb_arguments *arguments, const char *value, char *problem)
+{
+    (void)problem;
+    arguments->plan.place = value;
+    return true;
+}
+
+static bool take_every(sb_arguments *arguments, const char *value, char *problem)
+{
+    return sb_parse_number_within(value, 1, UINT32_MAX, &arguments->every, problem);
+}
+
 static bool take_stop_after(sb_arguments *arguments, const char *value, char *problem)
 {
     return sb_parse_number_within(value, 1, UINT64_MAX, &arguments->stop_after, problem);
@@ -127,7 +146,6 @@ static bool take_slice(sb_arguments *arguments, const char *value, char *problem
         arguments->field = value;                                                                  \
         return true;                                                                               \
     }
-TAKE_WORD(exhaust)
 TAKE_WORD(json)
 TAKE_WORD(out)
 TAKE_WORD(keep)
@@ -179,7 +197,12 @@ static const sb_option sweep_options[] = {
     {"strict", 0, NULL,
      "faults without effect, probes never reached and moves never walked are no success",
      take_strict},
-    {"exhaust", 0, "KIND", "reserved for enumerating every place of a fault", take_exhaust},
+    {"exhaust", 0, "KIND",
+     "fail the 1st, 2nd, 3rd ... place of a seed until none is left: disk, message or failpoint; "
+     "default of --seeds then 1..1",
+     take_exhaust},
+    {"every", 0, "N", "with --exhaust: only every N-th place; another one in each of N seeds",
+     take_every},
     {"json", 0, "FILE", "write the outcome as JSON", take_json},
     {"out", 0, "DIR", "write a text, a trace and a kept seed for each finding", take_out},
     HELP_OPTION,
@@ -187,6 +210,9 @@ static const sb_option sweep_options[] = {
 
 static const sb_option replay_options[] = {
     PLAN_OPTIONS,
+    {"exhaust", 0, "KIND", "fail one place of the run: disk, message or failpoint, with --at",
+     take_exhaust},
+    {"at", 0, "PLACE", "with --exhaust: the number of the place that fails", take_place},
     {"log", 0, NULL, "print the lines the machines logged", take_log},
     {"twice", 0, NULL, "run it twice, elsewhere in memory, and say where the runs part",
      take_twice},
@@ -198,6 +224,9 @@ static const sb_option replay_options[] = {
 
 static const sb_option trace_options[] = {
     PLAN_OPTIONS,
+    {"exhaust", 0, "KIND", "fail one place of the run: disk, message or failpoint, with --at",
+     take_exhaust},
+    {"at", 0, "PLACE", "with --exhaust: the number of the place that fails", take_place},
     {"format", 'f', "FORMAT", "text, ndjson, dot or svg; default text", take_format},
     {"around", 0, "STEP", "the events around a step, or around the `finding`", take_around},
     {"all", 0, NULL, "every event of the run", take_all},

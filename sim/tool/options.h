@@ -28,7 +28,8 @@ typedef struct sb_arguments {
     uint32_t twice_share;              /* of a million */
     bool twice;
     bool strict, log, all;
-    const char *exhaust, *json, *out, *keep;
+    uint64_t every; /* with --exhaust; 0: not given */
+    const char *json, *out, *keep;
     uint64_t break_at;
     uint64_t slice_length; /* 0: the default */
     sb_duration patience;

@@ -129,6 +129,50 @@ static bool resolve_bug(sb_plan *plan, const char *word, char *problem)
     return refuse(problem, "--bug: '%s' is no bug; expected one of %s", word, names);
 }
 
+static const char *const exhaust_words[SB_EXHAUST_KIND_COUNT] = {
+    "none",
+#define EXHAUST(name, word, text) word,
+#include "sim/fault/exhaust.def"
+#undef EXHAUST
+};
+
+const char *sb_exhaust_word(sb_exhaust_kind kind)
+{
+    return exhaust_words[kind];
+}
+
+static const char *exhaust_word_at(const void *table, size_t index)
+{
+    return ((const char *const *)table)[index];
+}
+
+static bool resolve_exhaust(sb_plan *plan, const sb_plan_words *words, char *problem)
+{
+    char reason[SB_PROBLEM_SIZE];
+    if (words->exhaust == NULL) {
+        return words->place == NULL || refuse(problem,
+                                              "--at: '%s' is the place of nothing; expected "
+                                              "--exhaust KIND beside it",
+                                              words->place);
+    }
+    for (unsigned kind = 1; kind < SB_EXHAUST_KIND_COUNT; kind++) {
+        if (strcmp(words->exhaust, exhaust_words[kind]) == 0) {
+            plan->exhaust.kind = (sb_exhaust_kind)kind;
+        }
+    }
+    if (plan->exhaust.kind == SB_EXHAUST_NONE) {
+        char names[128];
+        sb_list_names(exhaust_word_at, exhaust_words + 1, SB_EXHAUST_KIND_COUNT - 1, names,
+                      sizeof names);
+        return refuse(problem,
+                      "--exhaust: '%s' is nothing that can be exhausted; expected one of %s",
+                      words->exhaust, names);
+    }
+    return words->place == NULL ||
+           sb_parse_number_within(words->place, 1, UINT64_MAX, &plan->exhaust.ordinal, reason) ||
+           refuse(problem, "--at: '%s' %.400s", words->place, reason);
+}
+
 bool sb_plan_resolve(const sb_product *product, const sb_plan_words *words, sb_plan *plan,
                      char *problem)
 {
@@ -152,7 +196,14 @@ bool sb_plan_resolve(const sb_product *product, const sb_plan_words *words, sb_p
     if (words->strategy != NULL && !sb_parse_strategy(words->strategy, &plan->strategy, reason)) {
         return refuse(problem, "--strategy: '%s' %.400s", words->strategy, reason);
     }
-    return true;
+    return resolve_exhaust(plan, words, problem);
+}
+
+sb_plan sb_plan_at(const sb_plan *plan, uint64_t ordinal)
+{
+    sb_plan at = *plan;
+    at.exhaust.ordinal = ordinal;
+    return at;
 }
 
 static void add_word(char *text, size_t size, const char *format, ...)
@@ -184,6 +235,12 @@ void sb_plan_options(const sb_plan *plan, char *text, size_t size)
             sb_setting_text(&plan->scenario->settings[i], plan->values[i], value, sizeof value);
             add_word(text, size, " --set %s=%s", plan->scenario->settings[i].name, value);
         }
+    }
+    if (plan->exhaust.kind != SB_EXHAUST_NONE) {
+        add_word(text, size, " --exhaust %s", sb_exhaust_word(plan->exhaust.kind));
+    }
+    if (plan->exhaust.ordinal != 0) {
+        add_word(text, size, " --at %" PRIu64, plan->exhaust.ordinal);
     }
 }
 

@@ -19,6 +19,8 @@
 typedef struct sb_plan_words {
     const char *scenario; /* NULL: the default */
     const char *strategy; /* NULL: portfolio */
+    const char *exhaust;  /* the kind; NULL: none */
+    const char *place;    /* the number of the one that fails; NULL: not given */
     const char *bugs[SB_WORD_MAX];
     unsigned bug_count;
     const char *settings[SB_WORD_MAX]; /* NAME=VALUE; a later one outweighs an earlier one */
@@ -33,6 +35,7 @@ typedef struct sb_plan {
     sb_settings settings;       /* over values */
     uint64_t bugs;
     sb_strategy strategy;
+    sb_exhaust exhaust;  /* ordinal 0: no place fails */
     const sb_tape *tape; /* to follow instead of drawing from the seed; NULL: none */
     const char *path;    /* of the kept seed that holds the tape */
 } sb_plan;
@@ -42,6 +45,12 @@ bool sb_plan_resolve(const sb_product *product, const sb_plan_words *words, sb_p
                      char *problem);
 
 const sb_scenario *sb_find_scenario(const sb_product *product, const char *name);
+
+/* The same plan with another place that fails. */
+sb_plan sb_plan_at(const sb_plan *plan, uint64_t ordinal);
+
+/* "disk"; static. */
+const char *sb_exhaust_word(sb_exhaust_kind kind);
 
 /* " --bug tidb-47902 --strategy pct2 --set rows=100", with a blank before each; "" when there is
  * nothing to say. */

@@ -20,7 +20,16 @@ void sb_progress_init(sb_progress *progress, uint64_t total, uint64_t deadline)
                               .start = sb_host_time(),
                               .total = total,
                               .deadline = deadline};
+    progress->begun = progress->start;
     progress->next = progress->start + (progress->is_terminal ? TERMINAL_INTERVAL : PLAIN_INTERVAL);
+}
+
+void sb_progress_expect(sb_progress *progress, uint64_t seed, uint64_t places)
+{
+    progress->is_of_places = true;
+    progress->seed = seed;
+    progress->total = places;
+    progress->begun = sb_host_time();
 }
 
 static void add(char *line, const char *text)
@@ -59,7 +68,7 @@ static uint64_t rate(uint64_t count, uint64_t elapsed)
 
 static void add_time_left(char *line, const sb_progress *progress, uint64_t now, uint64_t done)
 {
-    const uint64_t elapsed = now - progress->start;
+    const uint64_t elapsed = now - progress->begun;
     uint64_t left = UINT64_MAX;
     if (progress->total != 0 && done != 0 && progress->total >= done) {
         left = (uint64_t)((unsigned __int128)elapsed * (progress->total - done) / done);
@@ -82,11 +91,15 @@ void sb_progress_tick(sb_progress *progress, const sb_tally *tally, uint64_t don
     const size_t probes = sb_goals_sum(tally, SB_GOAL_PROBE).missing;
     const size_t moves = sb_goals_sum(tally, SB_GOAL_MOVE).missing;
     char line[LINE_MAX_SIZE] = "";
+    if (progress->is_of_places) {
+        add_number(line, "seed ", progress->seed, ": ");
+    }
     add_number(line, "", done, "");
     if (progress->total != 0) {
         add_number(line, " of ", progress->total, "");
     }
-    add_number(line, " seeds, ", rate(done, now - progress->start), " seeds/s");
+    add_number(line, progress->is_of_places ? " places, " : " seeds, ",
+               rate(done, now - progress->begun), progress->is_of_places ? " runs/s" : " seeds/s");
     add_findings(line, tally);
     if (probes + moves != 0) {
         add_number(line, ", missing ", probes, " probes");
@@ -110,11 +123,12 @@ void sb_progress_end(sb_progress *progress, const sb_tally *tally)
         fputs("\r\033[K", stderr);
     }
     const uint64_t ratio = tally->real_ns == 0 ? 0 : tally->simulated_ns / tally->real_ns;
+    const char *const unit = progress->is_of_places ? "runs" : "seeds";
     fprintf(stderr,
-            "%" PRIu64 " seeds in %" PRIu64 ".%03" PRIu64 "s: %" PRIu64 " seeds/s, %" PRIu64
-            " seeds/s a core, %" PRIu64 " steps/s a core, simulated : real time %" PRIu64 " : 1\n",
-            tally->seeds, elapsed / SB_SECOND, elapsed / SB_MILLISECOND % 1000,
-            rate(tally->seeds, elapsed), rate(tally->seeds, tally->real_ns),
+            "%" PRIu64 " %s in %" PRIu64 ".%03" PRIu64 "s: %" PRIu64 " %s/s, %" PRIu64
+            " %s/s a core, %" PRIu64 " steps/s a core, simulated : real time %" PRIu64 " : 1\n",
+            tally->seeds, unit, elapsed / SB_SECOND, elapsed / SB_MILLISECOND % 1000,
+            rate(tally->seeds, elapsed), unit, rate(tally->seeds, tally->real_ns), unit,
             rate(tally->steps, tally->real_ns), ratio);
     fflush(stderr);
 }

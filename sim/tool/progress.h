@@ -11,10 +11,14 @@ typedef struct sb_progress {
     bool is_terminal, is_shown;
     uint64_t start, next; /* of sb_host_time */
     uint64_t total;       /* seeds; 0: not known */
-    uint64_t deadline;    /* UINT64_MAX: none */
+    bool is_of_places;    /* the total is that of the places of one seed, since `begun` */
+    uint64_t seed, begun;
+    uint64_t deadline; /* UINT64_MAX: none */
 } sb_progress;
 
 void sb_progress_init(sb_progress *progress, uint64_t total, uint64_t deadline);
+/* From now on the places of one seed are done, so many of them (--exhaust). */
+void sb_progress_expect(sb_progress *progress, uint64_t seed, uint64_t places);
 void sb_progress_tick(sb_progress *progress, const sb_tally *tally, uint64_t done);
 
 /* Wipe the line, and say how fast it went. */

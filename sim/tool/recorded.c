@@ -115,7 +115,8 @@ void sb_explain(FILE *out, const sb_plan *plan, sb_world *world, const sb_record
         return;
     }
     sb_plan_replay(plan, result->seed, replay, sizeof replay);
-    const sb_report_options options = {world, record, result->seed, seed_count, replay};
+    const sb_report_options options = {world,      record, result->seed,
+                                       seed_count, replay, result->ordinal};
     sb_report_finding(out, finding, &options);
     if (slice_length == 0) {
         return;

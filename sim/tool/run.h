@@ -17,6 +17,8 @@
 typedef struct sb_seed_result {
     uint64_t index; /* in the sequence of seeds */
     uint64_t seed;
+    uint64_t ordinal; /* of the place that fails (--exhaust); 0: none */
+    uint64_t places;  /* that it met, up to its heal */
     uint64_t digest, steps;
     uint64_t simulated_ns, real_ns;
     uint64_t counters[SB_COUNTER_MAX];
@@ -34,6 +36,21 @@ typedef struct sb_seed_result {
     char place[192]; /* of a finding */
     char text[192];  /* what was seen */
 } sb_seed_result;
+
+/* One run of a plan: a seed, and the place in it that fails (0: none). */
+typedef struct sb_run_name {
+    uint64_t seed, ordinal;
+} sb_run_name;
+
+static inline sb_run_name sb_run_name_of(const sb_seed_result *result)
+{
+    return (sb_run_name){result->seed, result->ordinal};
+}
+
+static inline bool sb_run_name_before(sb_run_name left, sb_run_name right)
+{
+    return left.seed < right.seed || (left.seed == right.seed && left.ordinal < right.ordinal);
+}
 
 /* The other way to lie in memory, for runs that must not notice. */
 extern const sb_universe_options sb_usual_universe, sb_other_universe;

@@ -139,6 +139,20 @@ static bool take_tape(sb_kept_seed *kept, char *value, char *problem)
     return true;
 }
 
+/* "disk 17". */
+static bool take_exhaust(sb_plan_words *plan, char *value, char *problem)
+{
+    char *rest = NULL;
+    plan->exhaust = strtok_r(value, " \t", &rest);
+    plan->place = strtok_r(NULL, " \t", &rest);
+    if (plan->place != NULL && strtok_r(NULL, " \t", &rest) == NULL) {
+        return true;
+    }
+    snprintf(problem, SB_PROBLEM_SIZE,
+             "exhaust: expected a kind and the number of a place, as disk 17");
+    return false;
+}
+
 /* One pair; the problem goes on after "<path>:<line>: ". */
 static bool take_pair(sb_kept_seed *kept, const char *key, char *value, char *problem)
 {
@@ -148,6 +162,8 @@ static bool take_pair(sb_kept_seed *kept, const char *key, char *value, char *pr
         plan->scenario = value;
     } else if (strcmp(key, "strategy") == 0) {
         plan->strategy = value;
+    } else if (strcmp(key, "exhaust") == 0) {
+        return take_exhaust(plan, value, problem);
     } else if (strcmp(key, "build") == 0) {
         kept->build = value;
     } else if (strcmp(key, "bug") == 0 && plan->bug_count < SB_WORD_MAX) {
@@ -172,8 +188,8 @@ static bool take_pair(sb_kept_seed *kept, const char *key, char *value, char *pr
         return take_tape(kept, value, problem);
     } else if (strcmp(key, "note") != 0) {
         snprintf(problem, SB_PROBLEM_SIZE,
-                 "'%.64s' is no key; expected one of scenario, seed, strategy, bug, set, expect, "
-                 "build, note, tape",
+                 "'%.64s' is no key; expected one of scenario, seed, strategy, bug, set, exhaust, "
+                 "expect, build, note, tape",
                  key);
         return false;
     }

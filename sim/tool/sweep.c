@@ -33,41 +33,59 @@
 
 /* --------------------------------------------------------------------------------- running it */
 
-static bool is_chosen_for_twice(const sb_sweep *sweep, uint64_t seed)
+static bool is_chosen_for_twice(const sb_sweep *sweep, const sb_seed_result *result)
 {
-    return XXH3_64bits_withSeed(&seed, sizeof seed, 2) % MILLION < sweep->arguments->twice_share;
+    const uint64_t hash = XXH3_64bits_withSeed(&result->seed, sizeof result->seed, 2);
+    return (hash + result->ordinal * UINT64_C(0x9E3779B97F4A7C15)) % MILLION <
+           sweep->arguments->twice_share;
 }
 
 static void remember_for_twice(sb_sweep *sweep, const sb_seed_result *result)
 {
     if (sweep->twice_count == sweep->twice_capacity) {
         sweep->twice_capacity = sweep->twice_capacity == 0 ? 256 : sweep->twice_capacity * 2;
-        sweep->twice_seeds =
-            sb_host_grow(sweep->twice_seeds, sweep->twice_capacity, sizeof *sweep->twice_seeds);
+        sweep->twice_runs =
+            sb_host_grow(sweep->twice_runs, sweep->twice_capacity, sizeof *sweep->twice_runs);
         sweep->twice_digests =
             sb_host_grow(sweep->twice_digests, sweep->twice_capacity, sizeof *sweep->twice_digests);
     }
-    sweep->twice_seeds[sweep->twice_count] = result->seed;
+    sweep->twice_runs[sweep->twice_count] = sb_run_name_of(result);
     sweep->twice_digests[sweep->twice_count] = result->digest;
     sweep->twice_count++;
+}
+
+static void add_difference(sb_difference *differences, const sb_seed_result *result)
+{
+    const sb_run_name name = sb_run_name_of(result);
+    if (differences->count++ == 0 || sb_run_name_before(name, differences->smallest)) {
+        differences->smallest = name;
+    }
+}
+
+/* A run meets the place that its seed has met without a failure, or it is not the same run. */
+static void note_places(sb_sweep *sweep, const sb_seed_result *result)
+{
+    if (result->ordinal == 0) {
+        sweep->seed_places = result->outcome == SB_OUTCOME_PASSED ? result->places : 0;
+    } else if (result->outcome != SB_OUTCOME_LOST && result->places < result->ordinal) {
+        add_difference(&sweep->unmet, result);
+    }
 }
 
 static bool consume_result(void *context, const sb_seed_result *result)
 {
     sb_sweep *const sweep = context;
+    note_places(sweep, result);
+    if (sweep->plan->exhaust.kind != SB_EXHAUST_NONE && result->ordinal == 0 &&
+        sweep->shard.index != 1) {
+        return true; /* every shard needs this run, and one of them counts it */
+    }
     sb_tally_add(&sweep->tally, result);
-    if (result->outcome != SB_OUTCOME_LOST && is_chosen_for_twice(sweep, result->seed)) {
+    if (result->outcome != SB_OUTCOME_LOST && is_chosen_for_twice(sweep, result)) {
         remember_for_twice(sweep, result);
     }
     return sweep->arguments->stop_after == 0 ||
            sweep->tally.counted_findings < sweep->arguments->stop_after;
-}
-
-static void add_difference(sb_difference *differences, uint64_t seed)
-{
-    if (differences->count++ == 0 || seed < differences->smallest) {
-        differences->smallest = seed;
-    }
 }
 
 static bool consume_second_result(void *context, const sb_seed_result *result)
@@ -76,7 +94,7 @@ static bool consume_second_result(void *context, const sb_seed_result *result)
     if (result->outcome != SB_OUTCOME_LOST) {
         sweep->twice_compared++;
         if (result->digest != sweep->twice_digests[result->index]) {
-            add_difference(&sweep->differences, result->seed);
+            add_difference(&sweep->differences, result);
         }
     }
     return true;
@@ -94,19 +112,35 @@ static unsigned job_count(const sb_arguments *arguments, uint64_t last_index)
     return last_index < jobs ? (unsigned)last_index + 1 : jobs;
 }
 
-static void run_twice_phase(sb_sweep *sweep, uint64_t deadline)
+/* The sequence in hand, by all workers. */
+static void run_pool(sb_sweep *sweep)
+{
+    const sb_arguments *const arguments = sweep->arguments;
+    const sb_pool_options pool = {.plan = sweep->plan,
+                                  .seeds = &sweep->seeds,
+                                  .universe = &sb_usual_universe,
+                                  .jobs = job_count(arguments, sweep->seeds.last_index),
+                                  .patience = arguments->patience,
+                                  .deadline = sweep->first_deadline,
+                                  .consume = consume_result,
+                                  .tick = tick,
+                                  .context = sweep};
+    sweep->end = sb_pool_run(&pool);
+}
+
+static void run_twice_phase(sb_sweep *sweep)
 {
     if (sweep->twice_count == 0 || sb_interrupted()) {
         return;
     }
-    const sb_seed_sequence seeds = {.list = sweep->twice_seeds,
+    const sb_seed_sequence seeds = {.list = sweep->twice_runs,
                                     .last_index = sweep->twice_count - 1};
     const sb_pool_options pool = {.plan = sweep->plan,
                                   .seeds = &seeds,
                                   .universe = &sb_other_universe,
                                   .jobs = job_count(sweep->arguments, seeds.last_index),
                                   .patience = sweep->arguments->patience,
-                                  .deadline = deadline,
+                                  .deadline = sweep->deadline,
                                   .consume = consume_second_result,
                                   .context = sweep};
     if (sb_pool_run(&pool) == SB_POOL_INTERRUPTED) {
@@ -114,30 +148,66 @@ static void run_twice_phase(sb_sweep *sweep, uint64_t deadline)
     }
 }
 
+/* One seed without a failure, which counts its places; then once more for each of those that are
+ * ours.  The first of them moves with the seed, so that several seeds together meet all, where
+ * only every n-th is asked for. */
+static void exhaust_seed(sb_sweep *sweep, uint64_t seed)
+{
+    const uint64_t every = sweep->arguments->every != 0 ? sweep->arguments->every : 1;
+    sb_seed_sequence *const runs = &sweep->seeds;
+    sweep->seed_places = 0;
+    *runs = (sb_seed_sequence){.first = 0, .stride = 1, .is_of_places = true, .seed = seed};
+    run_pool(sweep);
+    const uint64_t first = 1 + (seed - 1) % every, last = sweep->seed_places;
+    if (sweep->end != SB_POOL_DONE || first > last) {
+        return;
+    }
+    sweep->places += last;
+    const uint64_t steps = (last - first) / every; /* after the first */
+    if (!sb_shard_seeds(&sweep->shard, 0, steps, runs)) {
+        return; /* fewer places than shards */
+    }
+    runs->first = first + runs->first * every;
+    runs->stride *= every;
+    runs->is_of_places = true;
+    runs->seed = seed;
+    sb_progress_expect(&sweep->progress, seed, runs->last_index + 1);
+    run_pool(sweep);
+    sweep->exhausted_seeds += sweep->end == SB_POOL_DONE;
+}
+
+static void exhaust_seeds(sb_sweep *sweep)
+{
+    sb_progress_init(&sweep->progress, 0, sweep->deadline);
+    for (uint64_t seed = sweep->first;; seed++) {
+        exhaust_seed(sweep, seed);
+        if (sweep->end != SB_POOL_DONE || seed == sweep->last) {
+            return;
+        }
+    }
+}
+
 static void run_sweep(sb_sweep *sweep)
 {
     const sb_arguments *const arguments = sweep->arguments;
     const uint64_t now = sb_host_time();
-    uint64_t deadline = UINT64_MAX, first_deadline = UINT64_MAX;
+    sweep->deadline = sweep->first_deadline = UINT64_MAX;
     if (arguments->duration != 0) {
-        deadline = now + arguments->duration;
+        sweep->deadline = now + arguments->duration;
         /* Leave time for what is run a second time. */
-        first_deadline = now + arguments->duration / (MILLION + arguments->twice_share) * MILLION;
+        sweep->first_deadline =
+            now + arguments->duration / (MILLION + arguments->twice_share) * MILLION;
     }
-    const bool is_counted = !sweep->is_open && sweep->seeds.last_index != UINT64_MAX;
-    sb_progress_init(&sweep->progress, is_counted ? sweep->seeds.last_index + 1 : 0, deadline);
-    const sb_pool_options pool = {.plan = sweep->plan,
-                                  .seeds = &sweep->seeds,
-                                  .universe = &sb_usual_universe,
-                                  .jobs = job_count(arguments, sweep->seeds.last_index),
-                                  .patience = arguments->patience,
-                                  .deadline = first_deadline,
-                                  .consume = consume_result,
-                                  .tick = tick,
-                                  .context = sweep};
-    sweep->end = sb_pool_run(&pool);
+    if (sweep->plan->exhaust.kind != SB_EXHAUST_NONE) {
+        exhaust_seeds(sweep);
+    } else {
+        const bool is_counted = !sweep->is_open && sweep->seeds.last_index != UINT64_MAX;
+        sb_progress_init(&sweep->progress, is_counted ? sweep->seeds.last_index + 1 : 0,
+                         sweep->deadline);
+        run_pool(sweep);
+    }
     sb_progress_end(&sweep->progress, &sweep->tally);
-    run_twice_phase(sweep, deadline);
+    run_twice_phase(sweep);
     sb_tally_sort(&sweep->tally);
 }
 
@@ -149,6 +219,12 @@ typedef struct details {
     FILE *text;
 } details;
 
+/* The plan of the smallest run of a group. */
+static sb_plan plan_of(const sb_sweep *sweep, const sb_group *group)
+{
+    return sb_plan_at(sweep->plan, group->smallest.ordinal);
+}
+
 static bool write_trace_file(const details *of, const char *path, sb_world *world,
                              const sb_record *record)
 {
@@ -159,8 +235,8 @@ static bool write_trace_file(const details *of, const char *path, sb_world *worl
     if (!sb_output_open(&output, path)) {
         return false;
     }
-    const sb_record_header header =
-        sb_plan_header(of->sweep->plan, of->group->smallest.seed, &words);
+    const sb_plan plan = plan_of(of->sweep, of->group);
+    const sb_record_header header = sb_plan_header(&plan, of->group->smallest.seed, &words);
     const size_t count = sb_slice_of_run(world, record, SB_SLICE_DEFAULT, &steps, &notes);
     sb_trace_write(output.stream, record, &header, steps, count);
     free(notes);
@@ -200,8 +276,8 @@ static int present_details(void *context, sb_world *world, const sb_record *reco
                            const sb_seed_result *result)
 {
     const details *const of = context;
-    sb_explain(of->text, of->sweep->plan, world, record, result, of->group->count,
-               SB_SLICE_DEFAULT);
+    const sb_plan plan = plan_of(of->sweep, of->group);
+    sb_explain(of->text, &plan, world, record, result, of->group->count, SB_SLICE_DEFAULT);
     bool good = fflush(of->text) == 0 && !ferror(of->text);
     if (of->sweep->arguments->out != NULL) {
         char path[SB_PATH_MAX];
@@ -233,14 +309,20 @@ static void print_short(FILE *out, const sb_sweep *sweep, const sb_group *group)
 {
     char replay[1536];
     const sb_seed_result *const smallest = &group->smallest;
-    sb_plan_replay(sweep->plan, smallest->seed, replay, sizeof replay);
+    const sb_plan plan = plan_of(sweep, group);
+    sb_plan_replay(&plan, smallest->seed, replay, sizeof replay);
+    char at[32] = "";
+    if (smallest->ordinal != 0) {
+        snprintf(at, sizeof at, " at %" PRIu64, smallest->ordinal);
+    }
     fprintf(out,
-            "finding %s%s%s  (%" PRIu64 " seed%s, smallest %" PRIu64 ")\n  step %" PRIu64
+            "finding %s%s%s  (%" PRIu64 " %s%s, smallest %" PRIu64 "%s)\n  step %" PRIu64
             "  time %" PRIu64 ".%06" PRIu64 "s  signature %08" PRIx32 "\n  %s\n  replay: %s\n",
             sb_finding_word(smallest->finding_kind), smallest->place[0] != '\0' ? "  " : "",
-            smallest->place, group->count, group->count == 1 ? "" : "s", smallest->seed,
-            smallest->finding_step, smallest->finding_time / SB_SECOND,
-            smallest->finding_time / 1000 % MILLION, smallest->signature, smallest->text, replay);
+            smallest->place, group->count, smallest->ordinal != 0 ? "run" : "seed",
+            group->count == 1 ? "" : "s", smallest->seed, at, smallest->finding_step,
+            smallest->finding_time / SB_SECOND, smallest->finding_time / 1000 % MILLION,
+            smallest->signature, smallest->text, replay);
 }
 
 /* The sweep and a run alone disagree: say so, and where two runs part if they do. */
@@ -249,13 +331,13 @@ static void print_unrepeatable(FILE *out, sb_sweep *sweep, const sb_group *group
 {
     sb_seed_result result;
     const uint64_t seed = group->smallest.seed;
-    add_difference(&sweep->unrepeatable, seed);
+    const sb_plan plan = plan_of(sweep, group);
+    add_difference(&sweep->unrepeatable, &group->smallest);
     fprintf(out,
             "  seed %" PRIu64 " does not repeat: in the sweep digest %016" PRIx64 " after %" PRIu64
             " steps, alone %016" PRIx64 " after %" PRIu64 "\n",
             seed, group->smallest.digest, group->smallest.steps, alone->digest, alone->steps);
-    if (sb_run_twice(out, sweep->plan, seed, sweep->arguments->patience, 1, &result) ==
-        SB_TWICE_SAME) {
+    if (sb_run_twice(out, &plan, seed, sweep->arguments->patience, 1, &result) == SB_TWICE_SAME) {
         fputs("finding nondeterminism\n  two runs alone agree: something survives from one seed to "
               "the next in a process\n",
               out);
@@ -271,7 +353,8 @@ static bool describe_group(sb_sweep *sweep, const sb_group *group, char **text)
         return false;
     }
     details of = {sweep, group, file};
-    const sb_recorded_run run = {.plan = sweep->plan,
+    const sb_plan plan = plan_of(sweep, group);
+    const sb_recorded_run run = {.plan = &plan,
                                  .seed = group->smallest.seed,
                                  .universe = &sb_usual_universe,
                                  .patience = sweep->arguments->patience,
@@ -327,9 +410,10 @@ static void print_differences(sb_sweep *sweep)
         return;
     }
     sb_seed_result result;
-    const uint64_t seed = sweep->differences.smallest;
-    if (sb_run_twice(stdout, sweep->plan, seed, sweep->arguments->patience,
-                     sweep->differences.count, &result) == SB_TWICE_SAME) {
+    const uint64_t seed = sweep->differences.smallest.seed;
+    const sb_plan plan = sb_plan_at(sweep->plan, sweep->differences.smallest.ordinal);
+    if (sb_run_twice(stdout, &plan, seed, sweep->arguments->patience, sweep->differences.count,
+                     &result) == SB_TWICE_SAME) {
         printf("finding nondeterminism  (%" PRIu64 " seeds, smallest %" PRIu64
                ")\n  they differed in the sweep, and seed %" PRIu64
                " alone does not: something survives from one seed to the next in a process, or "
@@ -343,16 +427,16 @@ static void print_differences(sb_sweep *sweep)
 
 static int prepare(const sb_arguments *arguments, sb_sweep *sweep, sb_plan *plan)
 {
-    if (arguments->exhaust != NULL) {
-        return sb_complain(
-            SB_EXIT_USAGE,
-            "--exhaust: '%s' is not available in this build; expected a sweep without it",
-            arguments->exhaust);
-    }
     const char *const scenario = arguments->positional_count > 0 ? arguments->positionals[0] : NULL;
     int code = sb_arguments_plan(arguments, scenario, plan);
     if (code != 0) {
         return code;
+    }
+    const bool exhausts = plan->exhaust.kind != SB_EXHAUST_NONE;
+    if (arguments->every != 0 && !exhausts) {
+        return sb_complain(SB_EXIT_USAGE,
+                           "--every: '%" PRIu64 "' stands alone; expected --exhaust KIND beside it",
+                           arguments->every);
     }
     sweep->arguments = arguments;
     sweep->plan = plan;
@@ -360,9 +444,11 @@ static int prepare(const sb_arguments *arguments, sb_sweep *sweep, sb_plan *plan
     sweep->first = arguments->seeds_given ? arguments->first_seed : FIRST_SEED_DEFAULT;
     sweep->last = arguments->seeds_given ? arguments->last_seed
                   : sweep->is_open       ? UINT64_MAX
+                  : exhausts             ? FIRST_SEED_DEFAULT
                                          : LAST_SEED_DEFAULT;
     code = sb_shard_find(arguments, &sweep->shard);
-    if (code == 0 && !sb_shard_seeds(&sweep->shard, sweep->first, sweep->last, &sweep->seeds)) {
+    if (code == 0 && !exhausts &&
+        !sb_shard_seeds(&sweep->shard, sweep->first, sweep->last, &sweep->seeds)) {
         return sb_complain(SB_EXIT_USAGE,
                            "%s: shard %" PRIu64 "/%" PRIu64 " of seeds %" PRIu64 "..%" PRIu64
                            " is empty; expected no more shards than seeds",
@@ -445,7 +531,7 @@ int sb_command_sweep(const sb_arguments *arguments)
     fflush(stdout);
     run_sweep(&sweep);
     code = finish(&sweep, &json);
-    free(sweep.twice_seeds);
+    free(sweep.twice_runs);
     free(sweep.twice_digests);
     sb_tally_release(&sweep.tally);
     return code;

@@ -10,9 +10,10 @@
 #include "sim/tool/shard.h"
 #include "sim/tool/tally.h"
 
-/* Seeds whose second run was different, or whose run alone was not that of the sweep. */
+/* Runs whose second run was different, or whose run alone was not that of the sweep. */
 typedef struct sb_difference {
-    uint64_t count, smallest;
+    uint64_t count;
+    sb_run_name smallest;
 } sb_difference;
 
 typedef struct sb_sweep {
@@ -25,11 +26,17 @@ typedef struct sb_sweep {
     sb_tally tally;
     sb_pool_end end;
     /* for the second run */
-    uint64_t *twice_seeds, *twice_digests;
+    sb_run_name *twice_runs;
+    uint64_t *twice_digests;
     size_t twice_count, twice_capacity, twice_compared;
     sb_difference differences;  /* between two runs of --twice */
     sb_difference unrepeatable; /* between the sweep and a run alone */
     sb_progress progress;
+    uint64_t deadline, first_deadline; /* of all, and of the first run of each */
+    /* of --exhaust */
+    sb_difference unmet;  /* runs that did not meet the place that was to fail */
+    uint64_t seed_places; /* of the seed in hand */
+    uint64_t places, exhausted_seeds;
 } sb_sweep;
 
 /* "sweep rolling-restart  seeds 1..1000  strategy portfolio  build 4f2c1ab", for the first and the

@@ -29,13 +29,17 @@ static void write_findings(FILE *out, const sb_sweep *sweep, char *const *detail
         const sb_group *const group = &sweep->tally.groups[i];
         char signature[16], replay[1536];
         snprintf(signature, sizeof signature, "%08" PRIx32, group->smallest.signature);
-        sb_plan_replay(sweep->plan, group->smallest.seed, replay, sizeof replay);
+        const sb_plan plan = sb_plan_at(sweep->plan, group->smallest.ordinal);
+        sb_plan_replay(&plan, group->smallest.seed, replay, sizeof replay);
         pair(out, i == 0 ? "\n{" : ",\n{", "kind", sb_finding_word(group->smallest.finding_kind));
         pair(out, ",", "place", group->smallest.place);
         pair(out, ",", "signature", signature);
         pair(out, ",", "text", group->smallest.text);
         number(out, ",", "seeds", group->count);
         number(out, ",", "smallest", group->smallest.seed);
+        if (group->smallest.ordinal != 0) {
+            number(out, ",", "place_number", group->smallest.ordinal);
+        }
         number(out, ",", "step", group->smallest.finding_step);
         number(out, ",", "time", group->smallest.finding_time);
         pair(out, ",", "replay", replay);
@@ -155,6 +159,13 @@ void sb_sweep_write_json(FILE *out, const sb_sweep *sweep, char *const *details)
     pair(out, ",", "digest", digest);
     number(out, ",", "steps", tally->steps);
     number(out, ",", "simulated_ns", tally->simulated_ns);
+    if (sweep->plan->exhaust.kind != SB_EXHAUST_NONE) {
+        pair(out, ",\n", "exhaust", sb_exhaust_word(sweep->plan->exhaust.kind));
+        number(out, ",", "every", sweep->arguments->every != 0 ? sweep->arguments->every : 1);
+        number(out, ",", "places", sweep->places);
+        number(out, ",", "exhausted_seeds", sweep->exhausted_seeds);
+        number(out, ",", "unmet", sweep->unmet.count);
+    }
     number(out, ",\n", "seeds", tally->seeds);
     number(out, ",", "passed", tally->passed);
     number(out, ",", "with_findings", tally->findings);

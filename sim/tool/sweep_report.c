@@ -25,7 +25,7 @@ static bool is_interrupted(const sb_sweep *sweep)
 
 void sb_sweep_title(const sb_sweep *sweep, char *text, size_t size)
 {
-    char options[1024], range[96], shard[96] = "";
+    char options[1024], range[96], shard[96] = "", every[64] = "";
     sb_plan_options(sweep->plan, options, sizeof options);
     if (sweep->is_open) {
         snprintf(range, sizeof range, "%" PRIu64 "..", sweep->first);
@@ -36,9 +36,12 @@ void sb_sweep_title(const sb_sweep *sweep, char *text, size_t size)
         snprintf(shard, sizeof shard, "  shard %" PRIu64 "/%" PRIu64, sweep->shard.index,
                  sweep->shard.count);
     }
-    snprintf(text, size, "sweep %s  seeds %s%s  strategy %s  build %s%s%s",
+    if (sweep->arguments->every != 0) {
+        snprintf(every, sizeof every, " --every %" PRIu64, sweep->arguments->every);
+    }
+    snprintf(text, size, "sweep %s  seeds %s%s  strategy %s  build %s%s%s%s",
              sweep->plan->scenario->name, range, shard, sb_strategy_name(sweep->plan->strategy),
-             sweep->plan->product->version, options[0] != '\0' ? " " : "", options);
+             sweep->plan->product->version, options[0] != '\0' ? " " : "", options, every);
 }
 
 int sb_sweep_verdict(const sb_sweep *sweep, const char **word)
@@ -49,7 +52,7 @@ int sb_sweep_verdict(const sb_sweep *sweep, const char **word)
         toothless = toothless || sb_judge_fault(tally, (sb_fault)fault) == SB_FAULT_TOOTHLESS;
     }
     if (sweep->differences.count != 0 || sweep->unrepeatable.count != 0 ||
-        tally->kinds[SB_FINDING_NONDETERMINISM] != 0) {
+        sweep->unmet.count != 0 || tally->kinds[SB_FINDING_NONDETERMINISM] != 0) {
         *word = "nondeterminism";
         return SB_EXIT_NONDETERMINISM;
     }
@@ -58,9 +61,11 @@ int sb_sweep_verdict(const sb_sweep *sweep, const char **word)
         return SB_EXIT_FINDINGS;
     }
     const bool not_strict = sweep->arguments->strict && (toothless || sb_goals_missed(tally));
+    const bool is_vacuous = sb_floors_missed(tally) ||
+                            (sweep->plan->exhaust.kind != SB_EXHAUST_NONE && sweep->places == 0);
     *word = is_interrupted(sweep)                          ? "interrupted"
             : tally->lost != 0 || tally->inconclusive != 0 ? "inconclusive"
-            : sb_floors_missed(tally)                      ? "vacuous"
+            : is_vacuous                                   ? "vacuous"
             : not_strict                                   ? "not-strict"
                                                            : NULL;
     if (*word != NULL) {
@@ -72,12 +77,35 @@ int sb_sweep_verdict(const sb_sweep *sweep, const char **word)
 
 /* ------------------------------------------------------------------------------------- totals */
 
+/* What of --exhaust was done. */
+static void print_exhausted(FILE *out, const sb_sweep *sweep)
+{
+    const sb_exhaust_kind kind = sweep->plan->exhaust.kind;
+    if (kind == SB_EXHAUST_NONE) {
+        return;
+    }
+    fprintf(out, "exhausted  %s: ", sb_exhaust_word(kind));
+    if (sweep->arguments->every > 1) {
+        fprintf(out, "every %" PRIu64 "th of ", sweep->arguments->every);
+    }
+    fprintf(out, "%" PRIu64 " places of %" PRIu64 " seed%s\n", sweep->places,
+            sweep->exhausted_seeds, sweep->exhausted_seeds == 1 ? "" : "s");
+    if (sweep->unmet.count != 0) {
+        fprintf(out,
+                "  in %" PRIu64 " runs the place that was to fail did not come; smallest: seed "
+                "%" PRIu64 " at %" PRIu64 "\n",
+                sweep->unmet.count, sweep->unmet.smallest.seed, sweep->unmet.smallest.ordinal);
+    }
+}
+
 static void print_outcomes(FILE *out, const sb_tally *tally)
 {
+    const bool is_of_places = tally->plan->exhaust.kind != SB_EXHAUST_NONE;
     fprintf(out,
-            "seeds      %" PRIu64 " run, %" PRIu64 " passed, %" PRIu64 " with findings, %" PRIu64
+            "%s %" PRIu64 " run, %" PRIu64 " passed, %" PRIu64 " with findings, %" PRIu64
             " inconclusive, %" PRIu64 " lost\n",
-            tally->seeds, tally->passed, tally->findings, tally->inconclusive, tally->lost);
+            is_of_places ? "runs      " : "seeds     ", tally->seeds, tally->passed,
+            tally->findings, tally->inconclusive, tally->lost);
     if (tally->inconclusive != 0) {
         fprintf(out, "  inconclusive: the step limit was met; smallest seed %" PRIu64 "\n",
                 tally->first_inconclusive);
@@ -203,6 +231,7 @@ static void print_twice(FILE *out, const sb_sweep *sweep)
 void sb_sweep_print_totals(FILE *out, const sb_sweep *sweep)
 {
     const sb_tally *const tally = &sweep->tally;
+    print_exhausted(out, sweep);
     print_outcomes(out, tally);
     print_time(out, tally);
     print_strategies(out, tally);

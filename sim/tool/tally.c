@@ -81,7 +81,7 @@ static void add_finding(sb_tally *tally, const sb_seed_result *result)
         if (group->smallest.signature == result->signature &&
             group->smallest.finding_kind == result->finding_kind) {
             group->count++;
-            if (result->seed < group->smallest.seed) {
+            if (sb_run_name_before(sb_run_name_of(result), sb_run_name_of(&group->smallest))) {
                 group->smallest = *result;
             }
             return;
@@ -140,8 +140,10 @@ static int compare_groups(const void *left, const void *right)
     if (a->count != b->count) {
         return a->count > b->count ? -1 : 1;
     }
-    if (a->smallest.seed != b->smallest.seed) {
-        return a->smallest.seed < b->smallest.seed ? -1 : 1;
+    const sb_run_name left_name = sb_run_name_of(&a->smallest);
+    const sb_run_name right_name = sb_run_name_of(&b->smallest);
+    if (sb_run_name_before(left_name, right_name) || sb_run_name_before(right_name, left_name)) {
+        return sb_run_name_before(left_name, right_name) ? -1 : 1;
     }
     return a->smallest.signature < b->smallest.signature
                ? -1

@@ -22,6 +22,12 @@ static int merge_words(const sb_arguments *arguments, const char *path, const sb
             "%s: has too many bugs and settings with those given; expected at most %d", path,
             SB_WORD_MAX);
     }
+    if (arguments->plan.exhaust != NULL) {
+        words->exhaust = arguments->plan.exhaust;
+    }
+    if (arguments->plan.place != NULL) {
+        words->place = arguments->plan.place;
+    }
     for (unsigned i = 0; i < arguments->plan.bug_count; i++) {
         words->bugs[words->bug_count++] = arguments->plan.bugs[i];
     }
@@ -55,10 +61,9 @@ static int find_kept(const sb_arguments *arguments, const char *path, sb_target 
     return code;
 }
 
-int sb_target_find(const sb_arguments *arguments, sb_target *target)
+static int find(const sb_arguments *arguments, sb_target *target)
 {
     char problem[SB_PROBLEM_SIZE];
-    memset(target, 0, sizeof *target);
     const unsigned count = arguments->positional_count;
     if (count == 0) {
         return sb_complain(SB_EXIT_USAGE,
@@ -79,6 +84,20 @@ int sb_target_find(const sb_arguments *arguments, sb_target *target)
     }
     return sb_arguments_plan(arguments, count > 1 ? arguments->positionals[0] : NULL,
                              &target->plan);
+}
+
+/* One run has at most one place that fails. */
+int sb_target_find(const sb_arguments *arguments, sb_target *target)
+{
+    memset(target, 0, sizeof *target);
+    const int code = find(arguments, target);
+    const sb_exhaust *const exhaust = &target->plan.exhaust;
+    if (code != 0 || exhaust->kind == SB_EXHAUST_NONE || exhaust->ordinal != 0) {
+        return code;
+    }
+    sb_target_release(target);
+    return sb_complain(SB_EXIT_USAGE, "--exhaust: '%s' has no place; expected --at PLACE beside it",
+                       sb_exhaust_word(exhaust->kind));
 }
 
 void sb_target_release(sb_target *target)

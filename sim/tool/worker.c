@@ -53,10 +53,12 @@ static void run_batch(const sb_pool_options *options, sb_universe *universe,
         }
         sb_seed_result result;
         watch->index = index;
-        watch->seed = sb_sequence_seed(options->seeds, index);
+        const sb_run_name name = sb_sequence_run(options->seeds, index);
+        const sb_plan plan = sb_plan_at(options->plan, name.ordinal);
+        watch->seed = name.seed;
         watch->step = 0;
         __atomic_store_n(&watch->busy, 1, __ATOMIC_RELEASE);
-        sb_run_seed(universe, options->plan, watch->seed, &world_options, &result);
+        sb_run_seed(universe, &plan, name.seed, &world_options, &result);
         result.index = index;
         const bool written = write_whole(result_pipe, &result, sizeof result);
         __atomic_store_n(&watch->busy, 0, __ATOMIC_RELEASE);

@@ -87,11 +87,15 @@ bool sb_interrupted(void)
 
 /* ------------------------------------------------------------------------------------ batches */
 
-uint64_t sb_sequence_seed(const sb_seed_sequence *sequence, uint64_t index)
+sb_run_name sb_sequence_run(const sb_seed_sequence *sequence, uint64_t index)
 {
     assert(index <= sequence->last_index);
-    return sequence->list != NULL ? sequence->list[index]
-                                  : sequence->first + index * sequence->stride;
+    if (sequence->list != NULL) {
+        return sequence->list[index];
+    }
+    const uint64_t number = sequence->first + index * sequence->stride;
+    return sequence->is_of_places ? (sb_run_name){sequence->seed, number}
+                                  : (sb_run_name){number, 0};
 }
 
 static uint32_t batch_size(const seed_pool *pool)
@@ -228,7 +232,8 @@ static void confirm_runaway(seed_pool *pool, sb_seed_result *result)
 {
     sb_seed_result again;
     sb_child_end end;
-    const bool came_back = sb_run_alone(pool->options->plan, result->seed, pool->options->universe,
+    const sb_plan plan = sb_plan_at(pool->options->plan, result->ordinal);
+    const bool came_back = sb_run_alone(&plan, result->seed, pool->options->universe,
                                         pool->options->patience, &again, &end);
     const bool found_again = came_back && again.outcome == SB_OUTCOME_FINDING &&
                              again.finding_kind == SB_FINDING_RUNAWAY;
@@ -245,8 +250,9 @@ static void confirm_death(seed_pool *pool, sb_seed_result *result, const sb_chil
     sb_seed_result again;
     sb_child_end end;
     char text[128];
-    sb_run_alone(pool->options->plan, result->seed, pool->options->universe,
-                 pool->options->patience, &again, &end);
+    const sb_plan plan = sb_plan_at(pool->options->plan, result->ordinal);
+    sb_run_alone(&plan, result->seed, pool->options->universe, pool->options->patience, &again,
+                 &end);
     if (end.signal == first->signal && end.code == first->code && !end.runaway) {
         sb_child_end_text(&end, text, sizeof text);
         sb_worker_finding(result, SB_FINDING_CRASH, text);
@@ -257,8 +263,10 @@ static void confirm_death(seed_pool *pool, sb_seed_result *result, const sb_chil
 static void lose_seed(seed_pool *pool, worker *from, int status)
 {
     const uint64_t index = from->hand[0]->first + from->hand[0]->received;
+    const sb_run_name name = sb_sequence_run(pool->options->seeds, index);
     sb_seed_result result = {.index = index,
-                             .seed = sb_sequence_seed(pool->options->seeds, index),
+                             .seed = name.seed,
+                             .ordinal = name.ordinal,
                              .steps = from->watch->index == index ? from->watch->step : 0,
                              .outcome = SB_OUTCOME_LOST,
                              .signal = (uint8_t)(WIFSIGNALED(status) ? WTERMSIG(status) : 0)};

@@ -16,13 +16,16 @@
 
 #include "sim/tool/child.h"
 
-/* first, first + stride, ...; or a list.  Never empty. */
+/* Seeds first, first + stride, ...; or, of one seed, the places first, first + stride, ...; or a
+ * list.  Never empty. */
 typedef struct sb_seed_sequence {
     uint64_t first, stride;
     uint64_t last_index;
-    const uint64_t *list; /* NULL: none */
+    bool is_of_places; /* of `seed` */
+    uint64_t seed;
+    const sb_run_name *list; /* NULL: none */
 } sb_seed_sequence;
-uint64_t sb_sequence_seed(const sb_seed_sequence *sequence, uint64_t index);
+sb_run_name sb_sequence_run(const sb_seed_sequence *sequence, uint64_t index);
 
 typedef struct sb_pool_options {
     const sb_plan *plan;

@@ -155,7 +155,10 @@ static void print_headline(FILE *out, const sb_finding_report *finding, const sb
     sb_place_text(place, text, sizeof text);
     fprintf(out, "finding %s%s%s", sb_finding_word(finding->kind), text[0] != '\0' ? "  " : "",
             text);
-    if (options->seed_count == 1) {
+    if (options->ordinal != 0 && options->seed_count != 0) {
+        fprintf(out, "  (%" PRIu64 " %s, smallest %" PRIu64 " at %" PRIu64 ")", options->seed_count,
+                options->seed_count == 1 ? "run" : "runs", options->seed, options->ordinal);
+    } else if (options->seed_count == 1) {
         fprintf(out, "  (1 seed, %" PRIu64 ")", options->seed);
     } else if (options->seed_count > 1) {
         fprintf(out, "  (%" PRIu64 " seeds, smallest %" PRIu64 ")", options->seed_count,

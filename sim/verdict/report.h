@@ -25,6 +25,7 @@ typedef struct sb_report_options {
     uint64_t seed;           /* the smallest that has it */
     uint64_t seed_count;     /* 0: nothing is said of seeds */
     const char *replay;      /* the command that replays it */
+    uint64_t ordinal;        /* of the place that fails in it; 0: none does, it is one of seeds */
 } sb_report_options;
 
 void sb_report_finding(FILE *out, const sb_finding_report *finding,
