@@ -468,7 +468,7 @@ static void ingest_second(void *argument)
 }
 
 /* As the executor does it: the row of the subtask is put first. */
-static engine_status put_progress(void *context, transaction *in, slice merged, uint64_t keys,
+static engine_status put_progress(void *context, transaction *in, slice merged, uint64_t *keys,
                                   sb_scope *scope)
 {
     (void)context;

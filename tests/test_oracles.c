@@ -259,6 +259,188 @@ static void must_have_failed(picture *in)
     in->seen.jobs[0].must_fail = FAILURE_NO_TABLE;
 }
 
+/* ------------------------------------------------------------------------- jobs and their ends */
+
+/* Another job in history. */
+static void end_another(picture *in, const job_row *row)
+{
+    buffer key, value;
+    buffer_init(&key);
+    buffer_init(&value);
+    key_history(&key, row->id);
+    job_row_encode(row, &value);
+    put(in, buffer_slice(&key), buffer_slice(&value), 208, 209);
+    buffer_release(&value);
+    buffer_release(&key);
+}
+
+static job_row undone_job(failure cause)
+{
+    job_row row = new_job(2);
+    row.state = JOB_ROLLBACKDONE;
+    row.cause = cause;
+    row.tenure = TENURE;
+    row.indexes[0].id = 3;
+    return row;
+}
+
+/* With the definitions as oracle_judge reads them. */
+static void judge_outcome(const evidence *of, const judged_table *table)
+{
+    evidence own = *of;
+    buffer key;
+    buffer_init(&key);
+    key_table(&key, table->id);
+    const version *found = durable_read(of->durable, buffer_slice(&key), TIMESTAMP_MAX);
+    ck_assert(table_decode(version_value(found), &own.tables[0].definition));
+    buffer_release(&key);
+    oracle_outcome(&own);
+}
+
+static void two_jobs_of_one_request(picture *in)
+{
+    job_row row = undone_job(FAILURE_INDEX_EXISTS);
+    row.nonce = JOB;
+    end_another(in, &row);
+}
+
+static void errors_that_were_none(picture *in)
+{
+    job_row row = undone_job(FAILURE_INDEX_EXISTS);
+    row.error_count = 1;
+    row.error = FAILURE_STEP_FAILED;
+    end_another(in, &row);
+}
+
+static void end_for_errors(picture *in, uint32_t count)
+{
+    job_row row = undone_job(FAILURE_ERROR_LIMIT);
+    row.error_count = count;
+    row.error = FAILURE_INJECTED;
+    in->seen.permanent_error = true;
+    in->seen.error_limit = 8;
+    end_another(in, &row);
+}
+
+static void too_few_errors(picture *in)
+{
+    end_for_errors(in, 7);
+}
+
+static void enough_errors(picture *in)
+{
+    end_for_errors(in, 8);
+}
+
+static void too_many_errors(picture *in)
+{
+    end_for_errors(in, 9);
+}
+
+/* The job's task ended for this cause. */
+static void end_task_for(picture *in, failure cause)
+{
+    task_row row = {.job = 2, .state = TASK_REVERTED, .cause = cause, .snapshot = SNAPSHOT};
+    buffer key, value;
+    buffer_init(&key);
+    buffer_init(&value);
+    key_task_history(&key, 2, 0);
+    task_row_encode(&row, &value);
+    put(in, buffer_slice(&key), buffer_slice(&value), 208, 209);
+    buffer_release(&value);
+    buffer_release(&key);
+}
+
+static void end_for_want_of_room(picture *in, bool met, failure of_task)
+{
+    const job_row row = undone_job(FAILURE_NO_SPACE);
+    in->seen.jobs[in->seen.job_count++] = (judged_job){.id = 2, .met_full_disk = met};
+    end_task_for(in, of_task);
+    end_another(in, &row);
+}
+
+static void no_room(picture *in)
+{
+    end_for_want_of_room(in, true, FAILURE_NO_SPACE);
+}
+
+static void room_enough(picture *in)
+{
+    end_for_want_of_room(in, false, FAILURE_NO_SPACE);
+}
+
+static void no_room_for_another(picture *in)
+{
+    end_for_want_of_room(in, true, FAILURE_CANCELLED);
+}
+
+static void end_for_a_long_key(picture *in)
+{
+    job_row row = undone_job(FAILURE_KEY_TOO_LONG);
+    row.indexes[0].columns[0] = SBTEST_PAD;
+    end_task_for(in, FAILURE_KEY_TOO_LONG);
+    end_another(in, &row);
+}
+
+static void a_long_key(picture *in)
+{
+    unsigned char pad[1200] = {0};
+    put_row_with_pad(in, 50, 3, 501, slice_of(pad, sizeof(pad)), 150, 151);
+    end_for_a_long_key(in);
+}
+
+/* Behind the job's end. */
+static void a_long_key_too_late(picture *in)
+{
+    unsigned char pad[1200] = {0};
+    put_row_with_pad(in, 50, 3, 501, slice_of(pad, sizeof(pad)), 210, 211);
+    end_for_a_long_key(in);
+}
+
+static void room_for_an_index(picture *in)
+{
+    const job_row row = undone_job(FAILURE_TOO_MANY_INDEXES);
+    end_another(in, &row);
+}
+
+static void no_room_for_an_index(picture *in)
+{
+    table_definition full = in->table;
+    buffer key, value;
+    buffer_init(&key);
+    buffer_init(&value);
+    for (uint32_t i = full.index_count; i < TABLE_INDEXES_MAX; i++) {
+        index_definition index = {.id = 100 + i, .column_count = 1, .columns = {SBTEST_K}};
+        index.state = SCHEMA_PUBLIC;
+        index.name[0] = (char)('a' + i);
+        ck_assert(table_add_index(&full, &index));
+    }
+    key_table(&key, TABLE);
+    table_encode(&full, &value);
+    put(in, buffer_slice(&key), buffer_slice(&value), 207, 208);
+    buffer_release(&value);
+    buffer_release(&key);
+    room_for_an_index(in);
+}
+
+static void reorganization_is_left(picture *in)
+{
+    buffer key;
+    buffer_init(&key);
+    key_reorg(&key, 2);
+    put(in, buffer_slice(&key), slice_of("x", 1), 240, 241);
+    buffer_release(&key);
+}
+
+#define OUTCOME(what, plant, words)                                                                \
+    {                                                                                              \
+        what, plant, BRUSH(.only = judge_outcome), SB_FINDING_WRONG_OUTCOME, words                 \
+    }
+#define EXCUSED(what, plant)                                                                       \
+    {                                                                                              \
+        what, plant, BRUSH(.only = judge_outcome), SB_FINDING_NONE, ""                             \
+    }
+
 static const plant plants[] = {
     {"all is well", NULL, BRUSH(), SB_FINDING_NONE, ""},
     {"unknown write is there", unknown_is_there, BRUSH(), SB_FINDING_NONE, ""},
@@ -325,6 +507,21 @@ static const plant plants[] = {
      "entries for the"},
     {"another attempt's success", NULL, BRUSH(.other_attempt = true), SB_FINDING_WRONG_STATE,
      "after it had been given away"},
+    OUTCOME("two jobs of one request", two_jobs_of_one_request, "came of one request"),
+    OUTCOME("errors that were none", errors_that_were_none, "and none was one"),
+    OUTCOME("too few errors", too_few_errors, "too many errors"),
+    OUTCOME("more errors than there may be", too_many_errors, "and 8 are too many"),
+    EXCUSED("enough errors", enough_errors),
+    OUTCOME("a disk had room enough", room_enough, "no space left"),
+    OUTCOME("the task had room enough", no_room_for_another, "no space left"),
+    EXCUSED("a disk was full", no_room),
+    OUTCOME("no value is too long", end_for_a_long_key, "too long"),
+    OUTCOME("a value is too long, too late", a_long_key_too_late, "too long"),
+    EXCUSED("a value is too long", a_long_key),
+    OUTCOME("there is room for an index", room_for_an_index, "no room"),
+    EXCUSED("there is no room for an index", no_room_for_an_index),
+    {"a reorganization is left", reorganization_is_left, BRUSH(), SB_FINDING_LEAK,
+     "a row \"reorg\""},
 };
 #define PLANTS (sizeof(plants) / sizeof(plants[0]))
 

@@ -1,8 +1,9 @@
 /*
  * The oracles, each shown a picture of a cluster in which its property is broken, and none when all
  * is well.  Here: transactions, fences, tenures, the wait for acknowledgements, results of
- * subtasks, pauses.
+ * subtasks, pauses, progress.
  */
+#include "engine/ddl/reorg_row.h"
 #include "tests/oracle_picture.h"
 
 /* ------------------------------------------------------------------------------- transactions */
@@ -156,6 +157,12 @@ static void subtasks_run_before_a_pause(picture *in)
     pause_job(in, 156, 160);
 }
 
+static void judge_pauses(const evidence *of, const judged_table *table)
+{
+    (void)table;
+    oracle_pauses(of);
+}
+
 static void subtasks_run_in_a_pause_of_their_task(picture *in)
 {
     task_row row = {.job = JOB,
@@ -175,6 +182,203 @@ static void subtasks_run_in_a_pause_of_their_task(picture *in)
     buffer_release(&value);
     buffer_release(&key);
 }
+
+/* ------------------------------------------------------------------------------------ progress */
+
+/* A job that lives, twice; its row is changed in between.  Another one than the picture's. */
+static void two_rows_of_a_job(picture *in, const job_row *before, const job_row *after)
+{
+    buffer key, value;
+    buffer_init(&key);
+    buffer_init(&value);
+    key_job(&key, before->id);
+    job_row_encode(before, &value);
+    put(in, buffer_slice(&key), buffer_slice(&value), 60, 61);
+    job_row_encode(after, &value);
+    put(in, buffer_slice(&key), buffer_slice(&value), 62, 63);
+    buffer_release(&value);
+    buffer_release(&key);
+}
+
+static job_row working_job(void)
+{
+    job_row row = new_job(2);
+    row.state = JOB_RUNNING;
+    row.phase = 1;
+    row.version = 3;
+    row.snapshot = SNAPSHOT;
+    row.error_count = 2;
+    row.error = FAILURE_STEP_FAILED;
+    row.indexes[0].state = SCHEMA_WRITE_REORGANIZATION;
+    return row;
+}
+
+static void a_state_is_skipped(picture *in)
+{
+    job_row before = working_job(), after = before;
+    before.state = JOB_QUEUEING;
+    after.state = JOB_DONE;
+    after.indexes[0].state = SCHEMA_PUBLIC;
+    two_rows_of_a_job(in, &before, &after);
+}
+
+static void a_schema_state_is_skipped(picture *in)
+{
+    job_row before = working_job(), after = before;
+    before.indexes[0].state = SCHEMA_DELETE_ONLY;
+    two_rows_of_a_job(in, &before, &after);
+}
+
+static void a_phase_goes_back(picture *in)
+{
+    job_row before = working_job(), after = before;
+    after.phase = 0;
+    two_rows_of_a_job(in, &before, &after);
+}
+
+static void another_snapshot(picture *in)
+{
+    job_row before = working_job(), after = before;
+    after.snapshot++;
+    two_rows_of_a_job(in, &before, &after);
+}
+
+static void another_first_error(picture *in)
+{
+    job_row before = working_job(), after = before;
+    after.error = FAILURE_NO_SPACE;
+    two_rows_of_a_job(in, &before, &after);
+}
+
+static void another_first_cause(picture *in)
+{
+    job_row before = working_job(), after = before;
+    before.state = after.state = JOB_ROLLINGBACK;
+    before.cause = FAILURE_NO_SPACE;
+    after.cause = FAILURE_CANCELLED;
+    two_rows_of_a_job(in, &before, &after);
+}
+
+/* DROP INDEX learns with its first step which index it is about. */
+static void a_drop_begins(picture *in)
+{
+    job_row before = working_job(), after;
+    before.kind = JOB_KIND_DROP_INDEX;
+    before.phase = 0;
+    before.version = 0;
+    before.snapshot = 0;
+    before.indexes[0].state = SCHEMA_NONE;
+    before.indexes[0].id = 0;
+    after = before;
+    after.version = 6;
+    after.indexes[0].id = INDEX;
+    after.indexes[0].state = SCHEMA_WRITE_ONLY;
+    two_rows_of_a_job(in, &before, &after);
+}
+
+static void judge_progress(const evidence *of, const judged_table *table)
+{
+    (void)table;
+    oracle_progress(of);
+}
+
+/* Two versions of a subtask's row: how far it is. */
+static void import_two_times(picture *in, int64_t first, int64_t second)
+{
+    subtask_row row = {.job = 2,
+                       .table = TABLE,
+                       .index = INDEX,
+                       .state = SUBTASK_RUNNING,
+                       .server = SERVER,
+                       .session = SESSION,
+                       .attempt = 1,
+                       .snapshot = SNAPSHOT};
+    buffer key, value;
+    buffer_init(&key);
+    buffer_init(&value);
+    key_subtask(&key, 2, 0, 0);
+    for (uint32_t i = 0; i < 2; i++) {
+        const encoded_key imported = encode_row_key(TABLE, i == 0 ? first : second);
+        range_key_set(&row.imported, encoded_slice(&imported));
+        subtask_row_encode(&row, &value);
+        put(in, buffer_slice(&key), buffer_slice(&value), 60 + 2 * i, 61 + 2 * i);
+    }
+    buffer_release(&value);
+    buffer_release(&key);
+}
+
+static void an_import_goes_back(picture *in)
+{
+    import_two_times(in, 3, 2);
+}
+
+static void an_import_goes_on(picture *in)
+{
+    import_two_times(in, 2, 3);
+}
+
+/* Two versions of the row of a reorganization. */
+static void reorganize_two_times(picture *in, uint32_t second_phase, int64_t first, int64_t second)
+{
+    reorg_row row = {.job = 2, .element = INDEX, .snapshot = SNAPSHOT, .tenure = TENURE};
+    const encoded_key end = encode_row_key(TABLE, 9);
+    buffer key, value;
+    buffer_init(&key);
+    buffer_init(&value);
+    key_reorg(&key, 2);
+    range_key_set(&row.end, encoded_slice(&end));
+    for (uint32_t i = 0; i < 2; i++) {
+        const encoded_key start = encode_row_key(TABLE, i == 0 ? first : second);
+        range_key_set(&row.start, encoded_slice(&start));
+        row.phase = i == 0 ? 0 : second_phase;
+        reorg_row_encode(&row, &value);
+        put(in, buffer_slice(&key), buffer_slice(&value), 60 + 2 * i, 61 + 2 * i);
+    }
+    buffer_release(&value);
+    buffer_release(&key);
+}
+
+static void a_reorganization_goes_back(picture *in)
+{
+    reorganize_two_times(in, 0, 5, 4);
+}
+
+static void a_reorganization_leaves_its_phase(picture *in)
+{
+    reorganize_two_times(in, 1, 5, 1);
+}
+
+static void a_reorganization_goes_on(picture *in)
+{
+    reorganize_two_times(in, 1, 9, 1);
+}
+
+/* Without having been cancelling. */
+static void a_task_reverts_for_a_cancel(picture *in)
+{
+    task_row row = {.job = 2, .state = TASK_RUNNING, .snapshot = SNAPSHOT, .tenure = TENURE};
+    buffer key, value;
+    buffer_init(&key);
+    buffer_init(&value);
+    key_task(&key, 2, 0);
+    task_row_encode(&row, &value);
+    put(in, buffer_slice(&key), buffer_slice(&value), 60, 61);
+    row.state = TASK_REVERTING;
+    row.cause = FAILURE_CANCELLED;
+    task_row_encode(&row, &value);
+    put(in, buffer_slice(&key), buffer_slice(&value), 62, 63);
+    buffer_release(&value);
+    buffer_release(&key);
+}
+
+#define PROGRESS(what, plant, words)                                                               \
+    {                                                                                              \
+        what, plant, BRUSH(.only = judge_progress), SB_FINDING_WRONG_STATE, words                  \
+    }
+#define NO_HARM(what, plant)                                                                       \
+    {                                                                                              \
+        what, plant, BRUSH(.only = judge_progress), SB_FINDING_NONE, ""                            \
+    }
 
 static const plant plants[] = {
     {"a transaction with two commits", two_commits, BRUSH(), SB_FINDING_LOST_WRITE,
@@ -216,12 +420,25 @@ static const plant plants[] = {
      "called row 3 imported"},
     {"a result under another session", NULL, BRUSH(.run_session = SESSION - 1),
      SB_FINDING_WRONG_STATE, "under another session than it says"},
-    {"subtasks that run in a pause", subtasks_run_in_a_pause, BRUSH(), SB_FINDING_WRONG_STATE,
-     "while the job was paused"},
-    {"subtasks that have run before a pause", subtasks_run_before_a_pause, BRUSH(), SB_FINDING_NONE,
-     ""},
+    {"subtasks that run in a pause", subtasks_run_in_a_pause, BRUSH(.only = judge_pauses),
+     SB_FINDING_WRONG_STATE, "while the job was paused"},
+    {"subtasks that have run before a pause", subtasks_run_before_a_pause,
+     BRUSH(.only = judge_pauses), SB_FINDING_NONE, ""},
     {"subtasks that run in a pause of their task", subtasks_run_in_a_pause_of_their_task, BRUSH(),
      SB_FINDING_WRONG_STATE, "while the task was paused"},
+    PROGRESS("a state is skipped", a_state_is_skipped, "went from queueing to done"),
+    PROGRESS("a schema state is skipped", a_schema_state_is_skipped, "from delete-only to write-r"),
+    PROGRESS("a phase goes back", a_phase_goes_back, "its phase went back"),
+    PROGRESS("another snapshot", another_snapshot, "its snapshot is another"),
+    PROGRESS("another first error", another_first_error, "its first error was not kept"),
+    PROGRESS("another first cause", another_first_cause, "its first cause was not kept"),
+    PROGRESS("an import goes back", an_import_goes_back, "what is imported became less"),
+    PROGRESS("a reorganization goes back", a_reorganization_goes_back, "what is left became more"),
+    PROGRESS("a phase left undone", a_reorganization_leaves_its_phase, "before it was done"),
+    PROGRESS("a cancel unseen", a_task_reverts_for_a_cancel, "was never cancelling"),
+    NO_HARM("a drop begins", a_drop_begins),
+    NO_HARM("an import goes on", an_import_goes_on),
+    NO_HARM("the next phase", a_reorganization_goes_on),
 };
 #define PLANTS (sizeof(plants) / sizeof(plants[0]))
 

@@ -128,12 +128,12 @@ static engine_status merge_entries(transaction *in, const merge_work *work,
     return status;
 }
 
+/* *keys: of the batch; then of all up to it. */
 static engine_status commit_batch(merging *of, transaction *in, const pair_list *temporary,
-                                  failure *cause, sb_scope *scope)
+                                  uint64_t *keys, failure *cause, sb_scope *scope)
 {
     const slice next = temporary->more ? buffer_slice(&temporary->next) : of->work->end;
-    engine_status status = of->work->progress(of->work->progress_context, in, next,
-                                              of->keys + temporary->count, scope);
+    engine_status status = of->work->progress(of->work->progress_context, in, next, keys, scope);
     if (status == ENGINE_OK) {
         status = merge_entries(in, of->work, temporary, cause, scope);
     }
@@ -162,14 +162,15 @@ static engine_status merge_next(merging *of, bool *finished, failure *cause, sb_
     pair_list batch = {0};
     status =
         transaction_scan(in, buffer_slice(&of->merged), of->work->end, BATCH_KEYS, &batch, scope);
+    uint64_t keys = batch.count;
     if (status == ENGINE_OK) {
-        status = commit_batch(of, in, &batch, cause, scope);
+        status = commit_batch(of, in, &batch, &keys, cause, scope);
     } else {
         transaction_rollback(in);
     }
     transaction_release(in);
     if (status == ENGINE_OK) {
-        of->keys += batch.count;
+        of->keys = keys;
         *finished = !batch.more;
         buffer_clear(&of->merged);
         buffer_add(&of->merged, batch.next.data, batch.next.size);

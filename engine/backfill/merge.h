@@ -12,9 +12,10 @@
 #include "engine/wire/job.h"
 
 /* Read the subtask's row in the transaction, see that it is still this run's, and put it with this
- * progress: all keys before `merged` are in the index, and they are so many.  Called before
- * anything else is put.  ENGINE_NOT_FOUND: it is not the run's any more. */
-typedef engine_status merge_progress(void *context, transaction *in, slice merged, uint64_t keys,
+ * progress: all keys before `merged` are in the index, and they are *keys more than the row says,
+ * which is what an earlier commit of unknown outcome has left there.  *keys is then all of them.
+ * Called before anything else is put.  ENGINE_NOT_FOUND: it is not the run's any more. */
+typedef engine_status merge_progress(void *context, transaction *in, slice merged, uint64_t *keys,
                                      sb_scope *scope);
 
 typedef struct merge_work {

@@ -211,7 +211,7 @@ static engine_status save_checkpoint(void *context, slice imported, uint64_t row
 }
 
 /* The same inside a transaction of the merge, which commits work and progress as one. */
-static engine_status put_progress(void *context, transaction *in, slice merged, uint64_t keys,
+static engine_status put_progress(void *context, transaction *in, slice merged, uint64_t *keys,
                                   sb_scope *scope)
 {
     const subtask_run *run = context;
@@ -225,7 +225,8 @@ static engine_status put_progress(void *context, transaction *in, slice merged, 
         return status != ENGINE_OK ? status : ENGINE_NOT_FOUND;
     }
     range_key_set(&row.imported, merged);
-    row.imported_rows = keys;
+    row.imported_rows += *keys;
+    *keys = row.imported_rows;
     subtask_put(in, &row);
     return ENGINE_OK;
 }

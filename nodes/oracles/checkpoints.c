@@ -21,11 +21,6 @@ typedef struct check {
     table_id table;
 } check;
 
-static unsigned long long number(uint64_t of)
-{
-    return (unsigned long long)of;
-}
-
 /* The index may be gone by now: its definition as any version of the table's shows it. */
 static bool find_index(check *in, index_id id)
 {

@@ -10,11 +10,6 @@
 
 #define ORACLE "fences"
 
-static unsigned long long number(uint64_t of)
-{
-    return (unsigned long long)of;
-}
-
 static void check_commit(const evidence *of, const decision *promised, const decision *done)
 {
     const session_report *promise = &promised->told, *effect = &done->told;

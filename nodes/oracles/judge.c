@@ -50,6 +50,7 @@ void oracle_judge(evidence *of)
     oracle_schema_wait(of);
     oracle_schema_rule(of);
     oracle_pauses(of);
+    oracle_progress(of);
     oracle_results(of);
     oracle_checkpoints(of);
     for (uint32_t i = 0; i < of->table_count; i++) {

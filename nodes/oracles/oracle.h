@@ -37,6 +37,7 @@ typedef struct judged_job {
     bool cancel_asked;    /* and that may have been heard */
     bool cancel_accepted; /* it was heard */
     failure must_fail;    /* FAILURE_NONE: it need not */
+    bool met_full_disk;   /* while it lived a program was told that a disk had no room left */
 } judged_job;
 
 typedef struct evidence {
@@ -48,12 +49,18 @@ typedef struct evidence {
     const sb_node *servers;
     uint32_t server_count;
     bool permanent_error; /* an error that a job may fail for was injected */
-    bool disk_full;       /* a program was told that a disk had no room left */
+    uint32_t error_limit; /* so many errors end a job; 0: not known */
     uint32_t table_count;
     judged_table tables[JUDGED_TABLES_MAX];
     uint32_t job_count;
     judged_job jobs[JUDGED_JOBS_MAX];
 } evidence;
+
+/* For "%llu". */
+static inline unsigned long long number(uint64_t of)
+{
+    return (unsigned long long)of;
+}
 
 /* NULL: it is none of those. */
 const judged_table *evidence_table(const evidence *of, table_id id);
@@ -104,6 +111,10 @@ void oracle_schema_wait(const evidence *of);
  * to that. */
 void oracle_outcome(const evidence *of);
 
+/* Law 10: the seed has put the cause for which this job ended into the world.  Part of
+ * oracle_outcome. */
+void oracle_cause(const evidence *of, const job_row *row, timestamp ended);
+
 /* I2: two rows had the same values of a unique index of this job, which ended at `ended` for a
  * duplicate key, while it ran.  Part of oracle_outcome. */
 void oracle_duplicates(const evidence *of, const job_row *row, timestamp ended);
@@ -122,6 +133,10 @@ void oracle_results(const evidence *of);
 
 /* While a job or a task is paused nobody writes what belongs to it. */
 void oracle_pauses(const evidence *of);
+
+/* I6, I10: the versions of a row that belongs to a job follow each other as its lifecycle allows;
+ * what it says of progress never goes back, and the first error and the first cause are kept. */
+void oracle_progress(const evidence *of);
 
 /* Nothing temporary is left: no job, task, acknowledgement or range to be deleted; no entries of an
  * index that is not there; no files of a backfill. */

@@ -8,11 +8,7 @@
 #include "nodes/oracles/oracle.h"
 
 #define ORACLE "outcome"
-
-static unsigned long long number(uint64_t of)
-{
-    return (unsigned long long)of;
-}
+#define ENDED_JOBS_MAX 64u
 
 static bool is_there(const evidence *of, void (*make_key)(buffer *, job_id), job_id job)
 {
@@ -22,6 +18,45 @@ static bool is_there(const evidence *of, void (*make_key)(buffer *, job_id), job
     const bool there = durable_read(of->durable, buffer_slice(&key), TIMESTAMP_MAX) != NULL;
     buffer_release(&key);
     return there;
+}
+
+/* The jobs in history, and the requests that they came of. */
+typedef struct ended_jobs {
+    job_id ids[ENDED_JOBS_MAX];
+    uint64_t nonces[ENDED_JOBS_MAX];
+    uint32_t count;
+} ended_jobs;
+
+/* A request that was sent again, because no answer came, made no second job. */
+static void check_request(const evidence *of, ended_jobs *known, const job_row *row)
+{
+    for (uint32_t i = 0; i < known->count; i++) {
+        if (known->nonces[i] == row->nonce) {
+            sb_finding(of->world, SB_FINDING_WRONG_OUTCOME, ORACLE,
+                       "jobs %llu and %llu came of one request", number(known->ids[i]),
+                       number(row->id));
+        }
+    }
+    if (known->count < ENDED_JOBS_MAX) {
+        known->ids[known->count] = row->id;
+        known->nonces[known->count++] = row->nonce;
+    }
+}
+
+/* What goes away by itself is never counted against a job (I10), and what is counted stops at the
+ * limit. */
+static void check_errors(const evidence *of, const job_row *row)
+{
+    if (row->error_count > 0 && !of->permanent_error) {
+        sb_finding(of->world, SB_FINDING_WRONG_OUTCOME, ORACLE,
+                   "%u errors were counted for job %llu, the first \"%s\", and none was one",
+                   row->error_count, number(row->id), failure_text(row->error));
+    }
+    if (of->error_limit > 0 && row->error_count > of->error_limit) {
+        sb_finding(of->world, SB_FINDING_WRONG_OUTCOME, ORACLE,
+                   "%u errors were counted for job %llu, and %u are too many", row->error_count,
+                   number(row->id), of->error_limit);
+    }
 }
 
 /* A row of history is written once and never touched again. */
@@ -34,104 +69,6 @@ static void check_once(const evidence *of, job_id job, const entry *found)
     if (is_there(of, key_job, job)) {
         sb_finding(of->world, SB_FINDING_WRONG_OUTCOME, ORACLE,
                    "job %llu is in history and lives on", number(job));
-    }
-}
-
-/* Whether the table had an index of that name at some time before the job ended, and not by this
- * job. */
-static bool name_was_taken(const evidence *of, const job_row *row, timestamp ended)
-{
-    buffer key;
-    buffer_init(&key);
-    key_table(&key, row->table);
-    const entry *found = durable_find(of->durable, buffer_slice(&key));
-    buffer_release(&key);
-    for (const version *at = found == NULL ? NULL : found->values; at != NULL; at = at->older) {
-        table_definition then;
-        if (at->commit >= ended || at->kind != VERSION_PUT ||
-            !table_decode(version_value(at), &then)) {
-            continue;
-        }
-        for (uint32_t i = 0; i < row->index_count; i++) {
-            const index_definition *index = table_index_named(&then, row->indexes[i].name);
-            if (index != NULL && index->id != row->indexes[i].id) {
-                return true;
-            }
-        }
-    }
-    return false;
-}
-
-/* Whether the table had no public index of the name that a DROP INDEX gave, when the job ended. */
-static bool index_was_missing(const evidence *of, const job_row *row, timestamp ended)
-{
-    buffer key;
-    buffer_init(&key);
-    key_table(&key, row->table);
-    const version *then = durable_read(of->durable, buffer_slice(&key), ended);
-    buffer_release(&key);
-    table_definition table;
-    return row->kind == JOB_KIND_DROP_INDEX && then != NULL &&
-           table_decode(version_value(then), &table) &&
-           table_index_named(&table, row->indexes[0].name) == NULL;
-}
-
-/* Whether a column stands twice in one index of the job, or a name in two. */
-static bool repeats_itself(const job_row *row)
-{
-    bool repeats = false;
-    for (uint32_t i = 0; i < row->index_count; i++) {
-        const index_definition *index = &row->indexes[i];
-        for (uint32_t j = 0; j < index->column_count && row->cause == FAILURE_DUPLICATE_COLUMN;
-             j++) {
-            repeats |= memchr(index->columns, index->columns[j], j) != NULL;
-        }
-        for (uint32_t j = 0; j < i && row->cause == FAILURE_INDEX_EXISTS; j++) {
-            repeats |= strcmp(index->name, row->indexes[j].name) == 0;
-        }
-    }
-    return repeats;
-}
-
-/* Whether the job names a table or a column that is not there. */
-static bool names_nothing(const evidence *of, const job_row *row)
-{
-    if (row->cause == FAILURE_NO_TABLE) {
-        return evidence_table(of, row->table) == NULL;
-    }
-    const judged_table *table = evidence_table(of, row->table);
-    for (uint32_t i = 0; i < row->index_count && table != NULL; i++) {
-        for (uint32_t j = 0; j < row->indexes[i].column_count; j++) {
-            if (row->indexes[i].columns[j] >= table->definition.column_count) {
-                return true;
-            }
-        }
-    }
-    return false;
-}
-
-/* A job may end without its index only for a cause that the scenario has put into the world. */
-static void check_cause(const evidence *of, const job_row *row, timestamp ended)
-{
-    if (row->cause == FAILURE_DUPLICATE_KEY) {
-        oracle_duplicates(of, row, ended);
-        return;
-    }
-    const judged_job *job = evidence_job(of, row->id);
-    const bool must_fail = job != NULL && job->must_fail != FAILURE_NONE;
-    const bool bad = row->cause == FAILURE_NO_TABLE || row->cause == FAILURE_BAD_COLUMNS;
-    const bool excused =
-        (row->cause == FAILURE_CANCELLED && job != NULL && job->cancel_asked) ||
-        (row->cause == FAILURE_INJECTED && of->permanent_error) ||
-        (row->cause == FAILURE_NO_SPACE && of->disk_full) ||
-        (row->cause == FAILURE_ERROR_LIMIT && of->permanent_error && row->error_count > 0) ||
-        (row->cause == FAILURE_NO_INDEX && index_was_missing(of, row, ended)) ||
-        repeats_itself(row) ||
-        (row->cause == FAILURE_INDEX_EXISTS && name_was_taken(of, row, ended)) ||
-        (bad && names_nothing(of, row) && (!must_fail || job->must_fail == row->cause));
-    if (!excused) {
-        sb_finding(of->world, SB_FINDING_WRONG_OUTCOME, ORACLE, "job %llu ended %s: %s",
-                   number(row->id), job_state_text(row->state), failure_text(row->cause));
     }
 }
 
@@ -224,8 +161,9 @@ static void check_row(const evidence *of, const job_row *row, timestamp ended)
         check_index(of, table, row, row->indexes[i].id);
     }
     check_answers(of, row);
+    check_errors(of, row);
     if (row->state != JOB_SYNCED) {
-        check_cause(of, row, ended);
+        oracle_cause(of, row, ended);
     }
 }
 
@@ -238,6 +176,7 @@ void oracle_outcome(const evidence *of)
     key_prefix_end(&end, buffer_slice(&start));
     durable_walk walk;
     bool found[JUDGED_JOBS_MAX] = {false};
+    ended_jobs known = {.count = 0};
     for (durable_walk_init(&walk, of->durable, buffer_slice(&start), buffer_slice(&end));
          durable_walk_next(&walk);) {
         const version *last = durable_entry_read(walk.found, TIMESTAMP_MAX);
@@ -255,6 +194,7 @@ void oracle_outcome(const evidence *of)
             found[i] |= job == of->jobs[i].id;
         }
         check_once(of, job, walk.found);
+        check_request(of, &known, &row);
         check_row(of, &row, last->commit);
     }
     buffer_release(&end);

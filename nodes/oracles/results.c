@@ -21,11 +21,6 @@ typedef struct check {
     uint32_t phase, number;
 } check;
 
-static unsigned long long number(uint64_t of)
-{
-    return (unsigned long long)of;
-}
-
 static void wrong(const check *in, const subtask_row *row, const char *why)
     __attribute__((noreturn));
 static void wrong(const check *in, const subtask_row *row, const char *why)

@@ -29,11 +29,6 @@ typedef struct check {
     uint32_t ack_count, ack_room;
 } check;
 
-static unsigned long long number(uint64_t of)
-{
-    return (unsigned long long)of;
-}
-
 /* -------------------------------------------------------------------------------------- gathering
  */
 

@@ -14,11 +14,6 @@ typedef struct check {
     subtask_row *subtasks;
 } check;
 
-static unsigned long long number(uint64_t of)
-{
-    return (unsigned long long)of;
-}
-
 /* --------------------------------------------------------------------------------- its pieces */
 
 static void read_subtasks(check *in)

@@ -28,11 +28,6 @@ typedef struct check {
     const char *word;
 } check;
 
-static unsigned long long number(uint64_t of)
-{
-    return (unsigned long long)of;
-}
-
 static void stale(const check *in, const version *one, const char *why) __attribute__((noreturn));
 static void stale(const check *in, const version *one, const char *why)
 {

@@ -29,11 +29,6 @@ typedef struct check {
     uint32_t count, room;
 } check;
 
-static unsigned long long number(uint64_t of)
-{
-    return (unsigned long long)of;
-}
-
 static fate *fate_of(check *in, timestamp start)
 {
     const uint32_t known = number_map_get(&in->by_start, start);

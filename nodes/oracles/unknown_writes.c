@@ -22,11 +22,6 @@ typedef struct check {
     timestamp start, commit; /* of its transaction, as a version tells; 0: none was found */
 } check;
 
-static unsigned long long number(uint64_t of)
-{
-    return (unsigned long long)of;
-}
-
 static void wrong(const check *in, int64_t id, const char *what) __attribute__((noreturn));
 static void wrong(const check *in, int64_t id, const char *what)
 {

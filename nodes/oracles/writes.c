@@ -44,11 +44,6 @@ typedef struct writes {
     number_map by_value[VALUE_COLUMNS]; /* value_key → first of puts */
 } writes;
 
-static unsigned long long number(uint64_t of)
-{
-    return (unsigned long long)of;
-}
-
 static const history_statement *statement_of(const writes *in, const operation *of, uint32_t at)
 {
     return &in->told->statements[of->first_statement + at];

@@ -219,6 +219,10 @@ static bool is_final_answer(job_answer answer)
 
 static void try_submit(script *of, order *which)
 {
+    if (!which->tried) {
+        which->tried = true;
+        which->full_disks = script_full_disks(of->world);
+    }
     const job_answer answer = operator_try_submit(of->desk, &which->asked, &which->job);
     if (is_final_answer(answer)) {
         which->answer = answer;
@@ -416,6 +420,19 @@ static bool was_heard(const order *of, wire_method method, bool for_certain)
     return false;
 }
 
+uint64_t script_full_disks(const sb_world *world)
+{
+    return sb_world_fault_counts(world)[SB_FAULT_DISK_FULL].effective;
+}
+
+/* Between its submission and, if that was seen, the step that turned it back. */
+static bool met_full_disk(const script *of, const order *one)
+{
+    const watched_job *seen = watch_job(of->watch, one->job);
+    const bool turned = seen != NULL && seen->turned_back;
+    return (turned ? seen->full_disks : script_full_disks(of->world)) > one->full_disks;
+}
+
 void script_tell(const script *of, evidence *into)
 {
     for (uint32_t i = 0; i < of->order_count; i++) {
@@ -426,7 +443,8 @@ void script_tell(const script *of, evidence *into)
                 (judged_job){.id = one->job,
                              .cancel_asked = was_heard(one, METHOD_CANCEL_JOB, false),
                              .cancel_accepted = was_heard(one, METHOD_CANCEL_JOB, true),
-                             .must_fail = expected_failure(one->kind)};
+                             .must_fail = expected_failure(one->kind),
+                             .met_full_disk = met_full_disk(of, one)};
         }
     }
 }

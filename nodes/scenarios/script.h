@@ -44,7 +44,9 @@ typedef struct order {
     job_answer answer; /* to the submission: OK; NOT_READY: none yet */
     job_id job;        /* of OK */
     sb_time accepted;
-    bool pause_asked; /* by any wish, and perhaps heard, perhaps late */
+    bool tried;
+    uint64_t full_disks; /* when it was submitted first: script_full_disks */
+    bool pause_asked;    /* by any wish, and perhaps heard, perhaps late */
 } order;
 
 typedef struct script {
@@ -112,6 +114,9 @@ uint32_t script_unended(const script *of);
 
 /* The job of the first order; 0: not accepted yet. */
 job_id script_first_job(const script *of);
+
+/* How often a program has been told that a disk has no room left. */
+uint64_t script_full_disks(const sb_world *world);
 
 /* What the oracles are told, and the counts of useful work. */
 void script_tell(const script *of, evidence *into);

@@ -31,6 +31,9 @@ static void observe_move(sb_world *world, sb_node node, const sb_machine *machin
 {
     trial *of = sb_world_data(world);
     (void)from;
+    if (machine == &job_machine) {
+        of->watch.full_disks = script_full_disks(world);
+    }
     watch_move(&of->watch, node, machine, id, to);
 }
 
@@ -314,7 +317,7 @@ static void judge(trial *of)
         .servers = of->machines.servers,
         .server_count = of->machines.server_count,
         .permanent_error = permanent_error_was_injected(of->world),
-        .disk_full = sb_world_fault_counts(of->world)[SB_FAULT_DISK_FULL].effective > 0,
+        .error_limit = of->machines.plan.settings.job_error_limit,
     };
     script_tell(&of->script, &seen);
     script_count(&of->script, &durable);

@@ -85,6 +85,10 @@ void watch_move(watch *into, sb_node node, const sb_machine *machine, uint64_t i
         sb_count(COUNTER_jobs_paused, to == JOB_PAUSED);
         sb_count(COUNTER_jobs_resumed, to == JOB_QUEUEING && of->state == JOB_PAUSED);
         of->state = (job_state)to;
+        if (to == JOB_ROLLINGBACK) {
+            of->turned_back = true;
+            of->full_disks = into->full_disks;
+        }
         if (to != JOB_CANCELLING && to != JOB_PAUSING && to != JOB_QUEUEING) {
             into->owner = node; /* any server cancels, pauses and resumes */
         }

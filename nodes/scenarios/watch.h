@@ -26,6 +26,8 @@ typedef struct watched_job {
     uint8_t subtasks[SUBTASKS_MAX]; /* subtask_state */
     sb_node runners[SUBTASKS_MAX];  /* who has moved it last */
     uint32_t subtask_count;         /* the greatest number seen, and one */
+    bool turned_back;
+    uint64_t full_disks; /* of watch, when it turned back */
 } watched_job;
 
 typedef struct watch {
@@ -42,6 +44,8 @@ typedef struct watch {
     uint8_t leases[SB_NODE_COUNT_MAX];          /* lease_state */
     uint64_t workers;                           /* bits of servers where a subtask succeeded */
     uint64_t moves;                             /* of jobs and schema states */
+    uint64_t full_disks; /* how often a program had been told that a disk had no room, when a job
+                          * moved last; whoever observes the moves sets it */
 } watch;
 
 void watch_init(watch *into, const machines *of);
