@@ -68,6 +68,9 @@ typedef struct session_report {
 /* INGESTED, by a store: keys that have, durably, a value of a timestamp: u64 timestamp, then the
  * checksum of each key, u64. */
 
+/* COLLECTED, by a store before it does so: u64 safe point, then versions as storage/garbage.h finds
+ * them. */
+
 void session_report_encode(const session_report *from, buffer *into);
 bool session_report_decode(slice from, session_report *into);
 

@@ -200,7 +200,8 @@ static void on_fenced(void *context, session_id refused)
 /* One keepalive; false once placement says that the session has ended. */
 static bool keep_alive(server *of, session_id session, sb_scope *scope)
 {
-    const session_keepalive_request ask = {.session = session};
+    const session_keepalive_request ask = {.session = session,
+                                           .oldest = cluster_oldest_start(of->cluster)};
     const sb_time sent = sb_monotonic_time();
     buffer request;
     buffer_init(&request);
@@ -463,6 +464,8 @@ static void boot_up(server *of)
                                 .store_count = of->plan.stores.count,
                                 .jobs_at_once = use->jobs_at_once,
                                 .error_limit = use->job_error_limit,
+                                .garbage_interval = use->garbage_interval,
+                                .garbage_lag = use->garbage_lag,
                                 .scheduler = {.rows_per_subtask = use->subtask_rows}};
     of->ddl = ddl_open(of->cluster, of->schema, &owner);
     of->open = true;

@@ -306,6 +306,8 @@ static refusal refusal_of(engine_status status)
     switch (status) {
     case ENGINE_CONFLICT:
         return REFUSAL_CONFLICT;
+    case ENGINE_TOO_OLD:
+        return REFUSAL_TOO_OLD;
     case ENGINE_FENCED:
         return REFUSAL_FENCED;
     case ENGINE_TIMEOUT:

@@ -12,7 +12,8 @@ static void report_decision(void *context, const storage_decision *made)
 {
     static const uint32_t kinds[] = {[DECISION_COMMIT] = REPORT_COMMIT_DECIDED,
                                      [DECISION_FENCE] = REPORT_SERVER_FENCED,
-                                     [DECISION_INGEST] = REPORT_INGESTED};
+                                     [DECISION_INGEST] = REPORT_INGESTED,
+                                     [DECISION_COLLECT] = REPORT_COLLECTED};
     const session_report said = {.server = made->by.server,
                                  .session = made->by.session,
                                  .version = made->by.version,
@@ -22,7 +23,7 @@ static void report_decision(void *context, const storage_decision *made)
     (void)context;
     buffer bytes;
     buffer_init(&bytes);
-    if (made->kind == DECISION_INGEST) {
+    if (made->kind == DECISION_INGEST || made->kind == DECISION_COLLECT) {
         buffer_add_u64(&bytes, made->start);
         buffer_add(&bytes, made->keys.data, made->keys.size);
     } else {

@@ -184,6 +184,7 @@ static import_result trouble(import_state *of, reply_status said)
 {
     switch (said) {
     case REPLY_RANGE_DELETED:
+    case REPLY_TOO_OLD: /* a job that lives holds the safe point below its snapshot */
         return IMPORT_GIVEN_UP;
     case REPLY_NO_SPACE:
         return IMPORT_NO_SPACE;

@@ -104,6 +104,13 @@ static inline void buffer_add_u32(buffer *into, uint32_t value)
     store_u32(buffer_extend(into, 4), value);
 }
 
+/* In the place of four bytes that are there. */
+static inline void buffer_set_u32(buffer *into, uint32_t at, uint32_t value)
+{
+    sb_assert_op((uint64_t)at + 4, <=, into->size);
+    store_u32(into->data + at, value);
+}
+
 static inline void buffer_add_u64(buffer *into, uint64_t value)
 {
     unsigned char *at = buffer_extend(into, 8);

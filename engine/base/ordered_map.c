@@ -311,6 +311,17 @@ static void unlink_leaf(ordered_map *map, const descent *way)
     ordered_map_init(map);
 }
 
+static void *leaf_remove_at(ordered_map *map, ordered_map_leaf *leaf, uint32_t slot)
+{
+    void *value = leaf->values[slot];
+    const size_t behind = leaf->count - slot - 1;
+    memmove(&leaf->keys[slot], &leaf->keys[slot + 1], behind * sizeof(leaf->keys[0]));
+    memmove(&leaf->values[slot], &leaf->values[slot + 1], behind * sizeof(leaf->values[0]));
+    leaf->count--;
+    map->count--;
+    return value;
+}
+
 void *ordered_map_remove(ordered_map *map, slice key)
 {
     if (map->root == NULL) {
@@ -321,14 +332,8 @@ void *ordered_map_remove(ordered_map *map, slice key)
     if (!way.found) {
         return NULL;
     }
-    ordered_map_leaf *leaf = way.leaf;
-    void *value = leaf->values[way.slot];
-    const size_t behind = leaf->count - way.slot - 1;
-    memmove(&leaf->keys[way.slot], &leaf->keys[way.slot + 1], behind * sizeof(leaf->keys[0]));
-    memmove(&leaf->values[way.slot], &leaf->values[way.slot + 1], behind * sizeof(leaf->values[0]));
-    leaf->count--;
-    map->count--;
-    if (leaf->count == 0) {
+    void *value = leaf_remove_at(map, way.leaf, way.slot);
+    if (way.leaf->count == 0) {
         unlink_leaf(map, &way);
     }
     return value;
@@ -403,6 +408,22 @@ void ordered_map_next(ordered_map_cursor *at)
 {
     sb_assert(at->leaf != NULL);
     *at = cursor_at(at->leaf, at->slot + 1);
+}
+
+/* A search is needed only where the leaf goes too. */
+void *ordered_map_remove_at(ordered_map *map, ordered_map_cursor *at)
+{
+    ordered_map_leaf *leaf = at->leaf;
+    sb_assert(leaf != NULL);
+    if (leaf->count > 1) {
+        void *value = leaf_remove_at(map, leaf, at->slot);
+        *at = cursor_at(leaf, at->slot);
+        return value;
+    }
+    ordered_map_leaf *behind = leaf->next;
+    void *value = ordered_map_remove(map, leaf->keys[0]);
+    *at = cursor_at(behind, 0);
+    return value;
 }
 
 slice ordered_map_key(const ordered_map_cursor *at)

@@ -42,6 +42,9 @@ void *ordered_map_insert(ordered_map *map, slice key, void *value);
 /* The value it had, or NULL. */
 void *ordered_map_remove(ordered_map *map, slice key);
 
+/* The value at the cursor, which then stands at the key behind it. */
+void *ordered_map_remove_at(ordered_map *map, ordered_map_cursor *at);
+
 /* At the first key, or at the least key >= the one given. */
 ordered_map_cursor ordered_map_first(const ordered_map *map);
 ordered_map_cursor ordered_map_seek(const ordered_map *map, slice key);

@@ -18,12 +18,14 @@ typedef struct ddl_settings {
     const sb_address *stores;  /* every storage machine; outlives the ddl */
     uint32_t store_count;
     scheduler_settings scheduler;
-    uint32_t jobs_at_once;   /* queueing or running jobs with a worker; 0: 4 */
-    uint32_t error_limit;    /* of one job; then it is cancelled; 0: 512 */
-    sb_duration campaign;    /* between two campaigns, also of the owner; 0: 1 s */
-    sb_duration dispatch;    /* between two looks for jobs; 0: 500 ms */
-    sb_duration reorg_round; /* after which a waiting job worker saves progress; 0: 5 s */
-    sb_duration reorg_poll;  /* how often a reorg group asks how its job is; 0: 100 ms */
+    uint32_t jobs_at_once;        /* queueing or running jobs with a worker; 0: 4 */
+    uint32_t error_limit;         /* of one job; then it is cancelled; 0: 512 */
+    sb_duration campaign;         /* between two campaigns, also of the owner; 0: 1 s */
+    sb_duration dispatch;         /* between two looks for jobs; 0: 500 ms */
+    sb_duration reorg_round;      /* after which a waiting job worker saves progress; 0: 5 s */
+    sb_duration garbage_interval; /* between two collections of garbage; 0: none */
+    sb_duration garbage_lag;      /* how far the safe point stays behind the present */
+    sb_duration reorg_poll;       /* how often a reorg group asks how its job is; 0: 100 ms */
 } ddl_settings;
 
 typedef struct ddl {

@@ -4,6 +4,7 @@
 #include "engine/ddl/owner.h"
 
 #include "engine/backfill/backfill.h"
+#include "engine/ddl/garbage.h"
 #include "engine/ddl/worker.h"
 #include "engine/transaction/route.h"
 
@@ -258,6 +259,7 @@ static void reign_run(ddl *in, session_id session, tenure_id elected, sb_scope *
     if (status == ENGINE_OK) {
         enter(in, OWNER_REIGNING);
         sb_log("owner of tenure %llu", (unsigned long long)elected);
+        garbage_start(&of);
         rule(&of, session);
     }
     enter(in, OWNER_RETIRING);

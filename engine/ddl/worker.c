@@ -8,6 +8,7 @@
 #include "engine/ddl/reorg_row.h"
 #include "engine/ddl/rollback.h"
 #include "engine/transaction/route.h"
+#include "engine/transaction/safe_point.h"
 
 /* -------------------------------------------------------------------------------- plain steps */
 
@@ -97,12 +98,17 @@ static engine_status step_first(job_worker *of, const job_row *seen)
     return step_end(&step, status, &of->scope);
 }
 
-/* Every live server double-writes: choose the moment that divides its work from the backfill's. */
+/* Every live server double-writes: choose the moment that divides its work from the backfill's.  It
+ * is held before anybody relies on it. */
 static engine_status step_snapshot(job_worker *of, const job_row *seen)
 {
     timestamp snapshot;
-    engine_status status = cluster_timestamp(of->reign->ddl->cluster, &snapshot, &of->scope);
+    cluster *in = of->reign->ddl->cluster;
+    engine_status status = cluster_timestamp(in, &snapshot, &of->scope);
     job_step step;
+    if (status == ENGINE_OK) {
+        status = cluster_hold_safe_point(in, of->job, snapshot, &of->scope);
+    }
     if (status == ENGINE_OK) {
         status = step_begin(&step, of, seen, &of->scope);
     }

@@ -238,7 +238,7 @@ static void answer_keepalive(placement_service *of, slice body, sb_time now, buf
     session_keepalive_request asked;
     session_keepalive_reply reply = {0};
     reply.head.status = session_keepalive_request_decode(&asked, body)
-                            ? registry_keepalive(&of->registry, asked.session, now)
+                            ? registry_keepalive(&of->registry, &asked, now)
                             : REPLY_BAD_REQUEST;
     session_keepalive_reply_encode(&reply, bytes);
 }
@@ -293,6 +293,39 @@ static void answer_resign(placement_service *of, slice body, buffer *bytes)
     resign_reply_encode(&reply, bytes);
 }
 
+static void answer_hold(placement_service *of, slice body, buffer *bytes)
+{
+    safe_point_hold_request asked;
+    safe_point_hold_reply reply = {0};
+    reply.head.status = safe_point_hold_request_decode(&asked, body)
+                            ? registry_hold(&of->registry, asked.job, asked.at)
+                            : REPLY_BAD_REQUEST;
+    reply.head.at = of->registry.safe_point;
+    safe_point_hold_reply_encode(&reply, bytes);
+}
+
+/* What is not handed out yet cannot be older than anything. */
+static void answer_advance(placement_service *of, slice body, buffer *bytes)
+{
+    safe_point_advance_request asked;
+    safe_point_advance_reply reply = {0};
+    buffer holders;
+    buffer_init(&holders);
+    if (safe_point_advance_request_decode(&asked, body)) {
+        const timestamp next = of->oracle.next;
+        reply.safe_point =
+            registry_advance(&of->registry, asked.wanted < next ? asked.wanted : next);
+        for (uint32_t i = 0; i < of->registry.hold_count; i++) {
+            buffer_add_u64(&holders, of->registry.holds[i].job);
+        }
+        reply.holders = buffer_slice(&holders);
+    } else {
+        reply.head.status = REPLY_BAD_REQUEST;
+    }
+    safe_point_advance_reply_encode(&reply, bytes);
+    buffer_release(&holders);
+}
+
 static bool answer(placement_service *of, const sb_request *request, sb_time now, buffer *bytes)
 {
     const slice body = slice_of(request->data, request->size);
@@ -330,6 +363,12 @@ static bool answer(placement_service *of, const sb_request *request, sb_time now
         return true;
     case METHOD_RESIGN:
         answer_resign(of, body, bytes);
+        return true;
+    case METHOD_SAFE_POINT_HOLD:
+        answer_hold(of, body, bytes);
+        return true;
+    case METHOD_SAFE_POINT_ADVANCE:
+        answer_advance(of, body, bytes);
         return true;
     default:
         return false; /* not for placement: the caller is left to its deadline */

@@ -5,7 +5,7 @@
 
 #include <string.h>
 
-#define FORMAT 2u
+#define FORMAT 3u
 
 void registry_init(registry *of)
 {
@@ -40,6 +40,12 @@ void registry_encode(const registry *of, buffer *into)
     buffer_add_u8(into, of->reigning ? 1 : 0);
     buffer_add_u16(into, of->owner);
     buffer_add_u64(into, of->owner_session);
+    buffer_add_u64(into, of->safe_point);
+    buffer_add_u32(into, of->hold_count);
+    for (uint32_t i = 0; i < of->hold_count; i++) {
+        buffer_add_u64(into, of->holds[i].job);
+        buffer_add_u64(into, of->holds[i].at);
+    }
     buffer_add_u32(into, of->server_count);
     for (uint32_t i = 0; i < of->server_count; i++) {
         const server_session *one = &of->servers[i];
@@ -49,6 +55,20 @@ void registry_encode(const registry *of, buffer *into)
         buffer_add_u64(into, one->ttl);
     }
     region_table_encode(&of->regions, into);
+}
+
+static void holds_decode(registry *of, cursor *from)
+{
+    of->safe_point = cursor_u64(from);
+    of->hold_count = cursor_u32(from);
+    if (of->hold_count > REGISTRY_HOLDS_MAX) {
+        from->failed = true;
+        of->hold_count = 0;
+    }
+    for (uint32_t i = 0; i < of->hold_count; i++) {
+        of->holds[i].job = cursor_u64(from);
+        of->holds[i].at = cursor_u64(from);
+    }
 }
 
 static void servers_decode(registry *of, cursor *from, sb_time now)
@@ -78,6 +98,7 @@ bool registry_decode(registry *of, slice bytes, sb_time now)
     of->reigning = cursor_u8(&from) == 1;
     of->owner = cursor_u16(&from);
     of->owner_session = cursor_u64(&from);
+    holds_decode(of, &from);
     servers_decode(of, &from, now);
     region_table_decode(&of->regions, &from);
     return cursor_finished(&from) && format == FORMAT;
@@ -174,6 +195,8 @@ reply_status registry_grant(registry *of, const session_grant_request *request, 
     sb_machine_move(&lease_machine, one->server, LEASE_ENDED, LEASE_LIVE);
     one->ttl = request->ttl;
     one->deadline = now + request->ttl;
+    one->oldest = 0;
+    one->is_heard = true; /* what it reads at from now on is younger than this */
     const uint32_t slot = one->nonce_count++ % REGISTRY_NONCES;
     one->nonces[slot] = request->nonce;
     one->nonce_sessions[slot] = one->session;
@@ -182,12 +205,14 @@ reply_status registry_grant(registry *of, const session_grant_request *request, 
     return REPLY_OK;
 }
 
-reply_status registry_keepalive(registry *of, session_id session, sb_time now)
+reply_status registry_keepalive(registry *of, const session_keepalive_request *request, sb_time now)
 {
-    server_session *one = live_session(of, session);
+    server_session *one = live_session(of, request->session);
     if (one == NULL) {
         return REPLY_NOT_FOUND;
     }
+    one->oldest = request->oldest;
+    one->is_heard = true;
     one->deadline = now + one->ttl;
     return REPLY_OK;
 }
@@ -236,4 +261,77 @@ void registry_resign(registry *of, session_id session, tenure_id tenure)
         of->reigning = false;
         of->changed++;
     }
+}
+
+/* --------------------------------------------------------------------------------- safe point */
+
+static safe_point_hold *hold_of(registry *of, job_id job)
+{
+    for (uint32_t i = 0; i < of->hold_count; i++) {
+        if (of->holds[i].job == job) {
+            return &of->holds[i];
+        }
+    }
+    return NULL;
+}
+
+static void let_go(registry *of, safe_point_hold *one)
+{
+    const size_t behind = (size_t)(&of->holds[of->hold_count] - one) - 1;
+    memmove(one, one + 1, behind * sizeof(*one));
+    of->hold_count--;
+    of->changed++;
+}
+
+reply_status registry_hold(registry *of, job_id job, timestamp at)
+{
+    safe_point_hold *known = hold_of(of, job);
+    if (job == 0 || at >= TIMESTAMP_MAX) {
+        return REPLY_BAD_REQUEST;
+    }
+    if (at == 0) {
+        if (known != NULL) {
+            let_go(of, known);
+        }
+        return REPLY_OK;
+    }
+    if (at < of->safe_point) {
+        SOMETIMES(true, "a snapshot is too old to be held");
+        return REPLY_TOO_OLD;
+    }
+    if (known == NULL && of->hold_count == REGISTRY_HOLDS_MAX) {
+        return REPLY_BUSY;
+    }
+    if (known == NULL) {
+        known = &of->holds[of->hold_count++];
+        *known = (safe_point_hold){.job = job, .at = at};
+        of->changed++;
+    } else if (at < known->at) {
+        known->at = at;
+        of->changed++;
+    }
+    return REPLY_OK;
+}
+
+timestamp registry_advance(registry *of, timestamp wanted)
+{
+    timestamp most = wanted;
+    for (uint32_t i = 0; i < of->hold_count; i++) {
+        SOMETIMES(of->holds[i].at < wanted, "a job holds the safe point");
+        most = of->holds[i].at < most ? of->holds[i].at : most;
+    }
+    for (uint32_t i = 0; i < of->server_count; i++) {
+        const server_session *one = &of->servers[i];
+        const timestamp reads_at = one->is_heard ? one->oldest : of->safe_point;
+        SOMETIMES(one->live && !one->is_heard, "nobody knows yet what a session reads at");
+        if (one->live && (reads_at != 0 || !one->is_heard) && reads_at < most) {
+            SOMETIMES(one->is_heard, "a transaction holds the safe point");
+            most = reads_at;
+        }
+    }
+    if (most > of->safe_point) {
+        of->safe_point = most;
+        of->changed++;
+    }
+    return of->safe_point;
 }

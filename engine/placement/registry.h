@@ -8,7 +8,10 @@
  *   keepalive; after a restart, when nobody knows how long placement was away, every live session
  *   gets its whole TTL again;
  * - a server has one live session at most: a new one ends the one before;
- * - an owner reigns until it resigns or its session ends.
+ * - an owner reigns until it resigns or its session ends;
+ * - the safe point (storage/garbage.h) never falls, and never passes what a job holds or what a
+ * live session is known to read at.  After a restart that is not known before the session's next
+ *   keepalive, so the safe point stands still until then.
  *
  * What is kept is encoded by registry_encode; deadlines and nonces are not.  Whoever changes what
  * is kept raises `changed`, and no answer that tells of it may go out before that change is saved.
@@ -22,6 +25,7 @@
 
 #define REGISTRY_SERVERS_MAX 64u
 #define REGISTRY_NONCES 8u
+#define REGISTRY_HOLDS_MAX 64u
 
 /* Of a server, by its address: whether a session of it lives. */
 typedef enum lease_state {
@@ -37,10 +41,18 @@ typedef struct server_session {
     session_id session; /* the newest */
     sb_duration ttl;
     sb_time deadline;     /* on the monotonic clock of this incarnation */
+    timestamp oldest;     /* the least that it reads at; 0: nothing */
+    bool is_heard;        /* `oldest` was told to this incarnation */
     uint32_t nonce_count; /* how many were ever noted; the last REGISTRY_NONCES are here */
     uint64_t nonces[REGISTRY_NONCES];
     session_id nonce_sessions[REGISTRY_NONCES];
 } server_session;
+
+/* A job whose snapshot must stay readable. */
+typedef struct safe_point_hold {
+    job_id job;
+    timestamp at;
+} safe_point_hold;
 
 typedef struct registry {
     uint64_t changed;         /* how often what is kept has changed */
@@ -50,6 +62,9 @@ typedef struct registry {
     bool reigning; /* the owner has not resigned */
     sb_address owner;
     session_id owner_session;
+    timestamp safe_point;
+    uint32_t hold_count;
+    safe_point_hold holds[REGISTRY_HOLDS_MAX]; /* in the order they were asked for */
     uint32_t server_count;
     server_session servers[REGISTRY_SERVERS_MAX]; /* by address */
     region_table regions;
@@ -68,10 +83,17 @@ void registry_expire(registry *of, sb_time now);
 
 reply_status registry_grant(registry *of, const session_grant_request *request, sb_time now,
                             session_id *session);
-reply_status registry_keepalive(registry *of, session_id session, sb_time now);
+reply_status registry_keepalive(registry *of, const session_keepalive_request *request,
+                                sb_time now);
 void registry_revoke(registry *of, session_id session);
 reply_status registry_campaign(registry *of, session_id session, campaign_reply *reply);
 void registry_resign(registry *of, session_id session, tenure_id tenure);
+
+/* As SAFE_POINT_HOLD and SAFE_POINT_ADVANCE say (messages.def).  advance: `wanted` is a timestamp
+ * that has been handed out. */
+reply_status registry_hold(registry *of, job_id job, timestamp at);
+timestamp registry_advance(registry *of, timestamp wanted);
+
 void registry_pack_sessions(const registry *of, packing *list);
 
 #endif

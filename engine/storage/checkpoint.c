@@ -7,7 +7,7 @@
 
 #include "engine/storage/sorted_file.h"
 
-#define MANIFEST_FORMAT 2u
+#define MANIFEST_FORMAT 3u
 #define HEAD_KEY 0x00u
 #define ENTRY_KEY 0x01u
 #define BLOCK_SIZE ((uint32_t)16 << 10)
@@ -46,6 +46,7 @@ static void head_encode(const store_state *state, buffer *into)
 {
     buffer_add_u64(into, state->applied);
     buffer_add_u64(into, state->deletion);
+    buffer_add_u64(into, state->safe_point);
     region_set_encode(&state->regions, into);
     buffer_add_u32(into, state->fence_count);
     for (uint32_t i = 0; i < state->fence_count; i++) {
@@ -75,6 +76,7 @@ static bool head_decode(store_state *state, slice bytes, const manifest *of)
     buffer_init(&record);
     cursor from = cursor_of(bytes);
     const log_sequence sequence = cursor_u64(&from), deletion = cursor_u64(&from);
+    store_state_raise_safe_point(state, cursor_u64(&from), sequence);
     const bool regions = region_set_decode(&state->regions, &from, sequence);
     const uint32_t fence_count = cursor_u32(&from);
     for (uint32_t i = 0; i < fence_count && !from.failed; i++) {

@@ -36,6 +36,9 @@ void command_order_split(command *of);
 void command_order_merge(command *of);
 void command_order_move(command *of);
 void command_install_region(command *of);
+void command_guard(command *of);
+void command_find_lock(command *of);
+void command_collect(command *of);
 
 static inline void command_depends_on(command *of, log_sequence sequence)
 {
@@ -55,6 +58,9 @@ reply_status command_region(command *of, const region_context *context, reply_he
 
 /* FENCED for a session below the least that is accepted of its server; 0 always is. */
 reply_status command_session(command *of, sb_address server, session_id session, reply_head *head);
+
+/* Whether the timestamp lies below the safe point; then the head says where that is. */
+bool command_is_too_old(command *of, timestamp at, reply_head *head);
 
 /* Whether the key is sound and lies in the region. */
 reply_status command_key(const region *within, slice key);

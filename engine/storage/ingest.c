@@ -54,6 +54,10 @@ static reply_status check_ingest(command *of, const ingest_request *request, rep
         SOMETIMES(true, "a straggler ingests into a deleted range");
         status = REPLY_RANGE_DELETED;
     }
+    if (status == REPLY_OK && command_is_too_old(of, request->at, head)) {
+        SOMETIMES(true, "a straggler ingests below the safe point");
+        status = REPLY_TOO_OLD; /* it could bring back what was deleted and collected since */
+    }
     return status;
 }
 

@@ -23,7 +23,7 @@ static uint64_t entry_size(const entry *of)
     return ENTRY_SIZE + of->key_size;
 }
 
-static uint64_t version_size(const version *of)
+uint64_t version_encoded_size(const version *of)
 {
     return VERSION_SIZE + of->value_size + of->primary_size;
 }
@@ -32,14 +32,14 @@ static uint64_t versions_size(const version *newest)
 {
     uint64_t size = 0;
     for (; newest != NULL; newest = newest->older) {
-        size += version_size(newest);
+        size += version_encoded_size(newest);
     }
     return size;
 }
 
 uint64_t entry_encoded_size(const entry *of)
 {
-    return entry_size(of) + (of->lock != NULL ? version_size(of->lock) : 0) +
+    return entry_size(of) + (of->lock != NULL ? version_encoded_size(of->lock) : 0) +
            versions_size(of->values) + versions_size(of->marks);
 }
 
@@ -223,7 +223,7 @@ void mvcc_prewrite(mvcc *store, timestamp start, uint32_t ttl_ms, slice primary,
     into->lock->older = NULL;
     into->lock->ttl_ms = ttl_ms;
     into->sequence = sequence;
-    store->size += version_size(into->lock);
+    store->size += version_encoded_size(into->lock);
 }
 
 void mvcc_commit(mvcc *store, slice key, timestamp start, timestamp commit, log_sequence sequence)
@@ -244,7 +244,7 @@ void mvcc_rollback(mvcc *store, slice key, timestamp start, log_sequence sequenc
 {
     entry *into = find_or_add(store, key);
     if (entry_own_lock(into, start) != NULL) {
-        store->size -= version_size(into->lock);
+        store->size -= version_encoded_size(into->lock);
         sb_free(into->lock);
         into->lock = NULL;
         into->sequence = sequence;
@@ -254,7 +254,7 @@ void mvcc_rollback(mvcc *store, slice key, timestamp start, log_sequence sequenc
         record->commit = start;
         link_version(into, record);
         into->sequence = sequence;
-        store->size += version_size(record);
+        store->size += version_encoded_size(record);
     }
 }
 
@@ -268,29 +268,30 @@ void mvcc_ingest(mvcc *store, slice key, slice value, timestamp at, log_sequence
     ingested->commit = at;
     link_version(into, ingested);
     into->sequence = sequence;
-    store->size += version_size(ingested);
+    store->size += version_encoded_size(ingested);
+}
+
+void mvcc_remove_at(mvcc *store, ordered_map_cursor *at)
+{
+    entry *victim = ordered_map_remove_at(&store->entries, at);
+    store->size -= entry_encoded_size(victim);
+    free_entry(victim);
 }
 
 uint64_t mvcc_delete_range(mvcc *store, slice start, slice end)
 {
     uint64_t removed = 0;
-    for (;;) {
-        const ordered_map_cursor at = ordered_map_seek(&store->entries, start);
-        if (!ordered_map_valid(&at) ||
-            (end.size > 0 && slice_compare(ordered_map_key(&at), end) >= 0)) {
-            return removed;
-        }
-        entry *victim = ordered_map_value(&at);
-        (void)ordered_map_remove(&store->entries, entry_key(victim));
-        store->size -= entry_encoded_size(victim);
-        free_entry(victim);
+    ordered_map_cursor at = ordered_map_seek(&store->entries, start);
+    while (ordered_map_valid(&at) && key_in_range(ordered_map_key(&at), start, end)) {
+        mvcc_remove_at(store, &at);
         removed++;
     }
+    return removed;
 }
 
 /* --------------------------------------------------------------------------- for a checkpoint */
 
-static void version_encode(const version *of, buffer *into)
+void version_encode(const version *of, buffer *into)
 {
     buffer_add_u8(into, of->kind);
     buffer_add_u64(into, of->start);

@@ -89,8 +89,9 @@ const version *entry_own_lock(const entry *of, timestamp start);
 /* What was ingested at that timestamp, or NULL. */
 const version *entry_ingested(const entry *of, timestamp at);
 
-/* What it adds to mvcc.size. */
+/* What it adds to mvcc.size; what a version does. */
 uint64_t entry_encoded_size(const entry *of);
+uint64_t version_encoded_size(const version *of);
 
 /* ------------------------------------------------------------------------------------ changes */
 
@@ -99,6 +100,9 @@ void mvcc_prewrite(mvcc *store, timestamp start, uint32_t ttl_ms, slice primary,
 void mvcc_commit(mvcc *store, slice key, timestamp start, timestamp commit, log_sequence sequence);
 void mvcc_rollback(mvcc *store, slice key, timestamp start, log_sequence sequence);
 void mvcc_ingest(mvcc *store, slice key, slice value, timestamp at, log_sequence sequence);
+
+/* The entry at the cursor, with all it holds; the cursor then stands at the one behind. */
+void mvcc_remove_at(mvcc *store, ordered_map_cursor *at);
 uint64_t mvcc_delete_range(mvcc *store, slice start, slice end); /* end empty: no end */
 
 /* --------------------------------------------------------------------------- for a checkpoint */
@@ -107,6 +111,8 @@ uint64_t mvcc_delete_range(mvcc *store, slice start, slice end); /* end empty: n
  * whether there is a lock, u32 values, u32 marks, then each version: u8 kind, u64 start, u64
  * commit, u32 ttl, slice value, slice primary. */
 void entry_encode(const entry *of, buffer *into);
+
+void version_encode(const version *of, buffer *into);
 
 /* False on malformed bytes, or when there is such an entry already. */
 bool mvcc_load_entry(mvcc *store, slice key, slice encoded, log_sequence sequence);

@@ -2,7 +2,8 @@
  * Reads: a key, or a range of keys, as of a timestamp.
  *
  * A lock that could still commit at or before the timestamp stops a read, and is handed to the
- * reader, who asks for its fate (Peng and Dabek, section 2.2, Get).
+ * reader, who asks for its fate (Peng and Dabek, section 2.2, Get).  Below the safe point nothing
+ * is read: what was there may have been collected.
  *
  * A reader whose session is fenced is refused, like a writer: the owner has gone on without it, so
  * the index that its schema takes for public may have lost entries, or its whole range.
@@ -23,6 +24,9 @@ static reply_status get(command *of, const get_request *request, get_reply *repl
     reply_status status = admit(of, &request->region, &request->by, &reply->head, &within);
     if (status == REPLY_OK) {
         status = request->at == 0 ? REPLY_BAD_REQUEST : command_key(within, request->key);
+    }
+    if (status == REPLY_OK && command_is_too_old(of, request->at, &reply->head)) {
+        status = REPLY_TOO_OLD;
     }
     if (status != REPLY_OK) {
         return status;
@@ -78,6 +82,9 @@ static reply_status get_versions(command *of, const get_versions_request *reques
     }
     if (status == REPLY_OK && (request->at == 0 || request->keys.count > KEYS_AT_ONCE_MAX)) {
         status = REPLY_BAD_REQUEST;
+    }
+    if (status == REPLY_OK && command_is_too_old(of, request->at, head)) {
+        status = REPLY_TOO_OLD;
     }
     for (cursor from = packed_cursor(request->keys);
          status == REPLY_OK && versions->bytes.size < SCAN_BYTES_MAX && unpack_key(&from, &key);) {
@@ -153,6 +160,10 @@ static reply_status scan(command *of, const scan_request *request, packing *pair
     if (status == REPLY_OK &&
         (request->at == 0 || request->limit == 0 || request->limit > SCAN_LIMIT_MAX)) {
         status = REPLY_BAD_REQUEST;
+    }
+    if (status == REPLY_OK && command_is_too_old(of, request->at, &reply->head)) {
+        SOMETIMES(true, "a scan below the safe point is refused");
+        status = REPLY_TOO_OLD;
     }
     return status == REPLY_OK ? scan_entries(of, request, end, pairs, reply) : status;
 }

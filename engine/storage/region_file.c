@@ -47,6 +47,7 @@ static void head_encode(const store_state *state, const region *of, buffer *into
     buffer_add_u64(into, of->epoch + 1);
     buffer_add_slice(into, of->start);
     buffer_add_slice(into, of->end);
+    buffer_add_u64(into, state->safe_point);
     buffer_add_u32(into, state->fence_count);
     for (uint32_t i = 0; i < state->fence_count; i++) {
         buffer_add_u16(into, state->fences[i].server);
@@ -135,6 +136,7 @@ static bool head_load(store_state *state, slice bytes, log_sequence sequence)
     if (!head_decode(&from, &about) || !region_set_serve(&state->regions, &about, sequence)) {
         return false;
     }
+    store_state_raise_safe_point(state, cursor_u64(&from), sequence);
     const uint32_t fence_count = cursor_u32(&from);
     for (uint32_t i = 0; i < fence_count && !from.failed; i++) {
         const sb_address server = cursor_u16(&from);

@@ -2,16 +2,16 @@
  * A region's content as one sorted file, as it travels from store to store.
  *
  *   0x00              the head: u64 id, u64 epoch that it goes on with, slice start, slice end,
- *                     fences (u16 server, u64 least session),
+ *                     u64 safe point, fences (u16 server, u64 least session),
  *                     deleted ranges, cut to the region (slice start, slice end);
  *                     each list has its u32 count in front
  *   0x01 user key     an entry as mvcc.h encodes it: lock, values and marks
  *
- * Fences travel too, although the owner raises them on every store: one that was raised on the old
- * store and not yet on the new one would else let a session that this region has refused come back,
- * and a refusal by a fence is for ever (messages.def, COMMIT).  And nothing is lost by it: whoever
- * waits for a fence waits for every store, so when he goes on, each store refuses the session by
- * itself, on whichever of them the region is, or between which.
+ * Fences and the safe point travel too, although the owner raises them on every store: one that was
+ * raised on the old store and not yet on the new one would else let a session that this region has
+ * refused come back, and a refusal by a fence is for ever (messages.def, COMMIT).  And nothing is
+ * lost by it: whoever waits for a fence waits for every store, so when he goes on, each store
+ * refuses the session by itself, on whichever of them the region is, or between which.
  */
 #ifndef ENGINE_STORAGE_REGION_FILE_H
 #define ENGINE_STORAGE_REGION_FILE_H

@@ -3,6 +3,7 @@
  */
 #include "engine/storage/state.h"
 
+#include "engine/storage/garbage.h"
 #include "engine/storage/region_file.h"
 
 /* ------------------------------------------------------------------------- making and freeing */
@@ -143,6 +144,16 @@ void store_state_delete_range(store_state *state, slice start, slice end, log_se
         (key_range){.start = slice_copy(start), .end = slice_copy(end)};
 }
 
+/* --------------------------------------------------------------------------------- safe point */
+
+void store_state_raise_safe_point(store_state *state, timestamp safe_point, log_sequence sequence)
+{
+    if (safe_point > state->safe_point) {
+        state->safe_point = safe_point;
+        state->guarded = sequence;
+    }
+}
+
 /* ----------------------------------------------------------------------------------- applying */
 
 static void apply_prewrite(store_state *state, log_sequence sequence, cursor *from)
@@ -200,6 +211,26 @@ static void apply_delete_range(store_state *state, log_sequence sequence, cursor
     }
 }
 
+static void apply_guard(store_state *state, log_sequence sequence, cursor *from)
+{
+    const timestamp safe_point = cursor_u64(from);
+    if (!from->failed) {
+        store_state_raise_safe_point(state, safe_point, sequence);
+    }
+}
+
+/* What is left says the same to every reader; but where an entry is gone a reply that depended on
+ * its last change depends on this one. */
+static void apply_collect(store_state *state, log_sequence sequence, cursor *from)
+{
+    const timestamp safe_point = cursor_u64(from);
+    const slice start = cursor_slice(from), end = cursor_slice(from);
+    from->failed |= safe_point > state->safe_point;
+    if (!from->failed && garbage_drop(&state->data, start, end, safe_point)) {
+        state->deletion = sequence;
+    }
+}
+
 /* Records of regions; false: none that a store has written. */
 static bool apply_region_record(store_state *state, uint8_t kind, log_sequence sequence,
                                 cursor *from)
@@ -251,6 +282,12 @@ bool store_state_apply(store_state *state, log_sequence sequence, slice record)
         break;
     case RECORD_DELETE_RANGE:
         apply_delete_range(state, sequence, &from);
+        break;
+    case RECORD_GUARD:
+        apply_guard(state, sequence, &from);
+        break;
+    case RECORD_COLLECT:
+        apply_collect(state, sequence, &from);
         break;
     default:
         if (!apply_region_record(state, kind, sequence, &from)) {
@@ -313,6 +350,20 @@ void record_add_pair(buffer *into, slice key, slice value)
 void record_delete_range(buffer *into, slice start, slice end)
 {
     buffer_add_u8(into, RECORD_DELETE_RANGE);
+    buffer_add_slice(into, start);
+    buffer_add_slice(into, end);
+}
+
+void record_guard(buffer *into, timestamp safe_point)
+{
+    buffer_add_u8(into, RECORD_GUARD);
+    buffer_add_u64(into, safe_point);
+}
+
+void record_collect(buffer *into, timestamp safe_point, slice start, slice end)
+{
+    buffer_add_u8(into, RECORD_COLLECT);
+    buffer_add_u64(into, safe_point);
     buffer_add_slice(into, start);
     buffer_add_slice(into, end);
 }

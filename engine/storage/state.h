@@ -13,6 +13,8 @@
  *   FENCE         u16 server, u64 session
  *   INGEST        u64 at, then to the record's end pairs: slice key, slice value
  *   DELETE_RANGE  slice start, slice end
+ *   GUARD         u64 safe point
+ *   COLLECT       u64 safe point, slice start, slice end
  *
  * and of the regions (region.h says what they are for):
  *   SPLIT         u64 region, u64 new region, slice key
@@ -42,7 +44,9 @@ typedef enum record_kind {
     RECORD_FORGET,
     RECORD_RETURN,
     RECORD_REFUSE,
-    RECORD_INSTALL
+    RECORD_INSTALL,
+    RECORD_GUARD,
+    RECORD_COLLECT
 } record_kind;
 
 /* The least session of a server that is accepted, and the record that said so. */
@@ -63,6 +67,8 @@ typedef struct store_state {
     uint32_t fence_count;
     key_range *deleted; /* given up for ever */
     uint32_t deleted_count;
+    timestamp safe_point;  /* nothing is read or begun below it */
+    log_sequence guarded;  /* the record that raised it */
     log_sequence deletion; /* of the last record that removed entries */
     log_sequence applied;  /* of the last record */
 } store_state;
@@ -87,6 +93,9 @@ void store_state_raise_fence(store_state *state, sb_address server, session_id s
                              log_sequence sequence);
 void store_state_delete_range(store_state *state, slice start, slice end, log_sequence sequence);
 
+/* What the record GUARD does; a region brings its own along. */
+void store_state_raise_safe_point(store_state *state, timestamp safe_point, log_sequence sequence);
+
 /* False on a record that no store has written: damage. */
 bool store_state_apply(store_state *state, log_sequence sequence, slice record);
 
@@ -101,6 +110,8 @@ void record_fence(buffer *into, sb_address server, session_id session);
 void record_ingest(buffer *into, timestamp at); /* then record_add_pair */
 void record_add_pair(buffer *into, slice key, slice value);
 void record_delete_range(buffer *into, slice start, slice end);
+void record_guard(buffer *into, timestamp safe_point);
+void record_collect(buffer *into, timestamp safe_point, slice start, slice end);
 void record_split(buffer *into, region_id id, region_id fresh, slice key);
 void record_merge(buffer *into, region_id left, region_id right);
 void record_leave(buffer *into, region_id id, sb_address to);

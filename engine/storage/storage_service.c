@@ -114,6 +114,17 @@ reply_status command_region(command *of, const region_context *context, reply_he
     return REPLY_NOT_LEADER;
 }
 
+bool command_is_too_old(command *of, timestamp at, reply_head *head)
+{
+    const store_state *state = &of->service->store->state;
+    if (at >= state->safe_point) {
+        return false;
+    }
+    command_depends_on(of, state->guarded);
+    head->at = state->safe_point;
+    return true;
+}
+
 reply_status command_key(const region *within, slice key)
 {
     if (key.size == 0 || key.size > KEY_SIZE_MAX) {
@@ -208,6 +219,15 @@ static bool run(command *of, uint16_t method)
         return true;
     case METHOD_INSTALL_REGION:
         command_install_region(of);
+        return true;
+    case METHOD_GUARD:
+        command_guard(of);
+        return true;
+    case METHOD_FIND_LOCK:
+        command_find_lock(of);
+        return true;
+    case METHOD_COLLECT:
+        command_collect(of);
         return true;
     default:
         return false; /* not for a store: the caller is left to its deadline */

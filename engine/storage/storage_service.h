@@ -28,18 +28,20 @@ typedef enum storage_decision_kind {
     DECISION_NONE,
     DECISION_COMMIT, /* of a transaction whose primary is here */
     DECISION_FENCE,  /* by.session is the least that is accepted of by.server */
-    DECISION_INGEST  /* these keys have a value of that timestamp */
+    DECISION_INGEST, /* these keys have a value of that timestamp */
+    DECISION_COLLECT /* these versions are about to be dropped */
 } storage_decision_kind;
 
 typedef struct storage_decision {
     storage_decision_kind kind;
     log_sequence sequence;
     writer by;
-    timestamp start, commit; /* of COMMIT; INGEST: start alone */
-    slice keys;              /* of INGEST: the checksum of each, u64; borrowed */
+    timestamp start, commit; /* of COMMIT; INGEST: start alone; COLLECT: start is the safe point */
+    slice keys; /* of INGEST: the checksum of each, u64; COLLECT: garbage.h; borrowed */
 } storage_decision;
 
-/* Called when the decision is durable and before it is answered.  It may wait. */
+/* Called when the decision is durable and before it is answered; of COLLECT before it is made, as
+ * afterwards nobody could tell what there was.  It may wait. */
 typedef void storage_watcher(void *context, const storage_decision *made);
 
 typedef struct storage_service {

@@ -38,17 +38,21 @@ static reply_status check_prewrite(command *of, const prewrite_request *request,
         head->at = TIMESTAMP_MAX;
         return REPLY_WRITE_CONFLICT;
     }
-    if (found == NULL) {
-        *fresh = true;
+    if (found != NULL && entry_own_lock(found, request->start) != NULL) {
         return REPLY_OK;
     }
-    if (entry_own_lock(found, request->start) != NULL) {
-        return REPLY_OK;
-    }
-    const version *record = entry_record(found, request->start);
+    const version *record = found != NULL ? entry_record(found, request->start) : NULL;
     if (record != NULL) {
         SOMETIMES(record->kind == VERSION_ROLLBACK, "a prewrite comes after its rollback");
         return record->kind == VERSION_ROLLBACK ? REPLY_ROLLED_BACK : REPLY_OK;
+    }
+    if (command_is_too_old(of, request->start, head)) {
+        SOMETIMES(true, "a prewrite below the safe point is refused");
+        return REPLY_TOO_OLD; /* the record that refuses it may have been collected */
+    }
+    if (found == NULL) {
+        *fresh = true;
+        return REPLY_OK;
     }
     if (found->lock != NULL) {
         head->lock = command_lock(found);
@@ -100,7 +104,7 @@ void command_prewrite(command *of)
 
 /* *pending: the key still carries the lock, so there is something to commit. */
 static reply_status check_commit(command *of, const commit_request *request, slice key,
-                                 bool *pending)
+                                 reply_head *head, bool *pending)
 {
     const entry *found = command_find(of, key);
     if (found != NULL && entry_own_lock(found, request->start) != NULL) {
@@ -114,7 +118,10 @@ static reply_status check_commit(command *of, const commit_request *request, sli
     /* What it wrote into a range that is given up is gone with the range. */
     const store_state *state = &of->service->store->state;
     command_depends_on(of, state->deletion);
-    return store_state_is_deleted(state, key) ? REPLY_OK : REPLY_LOCK_NOT_FOUND;
+    if (store_state_is_deleted(state, key)) {
+        return REPLY_OK;
+    }
+    return command_is_too_old(of, request->start, head) ? REPLY_TOO_OLD : REPLY_LOCK_NOT_FOUND;
 }
 
 static reply_status commit(command *of, const commit_request *request, reply_head *head)
@@ -133,7 +140,7 @@ static reply_status commit(command *of, const commit_request *request, reply_hea
     }
     for (cursor from = packed_cursor(request->keys);
          status == REPLY_OK && unpack_key(&from, &key);) {
-        status = check_commit(of, request, key, &pending);
+        status = check_commit(of, request, key, head, &pending);
     }
     if (status == REPLY_OK && pending && request->is_primary) {
         status = command_session(of, request->writer.server, request->writer.session, head);
@@ -169,45 +176,66 @@ void command_commit(command *of)
 
 /* ----------------------------------------------------------------------------------- rollback */
 
-/* *pending: the key carries the lock, or no record that refuses it. */
-static reply_status check_rollback(command *of, timestamp start, slice key, reply_head *head,
-                                   bool *pending)
+/* What a rollback has to do on one key. */
+typedef enum rollback_step {
+    ROLLBACK_DO,
+    ROLLBACK_DONE,
+    ROLLBACK_COMMITTED,
+    ROLLBACK_UNTOLD /* too old to tell; no late prewrite is taken any more either */
+} rollback_step;
+
+static rollback_step check_rollback(command *of, timestamp start, slice key, reply_head *head)
 {
     const entry *found = command_find(of, key);
     const version *record = found != NULL ? entry_record(found, start) : NULL;
-    if (record == NULL) {
-        *pending = true;
-        return REPLY_OK;
+    if (record != NULL) {
+        head->at = record->commit;
+        return record->kind == VERSION_ROLLBACK ? ROLLBACK_DONE : ROLLBACK_COMMITTED;
     }
-    head->at = record->commit;
-    return record->kind == VERSION_ROLLBACK ? REPLY_OK : REPLY_COMMITTED;
+    const bool locked = found != NULL && entry_own_lock(found, start) != NULL;
+    return !locked && command_is_too_old(of, start, head) ? ROLLBACK_UNTOLD : ROLLBACK_DO;
+}
+
+/* The keys that are to be rolled back into a record; *untold: of some nobody can tell. */
+static reply_status add_rollback(command *of, const rollback_request *request, reply_head *head,
+                                 buffer *record, bool *pending, bool *untold)
+{
+    const store_state *state = &of->service->store->state;
+    slice key;
+    record_rollback(record, request->start);
+    for (cursor from = packed_cursor(request->keys); unpack_key(&from, &key);) {
+        const rollback_step step = check_rollback(of, request->start, key, head);
+        if (step == ROLLBACK_COMMITTED) {
+            return REPLY_COMMITTED;
+        }
+        *untold |= step == ROLLBACK_UNTOLD;
+        *pending |= step == ROLLBACK_DO;
+        if (step != ROLLBACK_UNTOLD && !store_state_is_deleted(state, key)) {
+            record_add_key(record, key);
+        }
+    }
+    return REPLY_OK;
 }
 
 static reply_status rollback(command *of, const rollback_request *request, reply_head *head)
 {
     store *at = of->service->store;
     const region *within = NULL;
-    bool pending = false;
-    slice key;
+    bool pending = false, untold = false;
     reply_status status = command_region(of, &request->region, head, &within);
     if (status == REPLY_OK) {
         status = request->start == 0 ? REPLY_BAD_REQUEST : command_keys(within, request->keys);
     }
-    for (cursor from = packed_cursor(request->keys);
-         status == REPLY_OK && unpack_key(&from, &key);) {
-        status = check_rollback(of, request->start, key, head, &pending);
+    if (status != REPLY_OK) {
+        return status;
     }
+    status = add_rollback(of, request, head, store_record(at), &pending, &untold);
     if (status == REPLY_OK && pending) {
-        buffer *record = store_record(at);
-        record_rollback(record, request->start);
-        for (cursor from = packed_cursor(request->keys); unpack_key(&from, &key);) {
-            if (!store_state_is_deleted(&at->state, key)) {
-                record_add_key(record, key);
-            }
-        }
         command_depends_on(of, store_apply(at));
+    } else {
+        write_log_abandon(&at->log);
     }
-    return status;
+    return status == REPLY_OK && untold ? REPLY_TOO_OLD : status;
 }
 
 void command_rollback(command *of)
@@ -231,7 +259,8 @@ static void roll_back_primary(command *of, const check_status_request *request)
     command_depends_on(of, store_apply(at));
 }
 
-static void decide_fate(command *of, const check_status_request *request, check_status_reply *reply)
+static reply_status decide_fate(command *of, const check_status_request *request,
+                                check_status_reply *reply)
 {
     const entry *found = command_find(of, request->primary);
     const version *lock = found != NULL ? entry_own_lock(found, request->start) : NULL;
@@ -245,6 +274,8 @@ static void decide_fate(command *of, const check_status_request *request, check_
         reply->commit = record->commit;
     } else if (record != NULL) {
         reply->fate = TRANSACTION_ROLLED_BACK;
+    } else if (lock == NULL && command_is_too_old(of, request->start, &reply->head)) {
+        return REPLY_TOO_OLD;
     } else if (lock != NULL || request->rollback_if_missing) {
         SOMETIMES(lock != NULL, "a lock whose time has passed is rolled back");
         SOMETIMES(lock == NULL, "a transaction without a trace is rolled back");
@@ -253,6 +284,7 @@ static void decide_fate(command *of, const check_status_request *request, check_
     } else {
         reply->fate = TRANSACTION_MISSING;
     }
+    return REPLY_OK;
 }
 
 static reply_status check_status(command *of, const check_status_request *request,
@@ -263,10 +295,7 @@ static reply_status check_status(command *of, const check_status_request *reques
     if (status == REPLY_OK) {
         status = request->start == 0 ? REPLY_BAD_REQUEST : command_key(within, request->primary);
     }
-    if (status == REPLY_OK) {
-        decide_fate(of, request, reply);
-    }
-    return status;
+    return status == REPLY_OK ? decide_fate(of, request, reply) : status;
 }
 
 void command_check_status(command *of)

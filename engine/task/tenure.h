@@ -46,7 +46,7 @@ bool owner_row_decode(slice value, owner_row *into);
 /* True for what is worth another try of the same transaction. */
 static inline bool engine_status_is_passing(engine_status status)
 {
-    return status == ENGINE_CONFLICT || status == ENGINE_UNKNOWN;
+    return status == ENGINE_CONFLICT || status == ENGINE_UNKNOWN || status == ENGINE_TOO_OLD;
 }
 
 #endif

@@ -19,6 +19,7 @@ static const char *const engine_status_texts[] = {
     [ENGINE_CANCELED] = "canceled",
     [ENGINE_NOT_OWNER] = "not the owner",
     [ENGINE_DUPLICATE] = "duplicate key",
+    [ENGINE_TOO_OLD] = "older than the safe point",
     [ENGINE_KEY_TOO_LONG] = "key too long",
     [ENGINE_FAILED] = "failed",
 };

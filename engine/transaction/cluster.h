@@ -22,6 +22,8 @@ struct cluster {
     bool refreshing;       /* a task is asking for a newer one */
     sb_condition refreshed;
 
+    transaction *running; /* those that have begun and not been released, the newest first */
+
     sb_wait_group background; /* tasks that finish transactions whose outcome is decided */
     sb_scope background_scope;
 };
@@ -35,6 +37,7 @@ struct transaction {
     buffer empty_start,
         empty_end; /* storage has nothing in this range, as of start; both empty: no range */
     bool ended;
+    transaction *older, *newer; /* in the cluster's list */
 };
 
 /* Storage refused this session: remember, and call the hook if it is the present one. */

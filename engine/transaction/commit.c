@@ -159,6 +159,8 @@ static engine_status take_prewrite(phase *on, batch part, bool first, const sb_r
     case REPLY_ROLLED_BACK:
         SOMETIMES(true, "transaction-rolled-back-by-others-before-its-commit");
         return ENGINE_CONFLICT;
+    case REPLY_TOO_OLD:
+        return ENGINE_TOO_OLD;
     case REPLY_FENCED:
         cluster_note_fenced(on->of->cluster, on->of->session);
         return ENGINE_FENCED;
@@ -213,7 +215,7 @@ static engine_status prewrite_all(phase *on, uint32_t anchor)
 /* ------------------------------------------------------------------------------------- commit */
 
 /* Make the primary's fate final: ENGINE_OK with *commit > 0 when it was committed, with 0 when it
- * is void for ever. */
+ * is void for ever.  ENGINE_TOO_OLD: nobody can tell any more, and none of its locks is left. */
 static engine_status settle_primary(phase *on, uint32_t anchor, timestamp *commit)
 {
     buffered_write *primary = write_at(on, anchor);
@@ -237,10 +239,14 @@ static engine_status settle_primary(phase *on, uint32_t anchor, timestamp *commi
         } else {
             route_trouble(&on->way, decoded ? got.head.status : REPLY_CORRUPT);
         }
+        const bool too_old = decoded && got.head.status == REPLY_TOO_OLD;
         sb_reply_release(&reply);
         if (settled) {
             primary->stage = WRITE_FINISHED;
             break;
+        }
+        if (too_old) {
+            return ENGINE_TOO_OLD;
         }
     }
     return status;
@@ -295,6 +301,9 @@ static engine_status commit_primary(phase *on, uint32_t anchor, timestamp commit
         case REPLY_ROLLED_BACK:
             SOMETIMES(true, "transaction-rolled-back-by-others-at-its-commit");
             return ENGINE_CONFLICT;
+        case REPLY_TOO_OLD:
+            SOMETIMES(true, "commit-is-too-old-to-be-told");
+            return ENGINE_UNKNOWN; /* an earlier copy may have committed */
         case REPLY_LOCK_NOT_FOUND:
             return settle_refusal(on, anchor, commit, ENGINE_CONFLICT);
         case REPLY_FENCED:
@@ -341,7 +350,7 @@ static engine_status finish_part(phase *on, uint32_t anchor, timestamp commit)
         }
         const reply_status said = reply_status_of(&reply);
         sb_reply_release(&reply);
-        if (said == REPLY_OK) {
+        if (said == REPLY_OK || said == REPLY_TOO_OLD) {
             mark_stage(on, part, WRITE_LOCKED, WRITE_FINISHED);
             break;
         }

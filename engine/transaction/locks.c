@@ -6,7 +6,9 @@
  * back there for ever.  A primary that has neither lock nor record belongs to a transaction that
  * never got that far, or is gone: prewrites of other regions are only sent once the primary's has
  * been acknowledged (commit.c), so it may be rolled back too, and the record refuses a prewrite
- * that is still on its way.  Then the lock that stood in the way is committed or removed to match.
+ * that is still on its way.  One whose trace may have been collected has no lock left anywhere
+ * (storage/garbage.h): whoever asks has seen a lock of the past, and looks again.  Then the lock
+ * that stood in the way is committed or removed to match.
  */
 #include "engine/counters.h"
 #include "engine/transaction/cluster.h"
@@ -31,8 +33,11 @@ static engine_status ask_primary(cluster *of, const lock_description *lock,
         if (!route_send(&way, METHOD_CHECK_STATUS, &request, &reply)) {
             continue;
         }
-        const bool known = check_status_reply_decode(fate, slice_of(reply.data, reply.size)) &&
-                           fate->head.status == REPLY_OK;
+        bool known = check_status_reply_decode(fate, slice_of(reply.data, reply.size));
+        if (known && fate->head.status == REPLY_TOO_OLD) {
+            *fate = (check_status_reply){.fate = TRANSACTION_LOCKED};
+        }
+        known = known && fate->head.status == REPLY_OK;
         if (!known) {
             route_trouble(&way, reply_status_of(&reply));
         }

@@ -3,6 +3,7 @@
  *
  * A lock that could commit at or before the timestamp hides what the snapshot is, so the reader
  * learns the fate of its transaction (locks.c) and asks again; while that is undecided it waits.
+ * Below the safe point there is no snapshot any more: ENGINE_TOO_OLD.
  */
 #include "engine/transaction/cluster.h"
 
@@ -62,6 +63,9 @@ static answer take_get(route *way, const sb_reply *reply, snapshot at, backoff *
     case REPLY_LOCKED:
         *status = pass_lock(way->of, &got.head.lock, locked, way->scope);
         return ANSWER_AGAIN;
+    case REPLY_TOO_OLD:
+        *status = ENGINE_TOO_OLD;
+        return ANSWER_DONE;
     default:
         *status = meet_trouble(way, got.head.status, at);
         return ANSWER_AGAIN;
@@ -145,6 +149,9 @@ static engine_status take_versions(route *way, const sb_reply *reply, snapshot a
     }
     if (got.head.status == REPLY_LOCKED) {
         return pass_lock(way->of, &got.head.lock, locked, way->scope);
+    }
+    if (got.head.status == REPLY_TOO_OLD) {
+        return ENGINE_TOO_OLD;
     }
     if (got.head.status != REPLY_OK) {
         return meet_trouble(way, got.head.status, at);
@@ -296,6 +303,10 @@ static answer take_scan(route *way, const sb_reply *reply, snapshot at, slice en
     if (got.head.status == REPLY_LOCKED) {
         *status = pass_lock(way->of, &got.head.lock, locked, way->scope);
         return ANSWER_AGAIN;
+    }
+    if (got.head.status == REPLY_TOO_OLD) {
+        *status = ENGINE_TOO_OLD;
+        return ANSWER_DONE;
     }
     if (got.head.status != REPLY_OK) {
         *status = meet_trouble(way, got.head.status, at);

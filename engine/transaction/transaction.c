@@ -21,8 +21,34 @@ engine_status transaction_begin(cluster *of, schema_version version, transaction
     }
     transaction *made = sb_alloc(sizeof(*made));
     *made = (transaction){.cluster = of, .start = start, .session = session, .version = version};
+    made->older = of->running;
+    if (made->older != NULL) {
+        made->older->newer = made;
+    }
+    of->running = made;
     *begun = made;
     return ENGINE_OK;
+}
+
+timestamp cluster_oldest_start(const cluster *of)
+{
+    timestamp least = 0;
+    for (const transaction *one = of->running; one != NULL; one = one->older) {
+        least = least == 0 || one->start < least ? one->start : least;
+    }
+    return least;
+}
+
+static void unlink_running(transaction *of)
+{
+    if (of->newer != NULL) {
+        of->newer->older = of->older;
+    } else {
+        of->cluster->running = of->older;
+    }
+    if (of->older != NULL) {
+        of->older->newer = of->newer;
+    }
 }
 
 timestamp transaction_start(const transaction *of)
@@ -51,6 +77,7 @@ void transaction_release(transaction *of)
         return;
     }
     sb_assert(of->ended);
+    unlink_running(of);
     write_set_release(&of->writes);
     buffer_release(&of->empty_start);
     buffer_release(&of->empty_end);

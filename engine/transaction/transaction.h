@@ -27,6 +27,7 @@ typedef enum engine_status {
     ENGINE_CANCELED,     /* the scope was canceled; nothing was committed */
     ENGINE_NOT_OWNER,    /* the tenure in `m owner` is not ours */
     ENGINE_DUPLICATE,    /* a unique key exists already */
+    ENGINE_TOO_OLD,      /* it reads below the safe point: begin again */
     ENGINE_KEY_TOO_LONG, /* an entry of an index would have a key that no store takes */
     ENGINE_FAILED        /* a permanent error; its words are kept by whoever returns it */
 } engine_status;
@@ -74,6 +75,10 @@ session_id transaction_session(const transaction *of);
 schema_version transaction_schema_version(const transaction *of);
 uint32_t transaction_write_count(const transaction *of); /* keys buffered */
 void transaction_release(transaction *of);               /* after commit or rollback */
+
+/* The least start of those that have begun and not been released; 0: there is none.  Other reads
+ * (cluster_scan and the like) are not counted. */
+timestamp cluster_oldest_start(const cluster *of);
 
 /* Reads see the transaction's own writes.  *value is the caller's to free (.data).  read: the same
  * into a buffer, which is cleared first. */

@@ -53,6 +53,8 @@ static void take_uint64_t(cursor *from, uint64_t *value)
 #define take_region_id take_uint64_t
 #define add_tenure_id add_uint64_t
 #define take_tenure_id take_uint64_t
+#define add_job_id add_uint64_t
+#define take_job_id take_uint64_t
 #define add_sb_duration add_uint64_t
 #define take_sb_duration take_uint64_t
 
@@ -179,6 +181,7 @@ static void add_reply_head(buffer *into, const reply_head *head)
         break;
     case REPLY_WRITE_CONFLICT:
     case REPLY_COMMITTED:
+    case REPLY_TOO_OLD:
         buffer_add_u64(into, head->at);
         break;
     case REPLY_LOCKED:
@@ -202,6 +205,7 @@ static void take_reply_head(cursor *from, reply_head *head)
         break;
     case REPLY_WRITE_CONFLICT:
     case REPLY_COMMITTED:
+    case REPLY_TOO_OLD:
         head->at = cursor_u64(from);
         break;
     case REPLY_LOCKED:

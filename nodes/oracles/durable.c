@@ -232,6 +232,11 @@ static uint32_t find_region(const durable_cluster *of, slice key)
     return low;
 }
 
+durable_store *durable_store_of(const durable_cluster *of, slice key)
+{
+    return &of->stores[of->regions[find_region(of, key)].store];
+}
+
 const entry *durable_find(const durable_cluster *of, slice key)
 {
     return ordered_map_find(entries_of(of, find_region(of, key)), key);

@@ -51,6 +51,9 @@ void durable_place_regions(durable_cluster *of, sb_world *world);
 /* Resolve the locks that stand in the states; part of durable_cluster_read. */
 void durable_resolve_locks(durable_cluster *of);
 
+/* The store whose copy of the key counts. */
+durable_store *durable_store_of(const durable_cluster *of, slice key);
+
 /* NULL when the key was never touched. */
 const entry *durable_find(const durable_cluster *of, slice key);
 

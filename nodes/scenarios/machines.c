@@ -165,6 +165,23 @@ static void vary_balance(boot_settings *into, sb_world *world)
     into->region_size_min = into->region_size_max / 4;
 }
 
+/* In every other such world garbage is collected; in half of those so soon that transactions feel
+ * it. */
+static void vary_garbage(boot_settings *into, sb_world *world)
+{
+    static const struct {
+        sb_duration interval, lag;
+    } paces[] = {
+        {0, 0},
+        {0, 0},
+        {4 * SB_SECOND, 8 * SB_SECOND},
+        {2 * SB_SECOND, 500 * SB_MILLISECOND},
+    };
+    const uint64_t pace = sb_choose(world, SB_STREAM_SCENARIO, sizeof(paces) / sizeof(paces[0]));
+    into->garbage_interval = paces[pace].interval;
+    into->garbage_lag = paces[pace].lag;
+}
+
 /* What is full at once, and waits in turn, is where orders go wrong that roomy machines never see.
  */
 static void vary_sizes(boot_settings *into, sb_world *world)
@@ -192,6 +209,7 @@ static void vary_sizes(boot_settings *into, sb_world *world)
     into->ingest_pairs_max = 8u << sb_choose(world, SB_STREAM_SCENARIO, 8);
     into->scatter_regions = (uint32_t)sb_choose(world, SB_STREAM_SCENARIO, 4);
     vary_balance(into, world);
+    vary_garbage(into, world);
 }
 
 /* Numbers that the next nodes of the world will get. */

@@ -309,6 +309,7 @@ static void judge(trial *of)
     durable_cluster durable;
     sb_phase(of->world, "judge");
     durable_cluster_read(&durable, of->world, of->machines.stores, of->machines.store_count);
+    oracle_garbage(&of->watch.collected, &durable, of->world);
     evidence seen = {
         .world = of->world,
         .durable = &durable,

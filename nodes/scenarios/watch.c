@@ -23,10 +23,12 @@ void watch_init(watch *into, const machines *of)
     into->machines = of;
     history_init(&into->operations);
     decisions_init(&into->decisions);
+    collected_init(&into->collected);
 }
 
 void watch_release(watch *of)
 {
+    collected_release(&of->collected);
     decisions_release(&of->decisions);
     history_release(&of->operations);
 }
@@ -44,6 +46,7 @@ void watch_report(watch *into, sb_node node, uint32_t kind, slice report)
         into->loaded |= (uint64_t)1 << loaded.table;
     }
     decisions_observe(&into->decisions, node, kind, report);
+    collected_observe(&into->collected, kind, report);
 }
 
 /* -------------------------------------------------------------------------------------- moves */

@@ -12,6 +12,7 @@
 
 #include "engine/ddl/job.h"
 #include "engine/task/task.h"
+#include "nodes/oracles/garbage.h"
 #include "nodes/oracles/decisions.h"
 #include "nodes/oracles/history.h"
 #include "nodes/scenarios/machines.h"
@@ -35,6 +36,7 @@ typedef struct watch {
     history operations;
     uint64_t loaded; /* bits of tables */
     decisions decisions;
+    collected collected;
     watched_job jobs[WATCHED_JOBS_MAX];
     uint32_t job_count;
     schema_state schema;                        /* of the index that moved last */
