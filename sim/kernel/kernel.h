@@ -183,7 +183,6 @@ typedef struct sb_node_state {
     uint32_t parked_count, parked_capacity;
     uint64_t name_hash;
     uint32_t priority; /* for strategies */
-    sb_time starved_until;
     sb_choice_stream *streams[SB_STREAM_COUNT];
     char name[SB_TASK_NAME_MAX], role[SB_TASK_NAME_MAX];
 } sb_node_state;
@@ -208,8 +207,9 @@ typedef struct sb_exploration {
     uint32_t change_count;
     sb_step changes[4]; /* PCT: steps at which the running task falls back */
     sb_duration delay_bound;
-    uint8_t victim; /* STARVE */
-    sb_time starve_next;
+    uint8_t victim;       /* STARVE: a node; 0: nobody */
+    uint8_t victim_tasks; /* 0: all that happens to it; else a part of its tasks */
+    sb_time starved_until, starve_next;
 } sb_exploration;
 
 struct sb_world {
@@ -391,9 +391,10 @@ SB_HOT bool sb_chance_at(sb_world *world, sb_node_state *node, sb_stream stream,
 void sb_strategy_begin(sb_world *world, sb_strategy strategy);
 uint32_t sb_strategy_pick(sb_world *world); /* an index into the ready list of two or more */
 bool sb_strategy_preempts(sb_world *world); /* shall another run before this call goes on? */
-sb_duration sb_strategy_delay(sb_world *world,
-                              sb_node_state *node); /* extra, for a delivery or wake-up */
-void sb_strategy_step(sb_world *world);             /* PCT's change points; from sb_event_slow */
+/* How much longer than it must a delivery to a node takes, and a wake-up of a task. */
+sb_duration sb_strategy_delivery_delay(sb_world *world, sb_node_state *node);
+sb_duration sb_strategy_wake_delay(sb_world *world, sb_task *task);
+void sb_strategy_step(sb_world *world); /* PCT's change points; from sb_event_slow */
 
 /* ---------------------------------------------------------------------------------- scheduler */
 

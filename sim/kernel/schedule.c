@@ -127,10 +127,13 @@ void sb_wake_by(sb_world *world, sb_task *task, sb_status status, sb_step cause)
 {
     sb_wait_over(task, status, cause);
     if (SB_UNLIKELY(world->exploration.delays)) {
-        sb_due_at(world, &task->due, world->now + sb_strategy_delay(world, task->node));
-    } else {
-        sb_ready_push(world, &task->due);
+        const sb_duration delay = sb_strategy_wake_delay(world, task);
+        if (delay != 0) {
+            sb_due_at(world, &task->due, world->now + delay);
+            return;
+        }
     }
+    sb_ready_push(world, &task->due);
 }
 
 void sb_wake(sb_world *world, sb_task *task, sb_status status)

@@ -114,7 +114,7 @@ SB_HOT sb_duration draw_latency(sb_world *world, sb_node_state *from, sb_address
         sb_fault_effective(world, SB_FAULT_DELAY);
     }
     if (SB_UNLIKELY(world->exploration.delays)) {
-        latency += sb_strategy_delay(world, world->nodes[to]);
+        latency += sb_strategy_delivery_delay(world, world->nodes[to]);
     }
     return latency;
 }
