@@ -270,8 +270,9 @@ static bool is_repeatable(const shrinking *of, sb_duration patience)
 void sb_kept_seed_write(FILE *out, const sb_plan *plan, const sb_seed_result *result)
 {
     fprintf(out, "scenario = %s\nseed = %" PRIu64 "\n", plan->scenario->name, result->seed);
-    if (plan->strategy != SB_STRATEGY_PORTFOLIO) {
-        fprintf(out, "strategy = %s\n", sb_strategy_name(plan->strategy));
+    /* The one that the run had: the portfolio may give this seed another one some day. */
+    if (result->strategy != SB_STRATEGY_PORTFOLIO) {
+        fprintf(out, "strategy = %s\n", sb_strategy_name((sb_strategy)result->strategy));
     }
     for (size_t i = 0; i < plan->product->bug_count; i++) {
         if ((plan->bugs >> i & 1) != 0) {
