@@ -14,13 +14,18 @@ OPTIMISE_debug := -O0
 OPTIMISE_asan := -O1 -fsanitize=address,undefined -fno-sanitize-recover=undefined
 OPTIMISE_msan := -O1 -fsanitize=memory
 OPTIMISE_coverage := -O0 --coverage
+OPTIMISE_aarch64 := -O3
 OPTIMISE := $(OPTIMISE_$(VARIANT))
 ifeq ($(VARIANT),msan)
 CC := clang
 endif
+# Another processor, for the determinism matrix: static, so that qemu-aarch64 runs it as it is.
+ifeq ($(VARIANT),aarch64)
+CC := aarch64-linux-gnu-gcc
+endif
 
 HAVE_LIBDW := $(shell printf '\#include <elfutils/libdwfl.h>\n' | $(CC) -E -x c - >/dev/null 2>&1 && echo yes)
-ifeq ($(VARIANT),msan)
+ifneq ($(filter msan aarch64,$(VARIANT)),)
 HAVE_LIBDW :=
 endif
 ifeq ($(HAVE_LIBDW),yes)
@@ -45,6 +50,11 @@ ifeq ($(VARIANT)-$(notdir $(CC)),release-gcc)
 SIM_FLAGS := -flto -fomit-frame-pointer
 LINK_FLAGS += -flto=auto
 AR := gcc-ar
+endif
+ifeq ($(VARIANT),aarch64)
+AR := aarch64-linux-gnu-ar
+LINK_FLAGS := $(OPTIMISE) -static
+BASE_FLAGS += -idirafter /usr/include # xxhash.h is the same for every processor
 endif
 
 # ------------------------------------------------------------------------------------------ sources
@@ -226,5 +236,5 @@ help:
 		install 'command, library, headers, manual under DESTDIR and PREFIX ($(PREFIX))' \
 		clean 'remove build/' \
 		' ' ' ' \
-		VARIANT= 'release (default), debug, asan, msan, coverage' \
+		VARIANT= 'release (default), debug, asan, msan, coverage, aarch64 (static, for qemu-aarch64)' \
 		CC= 'gcc (default), clang'

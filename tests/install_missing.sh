@@ -5,7 +5,7 @@ set -eu
 
 need_run="gcc make libc6-dev libxxhash-dev libdw-dev libelf-dev graphviz"
 need_check="$need_run check pkg-config procps"
-need_all="$need_check clang libclang-rt-dev clang-format"
+need_all="$need_check clang libclang-rt-dev clang-format gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user"
 
 case "${1:-}" in
 run) need=$need_run ;;
@@ -28,6 +28,8 @@ is_installed() {
     case "$1" in
     gcc | clang | make | clang-format | pkg-config) command -v "$1" >/dev/null 2>&1 ;;
     graphviz) command -v neato >/dev/null 2>&1 ;;
+    gcc-aarch64-linux-gnu) command -v aarch64-linux-gnu-gcc >/dev/null 2>&1 ;;
+    qemu-user) command -v qemu-aarch64 >/dev/null 2>&1 ;;
     procps) command -v ps >/dev/null 2>&1 ;;
     libclang-rt-dev) ls /usr/lib/llvm-*/lib/clang/*/lib/linux/libclang_rt.msan-* >/dev/null 2>&1 ;;
     *) return 1 ;;

@@ -1,13 +1,18 @@
 #!/bin/sh
 # The determinism matrix: the same seeds give equal digests
 #
-#   from gcc and clang, unoptimised and at -O3, under the address and the memory sanitizer;
+#   from gcc and clang, unoptimised and at -O3, under the address and the memory sanitizer, and on aarch64;
 #   with the world at another address, over another fill, with blocks in another order;
 #   in another locale, time zone, directory, environment, stack limit, without address randomisation;
 #
-# of the kernel's own busy cluster (tests/digests.c) and of the engine's scenarios; and two seeds never give the same.
+# of the kernel's own busy cluster (tests/digests.c) and of the engine's scenarios; and two seeds never give the same. The runs
+# of seeds/digests.list, findings among them, are compared one by one: steps, time, kind and digest from every build, and the
+# place and the signature of a finding from every build that can read its own debug information.
 #
 #   tests/matrix.sh [KERNEL_SEEDS [ENGINE_SEEDS]]     defaults: 200 and 12
+#   BUILDS="release-gcc aarch64-qemu" tests/matrix.sh     only these; the first is what the others are compared with
+#
+# A build whose tools are not here is skipped, and said to be; where CI=true that is a failure.
 set -u
 cd "$(dirname "$0")/.." || exit 1
 HERE=$(pwd)
@@ -36,20 +41,42 @@ same() { # WHAT EXPECTED ACTUAL
 
 # ------------------------------------------------------------------------------------- the builds
 
-# VARIANT-COMPILER; the first is what the others are compared with. Neither sanitizer runs with the other.
-BUILDS="release-gcc debug-gcc release-clang debug-clang asan-gcc asan-clang msan-clang"
+# VARIANT-COMPILER; the first is what the others are compared with. Neither sanitizer runs with the other. aarch64 has its own
+# compiler, and is run by qemu: ten times slower, so it gets fewer of the kernel's seeds, and the list alone.
+BUILDS=${BUILDS:-release-gcc debug-gcc release-clang debug-clang asan-gcc asan-clang msan-clang aarch64-qemu}
 
 folder_of() {
     case "$1" in
-    msan-clang) echo build/msan ;;
+    msan-clang | aarch64-qemu) echo "build/${1%-*}" ;;
     *-gcc) echo "build/${1%-gcc}" ;;
     *) echo "build/$1" ;;
     esac
 }
 
+compiler_of() {
+    case "$1" in
+    aarch64-qemu) echo aarch64-linux-gnu-gcc ;;
+    *) echo "${1##*-}" ;;
+    esac
+}
+
+# What a build needs and this machine has not; nothing: it can be built and run.
+missing_for() {
+    for tool in $(compiler_of "$1") $(runner_of "$1"); do
+        command -v "$tool" >/dev/null 2>&1 || echo "$tool"
+    done
+}
+
+# What runs a program of that build: nothing, on this processor.
+runner_of() {
+    case "$1" in
+    aarch64-qemu) echo qemu-aarch64 ;;
+    esac
+}
+
 build() {
     folder=$(folder_of "$1")
-    make --no-print-directory -s -j"$(nproc)" VARIANT="${1%-*}" CC="${1##*-}" OUT="$folder" \
+    make --no-print-directory -s -j"$(nproc)" VARIANT="${1%-*}" CC="$(compiler_of "$1")" OUT="$folder" \
         "$folder/seedbed" "$folder/tests/digests" </dev/null
 }
 
@@ -57,6 +84,26 @@ kernel_digests() { # FOLDER [base fill permute]
     folder=$1
     shift
     "$HERE/$folder/tests/digests" 1 "$KERNEL_SEEDS" "$@"
+}
+
+# A line for each line of the list: its words, then steps, time, kind and digest. Beside them, in places.BUILD, where each finding
+# is and its signature.
+list_digests() { # BUILD
+    : >"$WORK/places.$1"
+    grep -v '^#' seeds/digests.list | while read -r words; do
+        # shellcheck disable=SC2046,SC2086
+        $(runner_of "$1") "$HERE/$(folder_of "$1")/seedbed" replay $words >"$WORK/replay" 2>/dev/null
+        tail -n 1 "$WORK/replay" | sed -n "s|.*  steps \([0-9]*\)  time \([0-9.]*s\)  verdict \([a-z-]*\).*  digest |$words  \1 \2 \3 |p"
+        echo "$words  $(sed -n 's/^finding //p' "$WORK/replay") $(tail -n 1 "$WORK/replay" | sed -n 's/.*  verdict \([a-z-]* [0-9a-f]\{8\}\).*/\1/p')" \
+            >>"$WORK/places.$1"
+    done
+}
+
+# Which builds can name functions: those with libdw.
+names_functions() {
+    case "$1" in
+    msan-* | aarch64-*) return 1 ;;
+    esac
 }
 
 # Of a sweep's output what names no build and no place: its digest.
@@ -69,18 +116,37 @@ engine_digest() { # FOLDER SCENARIO [OPTION...]
 }
 
 export ASAN_OPTIONS=detect_leaks=0
+first=${BUILDS%% *}
 for one in $BUILDS; do
     folder=$(folder_of "$one")
+    missing=$(missing_for "$one")
+    if [ -n "$missing" ]; then
+        # shellcheck disable=SC2086
+        echo "SKIPPED $one: this machine has no" $missing "(tests/install_missing.sh all installs it)"
+        [ "${CI:-}" != true ] || failures=$((failures + 1))
+        continue
+    fi
     if ! build "$one"; then
         failures=$((failures + 1))
         echo "FAILED  $one does not build"
         continue
     fi
+    list_digests "$one" >"$WORK/list.$one"
+    same "list $one" "$WORK/list.$first" "$WORK/list.$one"
+    if names_functions "$one"; then
+        same "places $one" "$WORK/places.$first" "$WORK/places.$one"
+    fi
+    if [ -n "$(runner_of "$one")" ]; then
+        $(runner_of "$one") "$folder/tests/digests" 1 20 >"$WORK/kernel.$one"
+        head -n 20 "$WORK/kernel.$first" >"$WORK/kernel.now"
+        same "kernel $one" "$WORK/kernel.now" "$WORK/kernel.$one"
+        continue
+    fi
     kernel_digests "$folder" >"$WORK/kernel.$one"
-    same "kernel $one" $WORK/kernel.release-gcc "$WORK/kernel.$one"
+    same "kernel $one" "$WORK/kernel.$first" "$WORK/kernel.$one"
     for scenario in $SCENARIOS; do
         engine_digest "$folder" "$scenario" >"$WORK/$scenario.$one"
-        same "$scenario $one" "$WORK/$scenario.release-gcc" "$WORK/$scenario.$one"
+        same "$scenario $one" "$WORK/$scenario.$first" "$WORK/$scenario.$one"
     done
 done
 
