@@ -291,3 +291,16 @@ sb_duration sb_strategy_wake_delay(sb_world *world, sb_task *task)
 {
     return delay_of(world, task->node, task);
 }
+
+void sb_strategy_heal(sb_world *world)
+{
+    world->exploration.picks = false;
+    world->exploration.delays = false;
+    world->exploration.change_count = 0;
+    for (uint32_t i = 0; i < world->task_high; i++) {
+        sb_task *const task = &world->tasks[i];
+        if (task->live && task->due.key_low != 0) {
+            sb_due_at(world, &task->due, world->now);
+        }
+    }
+}

@@ -13,9 +13,7 @@ void sb_world_heal(sb_world *world)
     sb_phase(world, "heal");
     world->calm = true;
     world->choice_mode = SB_CHOICE_CALM;
-    world->exploration.picks = false;
-    world->exploration.delays = false;
-    world->exploration.change_count = 0;
+    sb_strategy_heal(world);
     world->failpoints_on = false;
     world->exhaust_kind = SB_EXHAUST_NONE;
     sb_swarm_heal(world);

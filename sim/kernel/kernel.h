@@ -395,6 +395,7 @@ bool sb_strategy_preempts(sb_world *world); /* shall another run before this cal
 sb_duration sb_strategy_delivery_delay(sb_world *world, sb_node_state *node);
 sb_duration sb_strategy_wake_delay(sb_world *world, sb_task *task);
 void sb_strategy_step(sb_world *world); /* PCT's change points; from sb_event_slow */
+void sb_strategy_heal(sb_world *world); /* first in, first out; who is late goes on now */
 
 /* ---------------------------------------------------------------------------------- scheduler */
 
