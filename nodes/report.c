@@ -115,6 +115,25 @@ bool session_report_decode(slice from, session_report *into)
     return cursor_finished(&at);
 }
 
+/* ----------------------------------------------------------------------------------- promises */
+
+void promise_report_encode(const promise_report *from, buffer *into)
+{
+    buffer_clear(into);
+    buffer_add_u64(into, from->last);
+    buffer_add_u64(into, from->session);
+    buffer_add_u64(into, from->tenure);
+}
+
+bool promise_report_decode(slice from, promise_report *into)
+{
+    cursor at = cursor_of(from);
+    into->last = cursor_u64(&at);
+    into->session = cursor_u64(&at);
+    into->tenure = cursor_u64(&at);
+    return cursor_finished(&at);
+}
+
 /* ----------------------------------------------------------------------------- written values */
 
 #define NUMBER_DIGITS 16u

@@ -71,6 +71,17 @@ typedef struct session_report {
 /* COLLECTED, by a store before it does so: u64 safe point, then versions as storage/garbage.h finds
  * them. */
 
+/* PROMISED, by placement before it answers: the greatest timestamp, session and tenure that it has
+ * given to somebody; 0: not told.  Of timestamps that follow close on each other not every one is
+ * told. */
+typedef struct promise_report {
+    timestamp last;
+    uint64_t session, tenure;
+} promise_report;
+
+void promise_report_encode(const promise_report *from, buffer *into);
+bool promise_report_decode(slice from, promise_report *into);
+
 void session_report_encode(const session_report *from, buffer *into);
 bool session_report_decode(slice from, session_report *into);
 

@@ -112,6 +112,12 @@ void placement_service_close(placement_service *of)
     sb_scope_release(&of->scope);
 }
 
+void placement_service_watch(placement_service *of, placement_watcher *watcher, void *context)
+{
+    of->watcher = watcher;
+    of->watcher_context = context;
+}
+
 void placement_service_start(placement_service *of, sb_exchange *exchange)
 {
     of->exchange = exchange;
@@ -122,6 +128,13 @@ void placement_service_stop(placement_service *of)
 {
     sb_scope_cancel(&of->scope);
     (void)sb_wait_group_wait(&of->tasks, NULL);
+}
+
+static void tell(const placement_service *of, const placement_promise *made)
+{
+    if (of->watcher != NULL) {
+        of->watcher(of->watcher_context, made);
+    }
 }
 
 /* --------------------------------------------------------------------------------- timestamps */
@@ -163,6 +176,7 @@ static bool answer_timestamp(placement_service *of, const sb_request *request, b
             }
         }
         sb_assert_op(reply.first, >, 0);
+        tell(of, &(placement_promise){.last = reply.first + asked.count - 1});
     }
     timestamp_reply_encode(&reply, bytes);
     return true;
@@ -375,6 +389,24 @@ static bool answer(placement_service *of, const sb_request *request, sb_time now
     }
 }
 
+/* What the answer says has been decided, and no later than now. */
+static void answer_when_saved(placement_service *of, const sb_request *request, const buffer *bytes)
+{
+    const placement_promise made = {.session = of->registry.last_session,
+                                    .tenure = of->registry.last_tenure};
+    const bool promises =
+        request->method == METHOD_SESSION_GRANT || request->method == METHOD_CAMPAIGN;
+    if (!placement_service_save(of)) {
+        return;
+    }
+    if (promises) {
+        tell(of, &made);
+    }
+    if (!failpoint("placement-answer-lost")) {
+        sb_answer(request, bytes->data, bytes->size);
+    }
+}
+
 void placement_service_handle(void *service, const sb_request *request)
 {
     placement_service *of = service;
@@ -385,9 +417,8 @@ void placement_service_handle(void *service, const sb_request *request)
     buffer_init(&bytes);
     if (request->method == METHOD_TIMESTAMP) {
         handle_timestamp(of, request, &bytes);
-    } else if (answer(of, request, sb_monotonic_time(), &bytes) && placement_service_save(of) &&
-               !failpoint("placement-answer-lost")) {
-        sb_answer(request, bytes.data, bytes.size);
+    } else if (answer(of, request, sb_monotonic_time(), &bytes)) {
+        answer_when_saved(of, request, &bytes);
     }
     buffer_release(&bytes);
 }

@@ -23,6 +23,17 @@ typedef struct placement_settings {
     uint64_t region_size_min; /* two neighbours that have less together are merged; 0: none are */
 } placement_settings;
 
+/* What an answer tells that must hold for ever, also after a crash of the next moment: everything
+ * up to it was given to somebody.  0: not told. */
+typedef struct placement_promise {
+    timestamp last;
+    session_id session;
+    tenure_id tenure;
+} placement_promise;
+
+/* Called before the answer is sent.  It may wait. */
+typedef void placement_watcher(void *context, const placement_promise *made);
+
 typedef struct placement_service {
     registry registry;
     timestamp_oracle oracle;
@@ -35,7 +46,9 @@ typedef struct placement_service {
     uint64_t saved;       /* registry.changed as it is on disk */
     uint64_t saved_bound; /* registry.timestamp_bound as it is on disk */
     bool saving;
-    bool failed; /* the machine stops and the disk refuses */
+    bool failed;                /* the machine stops and the disk refuses */
+    placement_watcher *watcher; /* NULL: nobody watches */
+    void *watcher_context;
     sb_condition progress;
 } placement_service;
 
@@ -49,6 +62,8 @@ typedef enum placement_opened {
 placement_opened placement_service_open(placement_service *of, packed_regions born_with,
                                         const placement_settings *settings);
 void placement_service_close(placement_service *of); /* after its exchange has been closed */
+
+void placement_service_watch(placement_service *of, placement_watcher *watcher, void *context);
 
 /* Between start and stop it orders stores about.  Start when the exchange is open, stop before it
  * is closed. */

@@ -142,6 +142,12 @@ void oracle_progress(const evidence *of);
  * index that is not there; no files of a backfill. */
 void oracle_quiescence(const evidence *of);
 
+/* The part of it that is judged before anything stops, too: a server that goes on needs no boot to
+ * get rid of the files of jobs that are over.  Whether they are gone; a finding if not.  Only world
+ * and servers of the evidence are asked. */
+bool oracle_server_files_are_gone(const evidence *of);
+void oracle_server_files(const evidence *of);
+
 /* The range of an index that is gone, and of the temporary twin of one that was built, is given up
  * for ever in every region: nothing that comes late can write there. */
 void oracle_given_up(const evidence *of, const judged_table *table);

@@ -79,6 +79,31 @@ static void check_file(void *context, const char *path, const unsigned char *dat
     }
 }
 
+static void note_file(void *context, const char *path, const unsigned char *data, size_t size)
+{
+    (void)path;
+    (void)data;
+    (void)size;
+    *(bool *)context = true;
+}
+
+bool oracle_server_files_are_gone(const evidence *of)
+{
+    bool found = false;
+    for (uint32_t i = 0; i < of->server_count && !found; i++) {
+        sb_disk_list_durable(of->world, of->servers[i], note_file, &found);
+    }
+    return !found;
+}
+
+void oracle_server_files(const evidence *of)
+{
+    for (uint32_t i = 0; i < of->server_count; i++) {
+        file_check in = {of, of->servers[i], ""}; /* whatever it is, it is of some job */
+        sb_disk_list_durable(of->world, in.node, check_file, &in);
+    }
+}
+
 void oracle_quiescence(const evidence *of)
 {
     for (uint32_t i = 0; i < TEMPORARY_WORDS; i++) {
@@ -87,10 +112,7 @@ void oracle_quiescence(const evidence *of)
     for (uint32_t i = 0; i < of->table_count; i++) {
         check_entries(of, &of->tables[i]);
     }
-    for (uint32_t i = 0; i < of->server_count; i++) {
-        file_check in = {of, of->servers[i], ""}; /* whatever it is, it is of some job */
-        sb_disk_list_durable(of->world, in.node, check_file, &in);
-    }
+    oracle_server_files(of);
     for (uint32_t i = 0; i < of->durable->store_count; i++) {
         file_check in = {of, of->durable->stores[i].node, "ingest/"};
         sb_disk_list_durable(of->world, in.node, check_file, &in);

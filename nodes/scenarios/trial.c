@@ -16,6 +16,7 @@
 #define SERVE_PATIENCE (30 * SB_SECOND)
 #define LEASES_UNSEEN 2u /* a server notices within another one that its own has passed */
 #define WARM_UP (2 * SB_SECOND)
+#define FILES_PATIENCE (60 * SB_SECOND) /* for several looks of everybody who removes some */
 
 /* ---------------------------------------------------------------------------------- observing */
 
@@ -23,6 +24,10 @@ static void observe_report(sb_world *world, sb_node node, uint32_t kind, const v
                            size_t size)
 {
     trial *of = sb_world_data(world);
+    if (kind == REPORT_PROMISED) {
+        oracle_promised(&of->promises, world, node, slice_of(data, size));
+        return;
+    }
     watch_report(&of->watch, node, kind, slice_of(data, size));
 }
 
@@ -222,6 +227,20 @@ static bool is_quiet(sb_world *world, void *context)
     return (script_ended(&of->script) || of->looks % 8 == 0) && operator_sees_quiet(&of->desk);
 }
 
+/* A boot would remove whatever an earlier incarnation has left, so this is judged before the cold
+ * restart. */
+static void await_no_files(trial *of)
+{
+    const evidence seen = {.world = of->world,
+                           .servers = of->machines.servers,
+                           .server_count = of->machines.server_count};
+    const sb_time end = sb_world_time(of->world) + FILES_PATIENCE;
+    while (!oracle_server_files_are_gone(&seen) && sb_world_time(of->world) < end) {
+        (void)sb_sleep(LOOK_PAUSE, NULL);
+    }
+    oracle_server_files(&seen);
+}
+
 static void settle(trial *of)
 {
     sb_phase(of->world, "settle");
@@ -240,6 +259,7 @@ static void settle(trial *of)
     }
     sb_count(COUNTER_simulated_seconds,
              (sb_world_time(of->world) - trial_submitted(of)) / SB_SECOND);
+    await_no_files(of);
 }
 
 static void stop_everything(trial *of, bool at_once)

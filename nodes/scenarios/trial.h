@@ -12,6 +12,7 @@
 #ifndef NODES_SCENARIOS_TRIAL_H
 #define NODES_SCENARIOS_TRIAL_H
 
+#include "nodes/oracles/promises.h"
 #include "nodes/scenarios/machines.h"
 #include "nodes/scenarios/region_trouble.h"
 #include "nodes/scenarios/script.h"
@@ -22,6 +23,7 @@ typedef struct trial {
     const sb_settings *settings;
     machines machines;
     watch watch;
+    promises promises; /* of placement */
     operator_desk desk;
     script script;
     region_trouble regions;
