@@ -217,6 +217,9 @@ void sb_node_pause(sb_world *world, sb_node node);
 void sb_node_resume(sb_world *world, sb_node node);
 /* Until it is down or the time has passed; true when it is down. */
 bool sb_node_wait_down(sb_world *world, sb_node node, sb_duration timeout);
+/* It dies, boots, and dies again within up_max of each boot, so many times; at the end it is up,
+ * also when the world is healed meanwhile. */
+void sb_node_crash_loop(sb_world *world, sb_node node, unsigned times, sb_duration up_max);
 void sb_node_set_memory_limit(sb_world *world, sb_node node, size_t size); /* default 256 MiB */
 
 /* The network.  A latency is drawn per message: uniform between min and max, or, when tail is set,
@@ -267,6 +270,8 @@ typedef struct sb_disk_trouble {
                              as it was after the last one, as when a kernel drops its dirty pages */
     uint32_t sync_stall;  /* of a sync: it takes up to stall_max longer */
     sb_duration stall_max;
+    uint32_t io_latency; /* of a read or a write: it waits for up to io_max; shorter is likelier */
+    sb_duration io_max;
     bool full;     /* no file grows by more than `room` bytes, all together: SB_NO_SPACE */
     uint64_t room; /* of a full disk */
     const char
@@ -276,6 +281,9 @@ typedef struct sb_disk_trouble {
 } sb_disk_trouble;
 void sb_disk_trouble_set(sb_world *world, sb_node node, const sb_disk_trouble *trouble);
 
+/* A machine that is down loses all its files. */
+void sb_disk_wipe(sb_world *world, sb_node node);
+
 /* The durable bytes of a file, as they would be found after a loss of power now that loses all that
  * can be lost.  NULL when there is none.  The bytes are the disk's: read them before anything else
  * happens. */
@@ -284,8 +292,13 @@ const unsigned char *sb_disk_durable(const sb_world *world, sb_node node, const 
 typedef void sb_disk_visit(void *context, const char *path, const unsigned char *data, size_t size);
 void sb_disk_list_durable(const sb_world *world, sb_node node, sb_disk_visit *visit, void *context);
 
-/* Clocks: wall = true + skew, both clocks run drift parts per million fast (negative: slow). */
+/* Clocks: wall = true + skew + jumps, both clocks run drift parts per million fast (negative:
+ * slow).  A jump moves the wall clock at once; while frozen it stands still, and with the thaw
+ * (also by the heal) it is where it would have been. */
 void sb_clock_set(sb_world *world, sb_node node, int64_t skew, int32_t drift);
+void sb_clock_jump(sb_world *world, sb_node node, int64_t by);
+void sb_clock_freeze(sb_world *world, sb_node node);
+void sb_clock_thaw(sb_world *world, sb_node node);
 
 /* Failpoints: enable those whose name matches the glob (* and ?), to fire at this rate in a
  * million. */
@@ -304,6 +317,8 @@ typedef struct sb_swarm_plan {
     const char *failpoint_glob; /* NULL: none */
     uint64_t disks; /* bits 1 << node whose disk may stall, fail and fill up, one at a time */
     sb_duration stall_max; /* of a sync that stands still; 0: 5 s */
+    uint64_t wipeable; /* bits 1 << node of victims that may lose all their files: all of these can
+                          be made again */
     /* Of each of these disks: the directory whose files may rot and be misdirected, because the
      * program can make them again; NULL, also for the whole array: none. */
     const char *const *rebuildable; /* [SB_NODE_COUNT_MAX] or NULL; outlives the world */

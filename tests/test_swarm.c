@@ -99,6 +99,8 @@ static int worker(const sb_boot *boot)
 
 static void add_cluster(sb_world *world)
 {
+    sb_disk_set(world,
+                &(sb_disk){.sync_min = 10 * SB_MILLISECOND, .sync_max = 10 * SB_MILLISECOND});
     sb_network_set(world,
                    &(sb_network){.latency_min = SB_MILLISECOND, .latency_max = SB_MILLISECOND});
     for (unsigned i = SERVER_MIN; i < NODE_COUNT; i++) {
@@ -112,13 +114,14 @@ static void add_cluster(sb_world *world)
 
 #define KIND(fault) (UINT64_C(1) << SB_FAULT_##fault)
 #define DECLARED                                                                                   \
-    (KIND(REORDER) | KIND(CORRUPT) | KIND(PARTITION_PARTIAL) | KIND(CLOG) | KIND(BANDWIDTH) |      \
-     KIND(DELAY) | KIND(LOSS) | KIND(REPLY_LOSS) | KIND(DUPLICATE) | KIND(RESET) |                 \
-     KIND(PARTITION) | KIND(PARTITION_ONE_WAY) | KIND(KILL) | KIND(STOP) | KIND(PAUSE) |           \
-     KIND(LOST_WRITE) | KIND(TORN_WRITE) | KIND(LOST_NAME) | KIND(SYNC_LATENCY) |                  \
-     KIND(SYNC_STALL) | KIND(SYNC_ERROR) | KIND(WRITE_ERROR) | KIND(READ_ERROR) |                  \
-     KIND(DISK_FULL) | KIND(BIT_ROT) | KIND(MISDIRECTED_WRITE) | KIND(SKEW) | KIND(DRIFT) |        \
-     KIND(FAILPOINT))
+    (KIND(CRASH_LOOP) | KIND(EMPTY_DISK) | KIND(PERSISTED_UNACKNOWLEDGED) | KIND(IO_LATENCY) |     \
+     KIND(JUMP_FORWARD) | KIND(JUMP_BACK) | KIND(FREEZE) | KIND(REORDER) | KIND(CORRUPT) |         \
+     KIND(PARTITION_PARTIAL) | KIND(CLOG) | KIND(BANDWIDTH) | KIND(DELAY) | KIND(LOSS) |           \
+     KIND(REPLY_LOSS) | KIND(DUPLICATE) | KIND(RESET) | KIND(PARTITION) |                          \
+     KIND(PARTITION_ONE_WAY) | KIND(KILL) | KIND(STOP) | KIND(PAUSE) | KIND(LOST_WRITE) |          \
+     KIND(TORN_WRITE) | KIND(LOST_NAME) | KIND(SYNC_LATENCY) | KIND(SYNC_STALL) |                  \
+     KIND(SYNC_ERROR) | KIND(WRITE_ERROR) | KIND(READ_ERROR) | KIND(DISK_FULL) | KIND(BIT_ROT) |   \
+     KIND(MISDIRECTED_WRITE) | KIND(SKEW) | KIND(DRIFT) | KIND(FAILPOINT))
 
 static const char *const rebuildable[SB_NODE_COUNT_MAX] = {NULL,      "scratch", "scratch",
                                                            "scratch", "scratch", "scratch"};
@@ -135,7 +138,8 @@ static sb_swarm_plan plan_of(uint64_t kinds)
                            .failpoint_glob = "swarm-test-*",
                            .disks = 0x3e,
                            .stall_max = 2 * SB_SECOND,
-                           .rebuildable = rebuildable};
+                           .rebuildable = rebuildable,
+                           .wipeable = 0x0e};
 }
 
 /* ---------------------------------------------------------------------------- over many seeds */

@@ -172,6 +172,8 @@ static void trouble(trial *of)
         .failpoint_glob = "*",
         .disks = of->machines.everybody,
         .rebuildable = of->rebuildable,
+        .wipeable = machines_bits(of->machines.servers, of->machines.server_count) |
+                    machines_bits(of->machines.clients, of->machines.client_count),
     };
     const sb_duration lasts = trial_draw_duration(of, trial_setting(of, SETTING_TROUBLE_MIN),
                                                   trial_setting(of, SETTING_TROUBLE_MAX));
@@ -219,8 +221,10 @@ const sb_scenario scenario_chaos = {
     .faults = DECLARES(DELAY) | DECLARES(REORDER) | DECLARES(CORRUPT) |
               DECLARES(PARTITION_PARTIAL) | DECLARES(CLOG) | DECLARES(BANDWIDTH) | DECLARES(LOSS) |
               DECLARES(REPLY_LOSS) | DECLARES(DUPLICATE) | DECLARES(RESET) | DECLARES(PARTITION) |
-              DECLARES(PARTITION_ONE_WAY) | DECLARES(KILL) | DECLARES(STOP) | DECLARES(PAUSE) |
-              DECLARES(LOST_WRITE) | DECLARES(TORN_WRITE) | DECLARES(LOST_NAME) |
+              DECLARES(PARTITION_ONE_WAY) | DECLARES(KILL) | DECLARES(CRASH_LOOP) |
+              DECLARES(EMPTY_DISK) | DECLARES(PERSISTED_UNACKNOWLEDGED) | DECLARES(IO_LATENCY) |
+              DECLARES(JUMP_FORWARD) | DECLARES(JUMP_BACK) | DECLARES(FREEZE) | DECLARES(STOP) |
+              DECLARES(PAUSE) | DECLARES(LOST_WRITE) | DECLARES(TORN_WRITE) | DECLARES(LOST_NAME) |
               DECLARES(SYNC_LATENCY) | DECLARES(SYNC_STALL) | DECLARES(SYNC_ERROR) |
               DECLARES(WRITE_ERROR) | DECLARES(READ_ERROR) | DECLARES(DISK_FULL) |
               DECLARES(BIT_ROT) | DECLARES(MISDIRECTED_WRITE) | DECLARES(SKEW) | DECLARES(DRIFT) |

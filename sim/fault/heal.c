@@ -20,6 +20,7 @@ void sb_world_heal(sb_world *world)
     sb_network_heal(world);
     sb_node_heal(world);
     for (unsigned i = 1; i < world->node_count; i++) {
+        sb_clock_thaw(world, (sb_node)i);
         if (world->nodes[i]->disk != NULL) {
             sb_disk_trouble_set(world, (sb_node)i, NULL);
         }

@@ -9,13 +9,17 @@ _Static_assert(SB_FAULT_COUNT <= 64, "a plan's kinds are 64 bits");
     (SB_KIND(DELAY) | SB_KIND(REORDER) | SB_KIND(LOSS) | SB_KIND(REPLY_LOSS) |                     \
      SB_KIND(DUPLICATE) | SB_KIND(CORRUPT) | SB_KIND(RESET) | SB_KIND(PARTITION) |                 \
      SB_KIND(PARTITION_ONE_WAY) | SB_KIND(PARTITION_PARTIAL) | SB_KIND(CLOG) | SB_KIND(BANDWIDTH))
-#define PROCESS_KINDS (SB_KIND(KILL) | SB_KIND(STOP) | SB_KIND(PAUSE))
-#define CRASH_KINDS (SB_KIND(LOST_WRITE) | SB_KIND(TORN_WRITE) | SB_KIND(LOST_NAME))
+#define PROCESS_KINDS                                                                              \
+    (SB_KIND(KILL) | SB_KIND(STOP) | SB_KIND(PAUSE) | SB_KIND(CRASH_LOOP) | SB_KIND(EMPTY_DISK))
+#define CRASH_KINDS                                                                                \
+    (SB_KIND(LOST_WRITE) | SB_KIND(TORN_WRITE) | SB_KIND(LOST_NAME) |                              \
+     SB_KIND(PERSISTED_UNACKNOWLEDGED))
 #define STRIKE_KINDS                                                                               \
-    (SB_KIND(SYNC_STALL) | SB_KIND(SYNC_ERROR) | SB_KIND(WRITE_ERROR) | SB_KIND(READ_ERROR) |      \
-     SB_KIND(DISK_FULL) | SB_KIND(BIT_ROT) | SB_KIND(MISDIRECTED_WRITE))
+    (SB_KIND(IO_LATENCY) | SB_KIND(SYNC_STALL) | SB_KIND(SYNC_ERROR) | SB_KIND(WRITE_ERROR) |      \
+     SB_KIND(READ_ERROR) | SB_KIND(DISK_FULL) | SB_KIND(BIT_ROT) | SB_KIND(MISDIRECTED_WRITE))
 #define DISK_KINDS (CRASH_KINDS | SB_KIND(SYNC_LATENCY) | STRIKE_KINDS)
-#define CLOCK_KINDS (SB_KIND(SKEW) | SB_KIND(DRIFT))
+#define CLOCK_KINDS                                                                                \
+    (SB_KIND(SKEW) | SB_KIND(DRIFT) | SB_KIND(JUMP_FORWARD) | SB_KIND(JUMP_BACK) | SB_KIND(FREEZE))
 #define CODE_KINDS SB_KIND(FAILPOINT)
 
 /* -------------------------------------------------------------------------------------- draws */
@@ -136,7 +140,17 @@ static void draw_disk(sb_swarm *swarm)
     trouble->sync_stall = draw_rate(swarm, level, SB_FAULT_SYNC_STALL, 10000, 200000);
     trouble->bit_rot = draw_rate(swarm, level, SB_FAULT_BIT_ROT, 10000, 200000);
     trouble->misdirect = draw_rate(swarm, level, SB_FAULT_MISDIRECTED_WRITE, 10000, 200000);
+    trouble->io_latency = draw_rate(swarm, level, SB_FAULT_IO_LATENCY, 10000, 200000);
     trouble->full = sb_swarm_has(swarm, SB_FAULT_DISK_FULL);
+}
+
+#define SKEW_MILD_MAX SB_SECOND
+#define SKEW_HARSH_MAX (600 * SB_SECOND)
+
+sb_duration sb_swarm_draw_skew(sb_swarm *swarm, sb_stream stream)
+{
+    return sb_draw_log(swarm->world, stream, SB_MILLISECOND,
+                       swarm->clock_level == SB_SWARM_HARSH ? SKEW_HARSH_MAX : SKEW_MILD_MAX);
 }
 
 static int64_t with_sign(sb_world *world, uint64_t value)
@@ -152,8 +166,7 @@ void sb_swarm_set_clock(sb_swarm *swarm, sb_node number)
     int64_t skew = node->skew;
     int32_t drift = node->drift;
     if (sb_swarm_has(swarm, SB_FAULT_SKEW) && sb_choose(world, SB_STREAM_CLOCK, 2) != 0) {
-        const uint64_t most = harsh ? 600 * SB_SECOND : SB_SECOND;
-        skew = with_sign(world, sb_draw_log(world, SB_STREAM_CLOCK, SB_MILLISECOND, most));
+        skew = with_sign(world, sb_swarm_draw_skew(swarm, SB_STREAM_CLOCK));
     }
     if (node->power == SB_NODE_DOWN && sb_swarm_has(swarm, SB_FAULT_DRIFT) &&
         sb_choose(world, SB_STREAM_CLOCK, 2) != 0) {

@@ -25,6 +25,7 @@ typedef struct sb_swarm {
     sb_network calm, trouble;              /* between epochs and in them */
     sb_disk_trouble disk;                  /* of a disk that is struck, in an epoch */
     uint32_t code_rates[SB_FAILPOINT_MAX]; /* of failpoints in epochs; 0: not the swarm's */
+    uint64_t looping;                      /* bits 1 << node that die again and again */
     bool healed;
     sb_scope scope; /* ends with the heal */
 } sb_swarm;
@@ -46,6 +47,9 @@ static inline bool sb_swarm_has_any(const sb_swarm *swarm, uint64_t kinds)
 uint64_t sb_draw_log(sb_world *world, sb_stream stream, uint64_t low, uint64_t high);
 /* The same with the highest for 0: for the length of calm. */
 uint64_t sb_draw_log_down(sb_world *world, sb_stream stream, uint64_t low, uint64_t high);
+
+/* How far a wall clock is off or jumps. */
+sb_duration sb_swarm_draw_skew(sb_swarm *swarm, sb_stream stream);
 
 /* Set a victim's clocks before it boots (while it runs: only its wall clock, which may jump). */
 void sb_swarm_set_clock(sb_swarm *swarm, sb_node node);

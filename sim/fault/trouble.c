@@ -64,6 +64,7 @@ static sb_disk_trouble draw_disk_trouble(sb_swarm *swarm, unsigned node)
     sb_world *const world = swarm->world;
     const sb_swarm_plan *const plan = &swarm->plan;
     sb_disk_trouble trouble = swarm->disk;
+    trouble.io_max = SB_SECOND;
     trouble.stall_max = plan->stall_max != 0 ? plan->stall_max : STALL_MAX;
     trouble.rebuildable = plan->rebuildable != NULL ? plan->rebuildable[node] : NULL;
     if (trouble.full) {
@@ -102,7 +103,8 @@ static bool strikes_disks(const sb_swarm *swarm)
     const sb_disk_trouble *const disk = &swarm->disk;
     return swarm->plan.disks != 0 &&
            (disk->read_error != 0 || disk->write_error != 0 || disk->sync_error != 0 ||
-            disk->sync_stall != 0 || disk->bit_rot != 0 || disk->misdirect != 0 || disk->full);
+            disk->sync_stall != 0 || disk->io_latency != 0 || disk->bit_rot != 0 ||
+            disk->misdirect != 0 || disk->full);
 }
 
 /* -------------------------------------------------------------------------------------- start */

@@ -12,9 +12,10 @@ typedef struct strike {
     sb_duration duration;
 } strike;
 
+/* A wipe counts itself. */
 static void note_struck(sb_world *world, const strike *struck)
 {
-    sb_fault_applied(world, struck->kind);
+    world->faults[struck->kind].applied += struck->kind != SB_FAULT_EMPTY_DISK;
     sb_event_here(world, SB_EVENT_FAULT, struck->kind, struck->node, struck->duration);
 }
 
@@ -39,6 +40,58 @@ static void kill_and_boot(const strike *struck)
     sb_fault_effective(world, SB_FAULT_KILL); /* its tasks and its memory are gone */
     sb_node_kill(world, struck->node);
     come_back(struck);
+}
+
+static void wipe_and_boot(const strike *struck)
+{
+    sb_world *const world = struck->swarm->world;
+    sb_node_kill(world, struck->node);
+    sb_disk_wipe(world, struck->node);
+    come_back(struck);
+}
+
+#define LOOPS_MAX 4u
+#define LOOP_UP_MIN (100 * SB_MICROSECOND)
+
+/* It is up at the end, whatever has come between. */
+static void die_again(sb_world *world, sb_node number, unsigned times, sb_duration up_max,
+                      sb_scope *scope)
+{
+    sb_node_state *const node = sb_node_given(world, number, "sb_node_crash_loop");
+    sb_node_kill(world, number);
+    for (unsigned i = 0; i < times; i++) {
+        sb_node_boot(world, number);
+        const uint32_t incarnation = node->incarnation;
+        const sb_duration up = sb_draw_log_down(world, SB_STREAM_FAULT, LOOP_UP_MIN, up_max);
+        if (sb_sleep(up, scope) != SB_OK || world->calm || node->incarnation != incarnation) {
+            return; /* the heal, or somebody else, was faster */
+        }
+        if (node->power == SB_NODE_UP) {
+            sb_fault_effective(world, SB_FAULT_CRASH_LOOP);
+            sb_node_kill(world, number);
+        }
+    }
+    sb_node_boot(world, number);
+}
+
+void sb_node_crash_loop(sb_world *world, sb_node node, unsigned times, sb_duration up_max)
+{
+    sb_assert_op(up_max, >=, LOOP_UP_MIN);
+    sb_fault_armed(world, SB_FAULT_CRASH_LOOP);
+    sb_fault_applied(world, SB_FAULT_CRASH_LOOP);
+    sb_event_here(world, SB_EVENT_FAULT, SB_FAULT_CRASH_LOOP, node, 0);
+    die_again(world, node, times, up_max, NULL);
+}
+
+/* Meanwhile nobody else of its role is struck. */
+static void loop(const strike *struck)
+{
+    sb_swarm *const swarm = struck->swarm;
+    const uint64_t bit = UINT64_C(1) << struck->node;
+    const unsigned times = 1 + (unsigned)sb_choose(swarm->world, SB_STREAM_FAULT, LOOPS_MAX);
+    swarm->looping |= bit;
+    die_again(swarm->world, struck->node, times, struck->duration, &swarm->scope);
+    swarm->looping &= ~bit;
 }
 
 static void stop_and_boot(const strike *struck)
@@ -69,22 +122,24 @@ static void pause_and_resume(const strike *struck)
     }
 }
 
-static bool is_well(const sb_node_state *node)
+static bool is_well(const sb_swarm *swarm, const sb_node_state *node)
 {
-    return node->power == SB_NODE_UP && !node->paused && !node->stopping;
+    return node->power == SB_NODE_UP && !node->paused && !node->stopping &&
+           (swarm->looping >> node->number & 1) == 0;
 }
 
 static bool may_be_struck(const sb_swarm *swarm, unsigned number)
 {
     const sb_world *const world = swarm->world;
     const sb_node_state *const node = world->nodes[number];
-    if ((swarm->plan.victims >> number & 1) == 0 || !is_well(node)) {
+    if ((swarm->plan.victims >> number & 1) == 0 || !is_well(swarm, node)) {
         return false;
     }
     uint32_t down = 0;
     for (unsigned i = 1; i < world->node_count; i++) {
         const sb_node_state *const other = world->nodes[i];
-        down += other->incarnation != 0 && !is_well(other) && strcmp(other->role, node->role) == 0;
+        down += other->incarnation != 0 && !is_well(swarm, other) &&
+                strcmp(other->role, node->role) == 0;
     }
     return down < swarm->plan.down_at_once_max;
 }
@@ -104,6 +159,12 @@ static void strike_main(void *argument)
         break;
     case SB_FAULT_STOP:
         stop_and_boot(&struck);
+        break;
+    case SB_FAULT_CRASH_LOOP:
+        loop(&struck);
+        break;
+    case SB_FAULT_EMPTY_DISK:
+        wipe_and_boot(&struck);
         break;
     default:
         pause_and_resume(&struck);
@@ -125,17 +186,22 @@ static sb_node draw_victim(sb_swarm *swarm)
     return choice == 0 ? 0 : candidates[choice - 1];
 }
 
-static sb_fault draw_kind(sb_swarm *swarm)
+/* NONE: nothing of what this world has may strike that one. */
+static sb_fault draw_kind(sb_swarm *swarm, sb_node victim)
 {
-    static const sb_fault gentlest_first[] = {SB_FAULT_STOP, SB_FAULT_PAUSE, SB_FAULT_KILL};
-    sb_fault kinds[3];
+    static const sb_fault gentlest_first[] = {SB_FAULT_STOP, SB_FAULT_PAUSE, SB_FAULT_KILL,
+                                              SB_FAULT_CRASH_LOOP, SB_FAULT_EMPTY_DISK};
+    sb_fault kinds[sizeof(gentlest_first) / sizeof(gentlest_first[0])];
     uint64_t count = 0;
-    for (size_t i = 0; i < 3; i++) {
-        if (sb_swarm_has(swarm, gentlest_first[i])) {
-            kinds[count++] = gentlest_first[i];
+    for (size_t i = 0; i < sizeof(gentlest_first) / sizeof(gentlest_first[0]); i++) {
+        const sb_fault kind = gentlest_first[i];
+        const bool is_allowed =
+            kind != SB_FAULT_EMPTY_DISK || (swarm->plan.wipeable >> victim & 1) != 0;
+        if (sb_swarm_has(swarm, kind) && is_allowed) {
+            kinds[count++] = kind;
         }
     }
-    return kinds[sb_choose(swarm->world, SB_STREAM_FAULT, count)];
+    return count == 0 ? SB_FAULT_NONE : kinds[sb_choose(swarm->world, SB_STREAM_FAULT, count)];
 }
 
 static void process_main(void *argument)
@@ -144,21 +210,81 @@ static void process_main(void *argument)
     sb_world *const world = swarm->world;
     while (sb_swarm_pass(swarm, sb_swarm_draw_calm(swarm, swarm->process_level))) {
         const sb_node victim = draw_victim(swarm);
-        if (victim == 0) {
+        const sb_fault kind = victim == 0 ? SB_FAULT_NONE : draw_kind(swarm, victim);
+        if (kind == SB_FAULT_NONE) {
             continue;
         }
         strike *const struck = sb_kernel_alloc(world, sizeof(*struck));
-        *struck = (strike){.swarm = swarm, .node = victim, .kind = draw_kind(swarm)};
+        *struck = (strike){.swarm = swarm, .node = victim, .kind = kind};
         struck->duration = sb_swarm_draw_trouble(swarm);
         sb_spawn(NULL, strike_main, struck, "swarm-strike");
     }
 }
 
+/* ------------------------------------------------------------------------------------- clocks */
+
+/* A victim that runs; 0: none. */
+static sb_node draw_running(sb_swarm *swarm)
+{
+    sb_node candidates[SB_NODE_COUNT_MAX];
+    uint64_t count = 0;
+    for (unsigned i = 1; i < swarm->world->node_count; i++) {
+        if ((swarm->plan.victims >> i & 1) != 0 && sb_node_is_up(swarm->world, (sb_node)i)) {
+            candidates[count++] = (sb_node)i;
+        }
+    }
+    const uint64_t choice = sb_choose(swarm->world, SB_STREAM_FAULT, count + 1);
+    return choice == 0 ? 0 : candidates[choice - 1];
+}
+
+static sb_fault draw_clock_kind(sb_swarm *swarm)
+{
+    static const sb_fault all[] = {SB_FAULT_FREEZE, SB_FAULT_JUMP_FORWARD, SB_FAULT_JUMP_BACK};
+    sb_fault kinds[3];
+    uint64_t count = 0;
+    for (size_t i = 0; i < 3; i++) {
+        if (sb_swarm_has(swarm, all[i])) {
+            kinds[count++] = all[i];
+        }
+    }
+    return kinds[sb_choose(swarm->world, SB_STREAM_FAULT, count)];
+}
+
+static void clock_main(void *argument)
+{
+    sb_swarm *const swarm = argument;
+    sb_world *const world = swarm->world;
+    while (sb_swarm_pass(swarm, sb_swarm_draw_calm(swarm, swarm->clock_level))) {
+        const sb_node victim = draw_running(swarm);
+        if (victim == 0) {
+            continue;
+        }
+        const sb_fault kind = draw_clock_kind(swarm);
+        if (kind == SB_FAULT_FREEZE) {
+            sb_clock_freeze(world, victim);
+            if (!sb_swarm_pass(swarm, sb_swarm_draw_trouble(swarm))) {
+                return; /* the heal thaws it */
+            }
+            sb_clock_thaw(world, victim);
+        } else {
+            const int64_t by = (int64_t)sb_swarm_draw_skew(swarm, SB_STREAM_FAULT);
+            sb_clock_jump(world, victim, kind == SB_FAULT_JUMP_BACK ? -by : by);
+        }
+    }
+}
+
 /* -------------------------------------------------------------------------------------- start */
+
+#define STRIKES                                                                                    \
+    (SB_KIND(KILL) | SB_KIND(STOP) | SB_KIND(PAUSE) | SB_KIND(CRASH_LOOP) | SB_KIND(EMPTY_DISK))
+#define CLOCK_EPOCHS (SB_KIND(JUMP_FORWARD) | SB_KIND(JUMP_BACK) | SB_KIND(FREEZE))
 
 void sb_trouble_start_machines(sb_swarm *swarm)
 {
-    if (sb_swarm_has_any(swarm, SB_KIND(KILL) | SB_KIND(STOP) | SB_KIND(PAUSE))) {
+    if (sb_swarm_has_any(swarm, STRIKES)) {
         sb_spawn(NULL, process_main, swarm, "swarm-process");
+    }
+    if (sb_swarm_has_any(swarm, CLOCK_EPOCHS)) {
+        sb_spawn(NULL, clock_main, swarm, "swarm-clock");
     }
 }

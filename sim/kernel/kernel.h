@@ -170,8 +170,10 @@ typedef struct sb_node_state {
     sb_task *receivers;
     uint64_t peers;                /* nodes that exchanged messages with this incarnation */
     struct sb_link_trouble *links; /* machine/link.c: of the links from here; NULL: none yet */
-    int64_t skew;
+    int64_t skew, jumps;
     int32_t drift;
+    bool frozen, leapt, fallen; /* its wall clock; a jump that no program has seen yet */
+    sb_time frozen_at;
     sb_time clock_true, clock_local; /* where the present rate began */
     sb_program *program;
     const void *argument;

@@ -76,6 +76,63 @@ void sb_clock_set(sb_world *world, sb_node number, int64_t skew, int32_t drift)
     sb_event_here(world, SB_EVENT_CLOCK, (uint64_t)skew, (uint64_t)(int64_t)drift, number);
 }
 
+/* -------------------------------------------------------------------------------- the wall clock
+ */
+
+/* The world begins in 2024, so that a skew backwards stays positive. */
+static sb_time wall_of(const sb_world *world, const sb_node_state *node)
+{
+    return UINT64_C(1704067200) * SB_SECOND + sb_local_time(node, world->now) +
+           (uint64_t)node->skew + (uint64_t)node->jumps;
+}
+
+void sb_clock_jump(sb_world *world, sb_node number, int64_t by)
+{
+    sb_node_state *const node = sb_node_given(world, number, __func__);
+    const sb_fault kind = by < 0 ? SB_FAULT_JUMP_BACK : SB_FAULT_JUMP_FORWARD;
+    if (by == 0) {
+        return;
+    }
+    node->jumps += by;
+    node->leapt = node->leapt || by > 0;
+    node->fallen = node->fallen || by < 0;
+    sb_fault_armed(world, kind);
+    sb_fault_applied(world, kind);
+    sb_event_here(world, SB_EVENT_FAULT, kind, number, (uint64_t)(by < 0 ? -by : by));
+}
+
+void sb_clock_freeze(sb_world *world, sb_node number)
+{
+    sb_node_state *const node = sb_node_given(world, number, __func__);
+    if (!node->frozen) {
+        node->frozen_at = wall_of(world, node);
+        node->frozen = true;
+        sb_fault_armed(world, SB_FAULT_FREEZE);
+        sb_fault_applied(world, SB_FAULT_FREEZE);
+        sb_event_here(world, SB_EVENT_FAULT, SB_FAULT_FREEZE, number, 0);
+    }
+}
+
+void sb_clock_thaw(sb_world *world, sb_node number)
+{
+    sb_node_state *const node = sb_node_given(world, number, __func__);
+    if (node->frozen) {
+        node->frozen = false;
+        sb_event_here(world, SB_EVENT_HEAL, SB_FAULT_FREEZE, number, 0);
+    }
+}
+
+/* A program sees what has happened to its wall clock. */
+static void meet_jumps(sb_world *world, sb_node_state *node)
+{
+    world->faults[SB_FAULT_JUMP_FORWARD].effective += node->leapt;
+    world->faults[SB_FAULT_JUMP_BACK].effective += node->fallen;
+    node->leapt = false;
+    node->fallen = false;
+}
+
+/* ------------------------------------------------------------------------------------- door 1 */
+
 sb_time sb_monotonic_time(void)
 {
     sb_world *const world = sb_current;
@@ -95,10 +152,15 @@ sb_time sb_wall_time(void)
     sb_world *const world = sb_current;
     sb_switch_point(world);
     sb_idle_turn(world);
-    const sb_node_state *const node = world->running->node;
-    /* The world begins in 2024, so that a skew backwards stays positive. */
-    const sb_time wall =
-        UINT64_C(1704067200) * SB_SECOND + sb_local_time(node, world->now) + (uint64_t)node->skew;
+    sb_node_state *const node = world->running->node;
+    sb_time wall = wall_of(world, node);
+    if (SB_UNLIKELY(node->frozen) && wall != node->frozen_at) {
+        sb_fault_effective(world, SB_FAULT_FREEZE);
+        wall = node->frozen_at;
+    }
+    if (SB_UNLIKELY(node->leapt || node->fallen)) {
+        meet_jumps(world, node);
+    }
     if (node->skew != 0) {
         sb_fault_effective(world, SB_FAULT_SKEW);
     }

@@ -71,6 +71,10 @@ static void miss_name(sb_world *world, sb_disk_state *disk, uint32_t index)
 
 static void miss_names(sb_world *world, sb_disk_state *disk, const char *path, bool below)
 {
+    if (SB_UNLIKELY(disk->wiped)) {
+        sb_fault_effective(world, SB_FAULT_EMPTY_DISK);
+        disk->wiped = false;
+    }
     for (uint32_t i = disk->lost_count; i-- > 0;) {
         if (below ? sb_disk_is_below(disk->lost[i], path) : strcmp(disk->lost[i], path) == 0) {
             miss_name(world, disk, i);
@@ -93,6 +97,10 @@ static inline void meet_crash(sb_world *world, sb_disk_file *file)
         sb_fault_effective(world, SB_FAULT_MISDIRECTED_WRITE);
         file->astray = false;
     }
+    if (SB_UNLIKELY(file->persisted)) {
+        sb_fault_effective(world, SB_FAULT_PERSISTED_UNACKNOWLEDGED);
+        file->persisted = false;
+    }
 }
 
 static sb_file *handle_new(sb_world *world, sb_disk_state *disk, sb_disk_file *file,
@@ -109,6 +117,7 @@ static sb_file *handle_new(sb_world *world, sb_disk_state *disk, sb_disk_file *f
     handle->path_hash = path_hash;
     handle->closed = false;
     handle->waits = 0;
+    handle->syncing = 0;
     memcpy(handle->path, path, strlen(path) + 1);
     file->references++;
     handle->next = disk->handles;
@@ -199,6 +208,22 @@ void sb_file_close(sb_file *handle)
 
 /* -------------------------------------------------------------------------------------- bytes */
 
+/* The handle's file, once the disk has come to it. */
+static inline sb_disk_file *file_when_ready(sb_world *world, sb_file *handle)
+{
+    sb_disk_file *const file = file_of(world, handle);
+    if (SB_LIKELY(!handle->disk->troubled)) {
+        return file;
+    }
+    const sb_duration latency = sb_disk_trouble_latency(world, handle->disk);
+    if (latency != 0) {
+        handle->waits++;
+        sb_block(world, SB_WAIT_DISK, handle->path, NULL, NULL, world->now + latency);
+        handle->waits--;
+    }
+    return file_of(world, handle);
+}
+
 uint64_t sb_file_size(sb_file *handle)
 {
     sb_world *const world = sb_current;
@@ -213,7 +238,7 @@ sb_status sb_file_read(sb_file *handle, uint64_t offset, void *data, size_t size
 {
     sb_world *const world = sb_current;
     sb_switch_point(world);
-    sb_disk_file *const file = file_of(world, handle);
+    sb_disk_file *const file = file_when_ready(world, handle);
     const uint64_t left = offset < file->size ? file->size - offset : 0;
     const size_t got = size < left ? size : (size_t)left;
     *read_size = 0;
@@ -240,7 +265,7 @@ sb_status sb_file_write(sb_file *handle, uint64_t offset, const void *data, size
 {
     sb_world *const world = sb_current;
     sb_switch_point(world);
-    sb_disk_file *const file = file_of(world, handle);
+    sb_disk_file *const file = file_when_ready(world, handle);
     if (size > SB_FILE_SIZE_MAX || offset > SB_FILE_SIZE_MAX - size) {
         return result(world, SB_NO_SPACE);
     }
@@ -303,6 +328,7 @@ sb_status sb_file_sync(sb_file *handle)
     if (file->change_count != 0) {
         const uint64_t number = file->settled + file->change_count;
         handle->waits++; /* it may be closed meanwhile */
+        handle->syncing = number;
         wait_for_disk(world, handle->disk, handle->path);
         if (fails(world, SB_FAULT_SYNC_ERROR)) {
             status = SB_IO_ERROR;
@@ -314,6 +340,7 @@ sb_status sb_file_sync(sb_file *handle)
         }
         sb_event_here(world, SB_EVENT_SYNCED, handle->path_hash, status, 0);
         handle->waits--;
+        handle->syncing = handle->waits == 0 ? 0 : handle->syncing;
         handle_settle(world, handle);
     }
     return result(world, status);
@@ -442,6 +469,26 @@ static void arm_crash(sb_world *world)
     arm(world, SB_FAULT_LOST_WRITE);
     arm(world, SB_FAULT_TORN_WRITE);
     arm(world, SB_FAULT_LOST_NAME);
+    arm(world, SB_FAULT_PERSISTED_UNACKNOWLEDGED);
+}
+
+/* Syncs that were under way: whether each had done its work, though nobody was told. */
+static void persist_unacknowledged(sb_world *world, sb_disk_state *disk)
+{
+    for (uint32_t i = 0; i < disk->name_count; i++) {
+        sb_disk_file *const file = disk->names[i]->file;
+        const uint64_t number = file->syncing;
+        file->syncing = 0;
+        if (number > file->settled && !world->disk.keep_on_crash &&
+            world->faults[SB_FAULT_PERSISTED_UNACKNOWLEDGED].armed &&
+            sb_choose_at(world, disk->node, SB_STREAM_CRASH, 2) != 0) {
+            sb_disk_file_settle(world, file, number);
+            file->persisted = true;
+            sb_fault_applied(world, SB_FAULT_PERSISTED_UNACKNOWLEDGED);
+            sb_event_here(world, SB_EVENT_FAULT, SB_FAULT_PERSISTED_UNACKNOWLEDGED,
+                          disk->node->number, 0);
+        }
+    }
 }
 
 /* Keep all; lose all; else each change has its own fate. */
@@ -451,11 +498,14 @@ void sb_disk_crash(sb_world *world, sb_node_state *node)
     if (disk == NULL || !has_unsynced(disk)) {
         return;
     }
+    if (!world->disk.keep_on_crash) {
+        arm_crash(world);
+    }
+    persist_unacknowledged(world, disk);
     const bool keeps =
         world->disk.keep_on_crash || sb_choose_at(world, node, SB_STREAM_CRASH, 4) == 0;
     sb_disk_fate fate = {false, false, false, false};
     if (!keeps) {
-        arm_crash(world);
         fate.may_lose = world->faults[SB_FAULT_LOST_WRITE].armed;
         fate.may_tear = world->faults[SB_FAULT_TORN_WRITE].armed;
         fate.may_lose_names = world->faults[SB_FAULT_LOST_NAME].armed;
@@ -490,6 +540,9 @@ void sb_disk_close_all(sb_world *world, sb_node_state *node)
 {
     while (node->disk != NULL && node->disk->handles != NULL) {
         sb_file *const handle = node->disk->handles;
+        if (handle->waits != 0 && handle->syncing > handle->file->syncing) {
+            handle->file->syncing = handle->syncing;
+        }
         handle->waits = 0;
         if (handle->closed) {
             handle_settle(world, handle);
@@ -528,6 +581,7 @@ void sb_disk_trouble_set(sb_world *world, sb_node node, const sb_disk_trouble *t
                  {SB_FAULT_WRITE_ERROR, trouble->write_error != 0},
                  {SB_FAULT_SYNC_ERROR, trouble->sync_error != 0},
                  {SB_FAULT_SYNC_STALL, trouble->sync_stall != 0},
+                 {SB_FAULT_IO_LATENCY, trouble->io_latency != 0},
                  {SB_FAULT_DISK_FULL, trouble->full},
                  {SB_FAULT_BIT_ROT, trouble->bit_rot != 0},
                  {SB_FAULT_MISDIRECTED_WRITE, trouble->misdirect != 0}};
@@ -535,6 +589,20 @@ void sb_disk_trouble_set(sb_world *world, sb_node node, const sb_disk_trouble *t
         if (kinds[i].on) {
             arm(world, kinds[i].fault);
         }
+    }
+}
+
+void sb_disk_wipe(sb_world *world, sb_node node)
+{
+    const sb_node_state *const of = sb_node_given(world, node, __func__);
+    if (of->power == SB_NODE_UP) {
+        sb_misuse(world, SB_FINDING_ASSERTION, "sb_disk_wipe", "%s is up", of->name);
+    }
+    arm(world, SB_FAULT_EMPTY_DISK);
+    sb_fault_applied(world, SB_FAULT_EMPTY_DISK);
+    if (of->disk != NULL && of->disk->name_count + of->disk->change_count != 0) {
+        sb_disk_names_wipe(world, of->disk);
+        of->disk->wiped = true;
     }
 }
 

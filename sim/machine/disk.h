@@ -42,6 +42,8 @@ typedef struct sb_disk_file {
     uint64_t path_hash; /* of the name it was last known by */
     uint32_t references;
     bool lost, torn, astray; /* it was altered, and no program has seen that yet */
+    bool persisted;          /* by a sync that nobody was told of; likewise */
+    uint64_t syncing;        /* changes up to this number were under way when its machine died */
 } sb_disk_file;
 
 typedef struct sb_disk_name {
@@ -70,7 +72,8 @@ typedef struct sb_name_change {
 struct sb_file {
     struct sb_file *next, **link;
     bool closed;
-    uint32_t waits; /* calls that wait on it */
+    uint32_t waits;   /* calls that wait on it */
+    uint64_t syncing; /* the changes up to this number are being synced by one of them */
     sb_disk_file *file;
     struct sb_disk_state *disk;
     uint64_t path_hash;
@@ -88,6 +91,7 @@ typedef struct sb_disk_state {
     uint32_t open_count;           /* of those that are not closed */
     char (*lost)[SB_PATH_MAX + 1]; /* names a crash has taken and no program has missed yet */
     uint32_t lost_count, lost_capacity;
+    bool wiped; /* and no program has missed anything yet */
     bool troubled;
     sb_disk_trouble trouble; /* of a troubled disk */
     unsigned char *scratch;  /* where a durable view is put together */
@@ -121,6 +125,7 @@ sb_status sb_disk_trouble_read(sb_world *world, const sb_file *handle, uint64_t 
 sb_status sb_disk_trouble_write(sb_world *world, const sb_file *handle, uint64_t *offset,
                                 size_t *size);
 sb_status sb_disk_trouble_truncate(sb_world *world, const sb_file *handle, uint64_t size);
+sb_duration sb_disk_trouble_latency(sb_world *world, const sb_disk_state *disk);
 sb_duration sb_disk_trouble_stall(sb_world *world, const sb_disk_state *disk);
 
 /* Of a sync whose latency has passed.  An error may take back what was written since the last. */
@@ -166,6 +171,9 @@ uint32_t sb_disk_unsynced_names(const sb_disk_state *disk, const char *directory
 void sb_disk_names_settle(sb_world *world, sb_disk_state *disk, const char *directory,
                           uint64_t number);
 void sb_disk_names_crash(sb_world *world, sb_disk_state *disk, const sb_disk_fate *fate);
+
+/* No names are left. */
+void sb_disk_names_wipe(sb_world *world, sb_disk_state *disk);
 
 /* What the durable names say. */
 sb_disk_file *sb_disk_find_durable(const sb_disk_state *disk, const char *path);

@@ -289,6 +289,20 @@ void sb_disk_names_crash(sb_world *world, sb_disk_state *disk, const sb_disk_fat
     disk->change_count = 0;
 }
 
+void sb_disk_names_wipe(sb_world *world, sb_disk_state *disk)
+{
+    for (uint32_t i = 0; i < disk->change_count; i++) {
+        change_free(world, disk->changes[i]);
+    }
+    for (uint32_t i = 0; i < disk->name_count; i++) {
+        sb_disk_file_drop(world, disk->names[i]->file);
+        sb_disk_free(world, disk->names[i]);
+    }
+    disk->change_count = 0;
+    disk->name_count = 0;
+    disk->lost_count = 0;
+}
+
 /* ------------------------------------------------------------------------------ durable names */
 
 sb_disk_file *sb_disk_find_durable(const sb_disk_state *disk, const char *path)

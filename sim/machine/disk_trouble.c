@@ -132,6 +132,22 @@ sb_status sb_disk_trouble_truncate(sb_world *world, const sb_file *handle, uint6
 
 /* --------------------------------------------------------------------------------------- syncs */
 
+#define IO_HALVINGS 10u
+
+/* The longest, or a half of it, a quarter ... */
+sb_duration sb_disk_trouble_latency(sb_world *world, const sb_disk_state *disk)
+{
+    if (!happens(world, disk, disk->trouble.io_latency)) {
+        return 0;
+    }
+    const uint64_t doublings =
+        sb_choose_at(world, disk->node, SB_STREAM_DISK, IO_HALVINGS + UINT64_C(1));
+    const sb_duration latency = disk->trouble.io_max >> (IO_HALVINGS - doublings);
+    note(world, disk, SB_FAULT_IO_LATENCY, latency);
+    sb_fault_effective(world, SB_FAULT_IO_LATENCY);
+    return latency;
+}
+
 sb_duration sb_disk_trouble_stall(sb_world *world, const sb_disk_state *disk)
 {
     if (!happens(world, disk, disk->trouble.sync_stall)) {

@@ -176,9 +176,18 @@ static void describe_fault(line *to, const sb_record *record, const sb_event *ev
     case SB_FAULT_NAME_KILL:
     case SB_FAULT_NAME_STOP:
     case SB_FAULT_NAME_PAUSE:
+    case SB_FAULT_NAME_CRASH_LOOP:
+    case SB_FAULT_NAME_EMPTY_DISK:
+    case SB_FAULT_NAME_IO_LATENCY:
+    case SB_FAULT_NAME_SYNC_STALL:
+    case SB_FAULT_NAME_FREEZE:
+    case SB_FAULT_NAME_JUMP_FORWARD:
+    case SB_FAULT_NAME_JUMP_BACK:
         line_add(to, " %s", peer);
         if (event->c != 0) {
-            line_add(to, " for");
+            const bool is_jump =
+                event->a == SB_FAULT_NAME_JUMP_FORWARD || event->a == SB_FAULT_NAME_JUMP_BACK;
+            line_add(to, is_jump ? " by" : " for");
             add_time(to, event->c);
         }
         break;
