@@ -389,12 +389,40 @@ typedef struct sb_witness {
     const char *(*phase)(sb_world *world);
     /* The longest lease that is looked at only when somebody asks: no timer tells. */
     sb_duration lease_max;
+    /* Rises with whatever is done towards progress, also with what is undone again; without one,
+     * the moves of all state machines are counted.  It tells a livelock from a stuck job. */
+    uint64_t (*effort)(sb_world *world);
+    /* Of a world that stands still and whose record is kept: says with sb_explain_link what has not
+     * ended, and who should end it.  It runs in the director, may allocate and may not wait. */
+    void (*explain)(sb_world *world);
 } sb_witness;
 void sb_world_set_witness(sb_world *world, const sb_witness *witness);
 
-/* Wait, in a healed world, until done says so.  Proves, instead of timing out, that it never will:
- * the world ends with `deadlock` when nothing can happen any more, with `stuck-job` when the
- * progress state stays the same over one full period of the longest live timer. */
+/* "job 1 running", and one deeper "subtask 5 running, of server3": one link of the chain, printf.
+ * node and task name whoever should go on with it (task NULL: nobody); who waits for whom is told
+ * from there.  The first SB_EXPLAINED_MAX links are kept. */
+#define SB_EXPLAINED_MAX 64
+#define SB_EXPLAINED_DEPTH_MAX 7
+typedef struct sb_explained {
+    uint8_t depth; /* at most one more than that of the link before */
+    sb_node node;
+    char task[32];
+    char text[160];
+} sb_explained;
+void sb_explain_link(sb_world *world, unsigned depth, sb_node node, const char *task,
+                     const char *format, ...) __attribute__((format(printf, 5, 6)));
+const sb_explained *sb_world_explained(const sb_world *world, size_t *count);
+
+/* Wait, in a healed world, until done says so.  Proves, instead of timing out, that it never will.
+ * The world ends with
+ *
+ *   deadlock   when nothing can happen any more, or when tasks wait for each other: at once when
+ *              nobody could cancel their waits, else once nothing changes any more
+ *   stuck-job  when the progress state stays the same over one full period of the longest live
+ *              timer, and nobody works
+ *   livelock   when no state comes that was not there before, over the same period or, when states
+ *              come and go, over three, and somebody does work
+ */
 void sb_await(sb_world *world, bool (*done)(sb_world *world, void *context), void *context,
               const char *what);
 
@@ -414,6 +442,7 @@ typedef struct sb_finding_report {
     char task[32];
     sb_step step;
     sb_time time;
+    sb_time since; /* of a world that stands still: when anything new came last */
     char file[96]; /* for assertions: where it stands; else "" until symbolised */
     int line;
     char function[64];
@@ -439,6 +468,7 @@ typedef struct sb_waiting_task {
     sb_time since, deadline; /* SB_FOREVER: none */
     sb_step cause;           /* the last event of the task */
     uint16_t holder;         /* lane of the task that holds the mutex it waits for; 0: none */
+    uint16_t group;          /* lane of a task that the group it waits for counts; 0: none */
     unsigned frame_count;
     sb_frame frames[SB_FRAME_MAX];
 } sb_waiting_task;

@@ -243,6 +243,265 @@ START_TEST(a_keeper_must_return)
 }
 END_TEST
 
+/* ------------------------------------------------------------------- stuck, deadlock, livelock
+ *
+ * One machine runs a program that comes to a halt in some shape, while a timer of it goes on.
+ */
+static bool never(sb_world *world, void *context)
+{
+    (void)world;
+    (void)context;
+    return false;
+}
+
+static void tick_main(void *argument)
+{
+    (void)argument;
+    while (sb_sleep(300 * SB_MILLISECOND, NULL) == SB_OK) {
+    }
+}
+
+static sb_mutex first, second;
+static sb_wait_group group;
+static sb_channel channel;
+static sb_condition condition;
+
+static void lock_both(sb_mutex *one, sb_mutex *other)
+{
+    sb_mutex_lock(one, NULL);
+    sb_sleep(SB_MILLISECOND, NULL);
+    sb_mutex_lock(other, NULL);
+    sb_mutex_unlock(other);
+    sb_mutex_unlock(one);
+}
+
+static void lock_forward(void *argument)
+{
+    (void)argument;
+    lock_both(&first, &second);
+}
+
+static void lock_backward(void *argument)
+{
+    (void)argument;
+    lock_both(&second, &first);
+}
+
+static void mutex_cycle(void)
+{
+    sb_spawn(NULL, lock_forward, NULL, "forward");
+    sb_spawn(NULL, lock_backward, NULL, "backward");
+}
+
+/* It waits for its own group, which counts who waits for what it holds. */
+static void lock_first(void *argument)
+{
+    (void)argument;
+    sb_mutex_lock(&first, NULL);
+    sb_mutex_unlock(&first);
+}
+
+static void group_cycle(void)
+{
+    sb_mutex_lock(&first, NULL);
+    sb_spawn(&group, lock_first, NULL, "member");
+    sb_wait_group_wait(&group, NULL);
+    sb_mutex_unlock(&first);
+}
+
+/* Somebody could cancel these waits, so they are a deadlock only once nothing changes. */
+static void lock_under_a_scope(void *argument)
+{
+    sb_scope scope;
+    sb_scope_init(&scope, NULL, "could be canceled");
+    sb_mutex *const one = argument, *const other = one == &first ? &second : &first;
+    sb_mutex_lock(one, &scope);
+    sb_sleep(SB_MILLISECOND, &scope);
+    sb_mutex_lock(other, &scope);
+}
+
+static void scoped_cycle(void)
+{
+    sb_spawn(NULL, lock_under_a_scope, &first, "forward");
+    sb_spawn(NULL, lock_under_a_scope, &second, "backward");
+}
+
+static void unread_channel(void)
+{
+    const int item = 1;
+    for (;;) {
+        sb_channel_send(&channel, &item, NULL);
+    }
+}
+
+static void lost_wake_up(void)
+{
+    sb_condition_signal(&condition); /* nobody waits yet */
+    sb_condition_wait(&condition, NULL, NULL);
+}
+
+static void never_done(void)
+{
+    sb_wait_group_add(&group, 1);
+    sb_wait_group_wait(&group, NULL);
+}
+
+enum { LIGHT_OFF, LIGHT_ON };
+static const char *const light_states[] = {"off", "on"};
+static const sb_move light_moves[] = {{LIGHT_OFF, LIGHT_ON}, {LIGHT_ON, LIGHT_OFF}};
+SB_MACHINE(light_machine, "light", light_states, light_moves);
+static unsigned light;
+
+static void switch_light(unsigned to)
+{
+    sb_machine_move(&light_machine, 1, light, to);
+    light = to;
+}
+
+/* Each undoes what the other has done, as slowly as one can see it. */
+static void undone_work(void)
+{
+    for (;;) {
+        sb_sleep(400 * SB_MILLISECOND, NULL);
+        switch_light(1 - light);
+    }
+}
+
+/* So fast that it is always off when one looks. */
+static void unseen_work(void)
+{
+    for (;;) {
+        sb_sleep(50 * SB_MILLISECOND, NULL);
+        switch_light(LIGHT_ON);
+        sb_sleep(100 * SB_NANOSECOND, NULL);
+        switch_light(LIGHT_OFF);
+    }
+}
+
+static void retry_for_ever(void)
+{
+    while (sb_sleep(SB_MILLISECOND, NULL) == SB_OK) {
+        sb_send(0, "again", 5);
+    }
+}
+
+typedef struct shape {
+    void (*halt)(void);
+    sb_finding_kind kind;
+    const char *words;
+    sb_time before;
+    const char *task; /* the finding is about */
+} shape;
+
+#define DIRECTOR "director"
+static const shape shapes[] = {
+    {mutex_cycle, SB_FINDING_DEADLOCK,
+     "program1 forward waits for mutex second of program1 backward", SB_SECOND, "backward"},
+    {group_cycle, SB_FINDING_DEADLOCK,
+     "member waits for mutex first of program1 main; program1 main waits for group", SB_SECOND,
+     "member"},
+    {scoped_cycle, SB_FINDING_DEADLOCK, "backward waits for mutex first of program1 forward",
+     2 * SB_SECOND, "backward"},
+    {unread_channel, SB_FINDING_STUCK_JOB, "one full period", 2 * SB_SECOND, DIRECTOR},
+    {lost_wake_up, SB_FINDING_STUCK_JOB, "one full period", 2 * SB_SECOND, DIRECTOR},
+    {never_done, SB_FINDING_STUCK_JOB, "one full period", 2 * SB_SECOND, DIRECTOR},
+    {retry_for_ever, SB_FINDING_STUCK_JOB, "one full period", 2 * SB_SECOND, DIRECTOR},
+    {undone_work, SB_FINDING_LIVELOCK, "states of before came back", 4 * SB_SECOND, DIRECTOR},
+    {unseen_work, SB_FINDING_LIVELOCK, "one full period of the longest timer", 2 * SB_SECOND,
+     DIRECTOR},
+};
+
+static const shape *present;
+
+static int halting_program(const sb_boot *boot)
+{
+    (void)boot;
+    light = LIGHT_OFF;
+    sb_mutex_init(&first, "first");
+    sb_mutex_init(&second, "second");
+    sb_wait_group_init(&group, "group");
+    sb_channel_init(&channel, "channel", sizeof(int), 1);
+    sb_condition_init(&condition, "condition");
+    sb_spawn(NULL, tick_main, NULL, "tick");
+    present->halt();
+    sb_sleep(SB_FOREVER, NULL);
+    return 0;
+}
+
+static uint64_t light_is_on(sb_world *world)
+{
+    (void)world;
+    return light;
+}
+
+static void halt(sb_world *world, void *context)
+{
+    (void)context;
+    const sb_witness witness = {.progress = light_is_on};
+    sb_world_set_witness(world, &witness);
+    sb_node_boot(world, sb_node_add(world, "program1", "program", halting_program, NULL, 0));
+    sb_world_heal(world);
+    sb_await(world, never, NULL, "the end");
+}
+
+/* Each shape has its kind, as soon as it can be proved, and names who waits for whom. */
+START_TEST(shapes_are_told_apart)
+{
+    present = &shapes[_i];
+    const ending end = run_once(halt, NULL);
+    must_find(&end, present->kind, present->words);
+    ck_assert_str_eq(end.finding.oracle, "the end");
+    ck_assert_str_eq(end.finding.task, present->task);
+    ck_assert_uint_lt(end.time, present->before);
+}
+END_TEST
+
+/* Work that leads on, however slowly, is no livelock: the third state is new each time. */
+static uint64_t rungs;
+
+static void climb_main(void *argument)
+{
+    (void)argument;
+    for (unsigned rung = 1; rung <= 20; rung++) {
+        for (unsigned try = 0; try < 4; try++) {
+            rungs = 0;
+            sb_sleep(300 * SB_MILLISECOND, NULL);
+            rungs = rung;
+            sb_sleep(300 * SB_MILLISECOND, NULL);
+        }
+    }
+}
+
+static uint64_t count_rungs(sb_world *world)
+{
+    (void)world;
+    return rungs;
+}
+
+static bool has_climbed(sb_world *world, void *context)
+{
+    (void)world;
+    (void)context;
+    return rungs == 20;
+}
+
+static void climb(sb_world *world, void *context)
+{
+    (void)context;
+    const sb_witness witness = {.progress = count_rungs, .lease_max = SB_SECOND};
+    sb_world_set_witness(world, &witness);
+    sb_spawn(NULL, climb_main, NULL, "climber");
+    sb_world_heal(world);
+    sb_await(world, has_climbed, NULL, "the top");
+}
+
+START_TEST(falling_back_is_no_livelock)
+{
+    const ending end = run_once(climb, NULL);
+    must_pass(&end);
+}
+END_TEST
+
 int main(void)
 {
     Suite *const suite = suite_create("liveness");
@@ -252,5 +511,10 @@ int main(void)
     tcase_add_test(core, the_whole_cluster_is_the_calm_core);
     tcase_add_test(core, a_keeper_must_return);
     suite_add_tcase(suite, core);
+    TCase *const still = tcase_create("still");
+    tcase_set_timeout(still, 60);
+    tcase_add_loop_test(still, shapes_are_told_apart, 0, sizeof(shapes) / sizeof(shapes[0]));
+    tcase_add_test(still, falling_back_is_no_livelock);
+    suite_add_tcase(suite, still);
     return run_suite(suite);
 }

@@ -325,7 +325,7 @@ START_TEST(a_slice_is_rendered)
     sb_record *record = poll_record();
     size_t count = sb_record_slice(record, 17, steps, notes, 32);
     FILE *out = fmemopen(text, sizeof text, "w");
-    const sb_trace_view poll = {record, &header, steps, notes, count, 17};
+    const sb_trace_view poll = {record, &header, steps, notes, count, 17, NULL};
     sb_trace_text(out, &poll, problem, sizeof problem);
     fclose(out);
     ck_assert_ptr_nonnull(
@@ -339,7 +339,7 @@ START_TEST(a_slice_is_rendered)
     record = lost_reply_record();
     count = sb_record_slice(record, 12, steps, notes, 32);
     out = fmemopen(drawing, sizeof drawing, "w");
-    const sb_trace_view lost = {record, &header, steps, notes, count, 0};
+    const sb_trace_view lost = {record, &header, steps, notes, count, 0, NULL};
     sb_trace_dot(out, &lost, problem, sizeof problem);
     fclose(out);
     ck_assert_ptr_nonnull(strstr(drawing, "e3 -> e7 "));
@@ -447,10 +447,11 @@ START_TEST(every_format_draws)
     sb_record *const record = small_record();
     const sb_record_header header = {"chaos", "pct-2", "4f2c1ab", "", 1};
     const sb_step steps[] = {1, 2, 3, 4, 5, 6, 7};
+    const sb_chain chain = {NULL, 0, 0};
     for (size_t i = 0; i < sb_trace_format_count; i++) {
         for (size_t count = 0; count <= 7; count += 7) {
             char problem[256] = "";
-            const sb_trace_view view = {record, &header, steps, NULL, count, 7};
+            const sb_trace_view view = {record, &header, steps, NULL, count, 7, &chain};
             FILE *const out = tmpfile();
             const bool drawn = sb_trace_formats[i].render(out, &view, problem, sizeof problem);
             ck_assert_msg(drawn || strstr(problem, "graphviz") != NULL, "%s: %s",
@@ -459,6 +460,36 @@ START_TEST(every_format_draws)
             fclose(out);
         }
     }
+    sb_record_free(record);
+}
+END_TEST
+
+/* Of a chain each task is one box, so that a circle is one; a world that does not stand still has
+ * none, and is refused. */
+START_TEST(a_chain_is_drawn_as_a_graph)
+{
+    static char drawing[4096];
+    char problem[256] = "";
+    const sb_record_header header = {"chaos", "pct-2", "4f2c1ab", "", 1};
+    sb_record *const record = small_record();
+    sb_chain chain = {NULL, 0, 0};
+    const size_t job = sb_chain_add(&chain, SB_LINK_THING, 0, 0, "job %d \"running\"", 1);
+    const size_t one = sb_chain_add(&chain, SB_LINK_TASK, job, 3, "one waits for mutex a");
+    const size_t other = sb_chain_add(&chain, SB_LINK_TASK, one, 4, "other waits for mutex b");
+    const size_t again = sb_chain_add(&chain, SB_LINK_END, other, 0, "one, which stands above");
+    chain.links[again - 1].same = one;
+    sb_trace_view view = {record, &header, NULL, NULL, 0, 7, &chain};
+    FILE *const out = fmemopen(drawing, sizeof drawing, "w");
+    ck_assert(sb_trace_chain(out, &view, problem, sizeof problem));
+    view.chain = NULL;
+    ck_assert(!sb_trace_chain(out, &view, problem, sizeof problem));
+    ck_assert_ptr_nonnull(strstr(problem, "expected a deadlock, livelock or stuck-job"));
+    fclose(out);
+    ck_assert_ptr_nonnull(strstr(drawing, "label=\"job 1 \\\"running\\\"\""));
+    ck_assert_ptr_nonnull(strstr(drawing, "link1 -> link2;"));
+    ck_assert_ptr_nonnull(strstr(drawing, "link3 -> link2;"));
+    ck_assert_ptr_null(strstr(drawing, "stands above"));
+    sb_chain_release(&chain);
     sb_record_free(record);
 }
 END_TEST
@@ -480,6 +511,7 @@ int main(void)
     tcase_add_test(cases, a_slice_comes_back_with_gaps);
     tcase_add_test(cases, a_broken_file_is_refused);
     tcase_add_test(cases, every_format_draws);
+    tcase_add_test(cases, a_chain_is_drawn_as_a_graph);
     tcase_set_timeout(cases, 60);
     suite_add_tcase(suite, cases);
     return run_suite(suite);

@@ -12,6 +12,8 @@ const sb_trace_format sb_trace_formats[] = {
     {"ndjson", "one JSON object a line: the source of truth", sb_trace_ndjson, 0},
     {"dot", "Graphviz with positions, for neato -n", sb_trace_dot, 20000},
     {"svg", "the same, drawn by neato", sb_trace_svg, 20000},
+    {"chain", "Graphviz, for dot: who waits for whom in a world that stands still", sb_trace_chain,
+     0},
 };
 const size_t sb_trace_format_count = sizeof sb_trace_formats / sizeof sb_trace_formats[0];
 

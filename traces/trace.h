@@ -7,7 +7,7 @@
 #ifndef SB_TRACES_TRACE_H
 #define SB_TRACES_TRACE_H
 
-#include "sim/record/record.h"
+#include "sim/record/chain.h"
 
 typedef struct sb_trace_view {
     const sb_record *record;
@@ -15,7 +15,8 @@ typedef struct sb_trace_view {
     const sb_step *steps;       /* ascending */
     const sb_slice_note *notes; /* of each step, what its row stands for; NULL: itself */
     size_t count;
-    sb_step finding; /* the step of the finding; 0: none */
+    sb_step finding;       /* the step of the finding; 0: none */
+    const sb_chain *chain; /* of a world that stands still; NULL: it does not */
 } sb_trace_view;
 
 /* False with one line of what is wrong.  Failures of `out` itself are the stream's: see ferror. */
@@ -33,7 +34,7 @@ extern const sb_trace_format sb_trace_formats[];
 extern const size_t sb_trace_format_count;
 const sb_trace_format *sb_find_trace_format(const char *name); /* NULL: none */
 
-sb_trace_renderer sb_trace_text, sb_trace_ndjson, sb_trace_dot, sb_trace_svg;
+sb_trace_renderer sb_trace_text, sb_trace_ndjson, sb_trace_dot, sb_trace_svg, sb_trace_chain;
 
 /* "server2#3/ddl-worker-3/poll", or "server2#3" for what the kernel does to a node.  Returns what
  * snprintf would. */

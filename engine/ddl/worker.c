@@ -3,6 +3,7 @@
  */
 #include "engine/ddl/worker.h"
 
+#include "engine/counters.h"
 #include "engine/ddl/delete_ranges.h"
 #include "engine/ddl/drop.h"
 #include "engine/ddl/reorg_row.h"
@@ -352,6 +353,7 @@ static engine_status step_error(job_worker *of)
     status = step_end(&step, ENGINE_OK, &of->scope);
     if (status == ENGINE_OK) {
         of->error = FAILURE_NONE;
+        sb_count(COUNTER_job_errors, 1);
     }
     return status;
 }

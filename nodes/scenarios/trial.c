@@ -7,6 +7,7 @@
 
 #include "nodes/counters.h"
 #include "nodes/oracles/oracle.h"
+#include "nodes/scenarios/explain.h"
 
 #define LOOK_PAUSE (250 * SB_MILLISECOND)
 #define LOAD_PATIENCE (60 * SB_SECOND)
@@ -60,6 +61,17 @@ static const char *witness_phase(sb_world *world)
     return schema_state_text(of->watch.schema);
 }
 
+static uint64_t witness_effort(sb_world *world)
+{
+    const trial *of = sb_world_data(world);
+    return watch_effort(&of->watch) + sb_world_counter(world, COUNTER_job_errors);
+}
+
+static void witness_explain(sb_world *world)
+{
+    explain_trial(sb_world_data(world));
+}
+
 static void trial_init(trial *into, sb_world *world, const sb_settings *settings,
                        const machines_plan *how)
 {
@@ -70,8 +82,13 @@ static void trial_init(trial *into, sb_world *world, const sb_settings *settings
     machines_add(&into->machines, world, settings, how);
     watch_init(&into->watch, &into->machines);
     sb_world_set_data(world, into);
-    const sb_witness witness = {witness_progress, witness_describe, witness_phase,
-                                LEASES_UNSEEN * into->machines.plan.settings.server_session_ttl};
+    const sb_witness witness = {.progress = witness_progress,
+                                .describe = witness_describe,
+                                .phase = witness_phase,
+                                .lease_max =
+                                    LEASES_UNSEEN * into->machines.plan.settings.server_session_ttl,
+                                .effort = witness_effort,
+                                .explain = witness_explain};
     sb_world_set_witness(world, &witness);
     sb_observe_reports(world, observe_report);
     sb_observe_moves(world, observe_move);
@@ -117,7 +134,9 @@ static bool is_down(sb_world *world, void *context)
 /* Until they have stopped, or it is proved that they never will. */
 static void await_down(trial *of, uint64_t nodes)
 {
+    of->stopping = nodes;
     sb_await(of->world, is_down, &nodes, "machines to stop");
+    of->stopping = 0;
 }
 
 static void count_restart(trial *of, sb_node server)

@@ -30,6 +30,7 @@ typedef struct trial {
     uint64_t restarted; /* bits of servers restarted while the first job lived */
     sb_core_plan core;  /* which servers may stay away from the heal until the jobs have ended */
     const char *rebuildable[SB_NODE_COUNT_MAX]; /* for sb_swarm_plan */
+    uint64_t stopping;                          /* bits of machines that must stop now */
     job_id pausing;                             /* after the heal; 0: none */
     uint32_t looks;                             /* at the jobs, while waiting for their end */
     tenure_id tenure_before;                    /* the cold restart */

@@ -45,6 +45,10 @@ void watch_report(watch *into, sb_node node, uint32_t kind, slice report)
     if (kind == REPORT_LOADED && loaded_report_decode(report, &loaded)) {
         into->loaded |= (uint64_t)1 << loaded.table;
     }
+    session_report began;
+    if (kind == REPORT_SESSION_BEGAN && session_report_decode(report, &began)) {
+        into->sessions[node] = began.session;
+    }
     decisions_observe(&into->decisions, node, kind, report);
     collected_observe(&into->collected, kind, report);
 }
@@ -81,7 +85,9 @@ static void subtask_moved(watch *into, sb_node node, uint64_t identity, uint32_t
     }
 }
 
-void watch_move(watch *into, sb_node node, const sb_machine *machine, uint64_t id, uint32_t to)
+/* False: nothing that counts. */
+static bool note_move(watch *into, sb_node node, const sb_machine *machine, uint64_t id,
+                      uint32_t to)
 {
     if (machine == &job_machine) {
         watched_job *of = find_or_add(into, id);
@@ -95,10 +101,8 @@ void watch_move(watch *into, sb_node node, const sb_machine *machine, uint64_t i
         if (to != JOB_CANCELLING && to != JOB_PAUSING && to != JOB_QUEUEING) {
             into->owner = node; /* any server cancels, pauses and resumes */
         }
-        into->moves++;
     } else if (machine == &schema_state_machine) {
         into->schema = (schema_state)to;
-        into->moves++;
     } else if (machine == &task_machine) {
         watched_job *of = find_or_add(into, id >> 4);
         if (to == TASK_RUNNING) {
@@ -112,7 +116,15 @@ void watch_move(watch *into, sb_node node, const sb_machine *machine, uint64_t i
         into->servers[id] = (uint8_t)to;
     } else if (machine == &lease_machine && id < SB_NODE_COUNT_MAX) {
         into->leases[id] = (uint8_t)to;
+    } else {
+        return false;
     }
+    return true;
+}
+
+void watch_move(watch *into, sb_node node, const sb_machine *machine, uint64_t id, uint32_t to)
+{
+    into->moves += note_move(into, node, machine, id, to);
 }
 
 /* ---------------------------------------------------------------------------------- questions */
@@ -183,6 +195,8 @@ uint64_t watch_progress(const watch *of, const sb_world *world)
                     sb_world_counter(world, COUNTER_region_merges) +
                     sb_world_counter(world, COUNTER_leader_moves),
                 REGION_CHANGES_MAX);
+    add_bounded(&bytes, sb_world_counter(world, COUNTER_job_errors),
+                (uint64_t)settings->job_error_limit * WATCHED_JOBS_MAX);
     buffer_add_u64(&bytes, sb_world_counter(world, COUNTER_rows_loaded));
     buffer_add_u8(&bytes, of->owner);
     buffer_add_u8(&bytes, (uint8_t)of->schema);
@@ -201,6 +215,11 @@ uint64_t watch_progress(const watch *of, const sb_world *world)
     const uint64_t sum = checksum64(buffer_slice(&bytes));
     buffer_release(&bytes);
     return sum;
+}
+
+uint64_t watch_effort(const watch *of)
+{
+    return of->moves;
 }
 
 static void say(char *text, size_t size, const char *format, ...)

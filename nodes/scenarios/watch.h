@@ -44,8 +44,9 @@ typedef struct watch {
     schema_version versions[SB_NODE_COUNT_MAX]; /* of servers, as clients were told */
     uint8_t servers[SB_NODE_COUNT_MAX];         /* server_state */
     uint8_t leases[SB_NODE_COUNT_MAX];          /* lease_state */
+    session_id sessions[SB_NODE_COUNT_MAX];     /* of servers, the latest they began */
     uint64_t workers;                           /* bits of servers where a subtask succeeded */
-    uint64_t moves;                             /* of jobs and schema states */
+    uint64_t moves;      /* of jobs, tasks, subtasks, schema states, sessions and leases */
     uint64_t full_disks; /* how often a program had been told that a disk had no room, when a job
                           * moved last; whoever observes the moves sets it */
 } watch;
@@ -68,6 +69,7 @@ bool watch_runs_subtask(const watch *of, sb_node server);
 
 /* For sb_witness. */
 uint64_t watch_progress(const watch *of, const sb_world *world);
+uint64_t watch_effort(const watch *of);
 void watch_describe(const watch *of, char *text, size_t size);
 
 #endif

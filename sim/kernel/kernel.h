@@ -116,7 +116,10 @@ typedef struct sb_task {
     struct sb_task *wait_holder;
     void *wait_item; /* where a channel puts or takes the item */
     sb_address wait_peer;
-    sb_step cause; /* the event this task's present doing goes back to */
+    sb_address serves_from; /* of the request that it serves and has not answered */
+    uint64_t wait_call;     /* number of the call, while wait_peer means something */
+    uint64_t serves;        /* number of that request; 0: none */
+    sb_step cause;          /* the event this task's present doing goes back to */
     sb_task_main *main;
     void *argument;
     sb_wait_group *group;                /* counted down when it ends; NULL: none */
@@ -125,6 +128,15 @@ typedef struct sb_task {
     char name[SB_TASK_NAME_MAX];
     uint64_t name_hash;
 } sb_task;
+
+/* NULL: it waits for no group. */
+static inline const sb_wait_group *sb_group_waited_for(const sb_task *task)
+{
+    return task->wait_kind != SB_WAIT_GROUP
+               ? NULL
+               : (const sb_wait_group *)((const unsigned char *)task->queue -
+                                         offsetof(sb_wait_group, waiters));
+}
 
 /* ----------------------------------------------------------------------------------- messages */
 
@@ -250,7 +262,7 @@ struct sb_world {
     uint64_t idle_turns;   /* yields and looks at the clock in this instant */
     sb_step step_limit, break_at, run_until;
     sb_finding_report finding;
-    sb_task *finding_task; /* whose stack the finding stands on; NULL: none */
+    const sb_task *finding_task; /* whose stack the finding stands on; NULL: none */
     bool finding_by_signal;
     sb_registers panic_registers;
 
@@ -281,6 +293,7 @@ struct sb_world {
     uint64_t probe_bits[SB_PROBE_MAX / 64];
     uint64_t failpoint_bits[SB_FAILPOINT_MAX / 64];
     uint64_t edge_bits[SB_EDGE_MAX / 64];
+    uint64_t move_count; /* of state machines */
     uint32_t failpoint_rates[SB_FAILPOINT_MAX];
     bool failpoints_on;
     uint64_t exhaust_ordinal, exhaust_count;
@@ -293,6 +306,8 @@ struct sb_world {
     void *director_context;
     void *data;
     sb_witness witness;
+    sb_explained *explained; /* [SB_EXPLAINED_MAX]; NULL: nothing was */
+    uint32_t explained_count;
     sb_report_observer *report_observer;
     sb_move_observer *move_observer;
     bool
@@ -508,6 +523,10 @@ void sb_end_with(sb_world *world, sb_finding_kind kind, sb_node_state *node, con
                  va_list arguments) __attribute__((noreturn, cold));
 void sb_misuse(sb_world *world, sb_finding_kind kind, const char *oracle, const char *format, ...)
     __attribute__((noreturn, cold, format(printf, 4, 5)));
+
+/* The same, about a task that waits: the finding's place is where it stands. */
+void sb_blame(sb_world *world, const sb_task *task, sb_finding_kind kind, const char *oracle,
+              const char *text) __attribute__((noreturn, cold));
 
 /* The node that a scenario means; a number that is no node's is a finding that names it and the
  * function it was given to. */

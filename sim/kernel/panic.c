@@ -65,6 +65,14 @@ static void describe_world(sb_world *world, sb_finding_report *finding)
     if (world->witness.describe != NULL) {
         world->witness.describe(world, finding->state, sizeof(finding->state));
     }
+    const bool stands_still = finding->kind == SB_FINDING_DEADLOCK ||
+                              finding->kind == SB_FINDING_STUCK_JOB ||
+                              finding->kind == SB_FINDING_LIVELOCK;
+    const bool in_director =
+        world->running != NULL && world->running->node->number == 0 && !world->observing;
+    if (stands_still && in_director && world->record != NULL && world->witness.explain != NULL) {
+        world->witness.explain(world);
+    }
 }
 
 /* The first finding stands; the world stops at the next chance. */
@@ -106,6 +114,15 @@ static void leave(sb_world *world)
     }
     sb_stop_here(world);
     __builtin_trap(); /* an ended world is not entered again */
+}
+
+void sb_blame(sb_world *world, const sb_task *task, sb_finding_kind kind, const char *oracle,
+              const char *text)
+{
+    sb_conclude(world, kind, task->node, oracle, text);
+    snprintf(world->finding.task, sizeof(world->finding.task), "%s", task->name);
+    world->finding_task = task;
+    leave(world);
 }
 
 void sb_end_with(sb_world *world, sb_finding_kind kind, sb_node_state *node, const char *oracle,

@@ -421,6 +421,7 @@ sb_task *sb_task_start(sb_world *world, sb_node_state *node, sb_task_main *main,
     task->wait_object = NULL;
     task->wait_holder = NULL;
     task->wait_peer = 0;
+    task->serves = 0;
     task->queue = NULL;
     task->scope = NULL;
     task->live = true;

@@ -202,6 +202,7 @@ static sb_status call_run(sb_world *world, sb_exchange *exchange, call *begun, c
     sb_status status = sb_network_send(world, begun->to, bytes, HEADER_SIZE, data, size, false);
     if (status == SB_OK && !begun->ended) {
         world->running->wait_peer = begun->to;
+        world->running->wait_call = begun->number;
         status = sb_block(world, SB_WAIT_REPLY, name, &begun->waiters, scope, SB_FOREVER);
         world->running->wait_peer = 0;
     }
@@ -330,7 +331,10 @@ static void service_main(void *argument)
     sb_exchange *const exchange = served->request.exchange;
     sb_event_here(world, SB_EVENT_SERVE, exchange->methods[served->request.method].name_hash,
                   served->request.from, served->request.number);
+    world->running->serves_from = served->request.from;
+    world->running->serves = served->request.number;
     exchange->handler(exchange->context, &served->request);
+    world->running->serves = 0;
     service_end(exchange, served);
     service_leave(world, exchange);
 }
@@ -347,6 +351,7 @@ void sb_answer(const sb_request *request, const void *data, size_t size)
     header_encode(bytes, (header){REPLY, request->method, request->number});
     sb_event_here(world, SB_EVENT_ANSWER, called->name_hash, request->from, request->number);
     ((sb_request *)(uintptr_t)request)->number = 0; /* answered */
+    world->running->serves = 0;
     const sb_status status =
         sb_network_send(world, request->from, bytes, HEADER_SIZE, data, size, true);
     if (SB_UNLIKELY(status != SB_OK)) {

@@ -186,6 +186,7 @@ void sb_machine_move(const sb_machine *machine, uint64_t id, uint32_t from, uint
         wrong_move(machine, id, from, to);
     }
     edge += move;
+    world->move_count++;
     world->edge_bits[edge / 64] |= UINT64_C(1) << (edge % 64);
     if (world->record != NULL) {
         sb_record_set_machine(world->record, (unsigned)index, machine->name, machine->states,

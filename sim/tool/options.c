@@ -227,7 +227,7 @@ static const sb_option trace_options[] = {
     {"exhaust", 0, "KIND", "fail one place of the run: disk, message or failpoint, with --at",
      take_exhaust},
     {"at", 0, "PLACE", "with --exhaust: the number of the place that fails", take_place},
-    {"format", 'f', "FORMAT", "text, ndjson, dot or svg; default text", take_format},
+    {"format", 'f', "FORMAT", "text, ndjson, dot, svg or chain; default text", take_format},
     {"around", 0, "STEP", "the events around a step, or around the `finding`", take_around},
     {"all", 0, NULL, "every event of the run", take_all},
     {"slice", 0, "N", "how many events to show; default 40 of a slice, 200 of a window",

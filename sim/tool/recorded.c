@@ -127,7 +127,7 @@ void sb_explain(FILE *out, const sb_plan *plan, sb_world *world, const sb_record
     sb_header_words words;
     const sb_record_header header = sb_plan_header(plan, result->seed, &words);
     const size_t count = sb_slice_of_run(world, record, slice_length, &steps, &notes);
-    const sb_trace_view view = {record, &header, steps, notes, count, finding->step};
+    const sb_trace_view view = {record, &header, steps, notes, count, finding->step, NULL};
     fputs("  what led to it, the latest last; | marks its causes\n", out);
     sb_trace_text(out, &view, problem, sizeof problem);
     free(notes);

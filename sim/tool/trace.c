@@ -10,6 +10,7 @@
 #include "sim/tool/output.h"
 #include "sim/tool/recorded.h"
 #include "sim/tool/target.h"
+#include "sim/verdict/report.h"
 
 #define WINDOW_DEFAULT 200
 
@@ -84,10 +85,18 @@ static int present(void *context, sb_world *world, const sb_record *record,
     size_t count = choose_steps(of->arguments, world, record, result, &steps, &notes);
     limit_steps(of->format, steps, notes, &count);
     const sb_record_header header = sb_plan_header(&of->target->plan, of->target->seed, &words);
+    sb_chain chain;
+    const bool stands_still = sb_chain_of_world(world, record, &chain);
     const sb_trace_view view = {
-        record, &header, steps,
-        notes,  count,   result->outcome == SB_OUTCOME_FINDING ? result->finding_step : 0};
+        .record = record,
+        .header = &header,
+        .steps = steps,
+        .notes = notes,
+        .count = count,
+        .finding = result->outcome == SB_OUTCOME_FINDING ? result->finding_step : 0,
+        .chain = stands_still ? &chain : NULL};
     const bool drawn = of->format->render(of->output->stream, &view, problem, sizeof problem);
+    sb_chain_release(&chain);
     free(notes);
     free(steps);
     if (!drawn) {

@@ -168,7 +168,7 @@ static void print_what_led(FILE *out, const sb_trace_file *trace, sb_step step)
         }
     }
     if (count != 0) {
-        const sb_trace_view view = {trace->record, &trace->header, steps, NULL, count, step};
+        const sb_trace_view view = {trace->record, &trace->header, steps, NULL, count, step, NULL};
         fputs("  what led to it\n", out);
         sb_trace_text(out, &view, problem, sizeof problem);
     }

@@ -2,6 +2,8 @@
  * A finding and its world, read from the host after the world has ended: stacks are unwound where
  * they stand.
  */
+#include <stdio.h>
+
 #include "sim/kernel/universe.h"
 #include "sim/verdict/unwind.h"
 
@@ -30,11 +32,29 @@ const sb_finding_report *sb_world_finding(const sb_world *world)
     return finding;
 }
 
+/* The lane of a task of the group that it waits for, one that itself waits without a deadline
+ * before others; 0: it waits for no group, or for one without tasks. */
+static uint16_t first_member(const sb_world *world, const sb_task *waiter)
+{
+    uint16_t found = 0;
+    const sb_wait_group *const group = sb_group_waited_for(waiter);
+    for (uint32_t i = 0; group != NULL && i < world->task_high; i++) {
+        const sb_task *const task = &world->tasks[i];
+        if (task->live && task->group == group && task->wait_kind != SB_WAIT_NONE) {
+            if (task->deadline == SB_FOREVER) {
+                return task->lane;
+            }
+            found = found == 0 ? task->lane : found;
+        }
+    }
+    return found;
+}
+
 bool sb_world_next_waiting(sb_world *world, uint16_t *lane, sb_waiting_task *out)
 {
     for (uint32_t i = *lane; i < world->task_high; i++) {
         const sb_task *const task = &world->tasks[i];
-        if (!task->live || task->wait_kind == SB_WAIT_NONE || task == world->finding_task) {
+        if (!task->live || task->wait_kind == SB_WAIT_NONE) {
             continue;
         }
         *out = (sb_waiting_task){
@@ -49,6 +69,7 @@ bool sb_world_next_waiting(sb_world *world, uint16_t *lane, sb_waiting_task *out
             .deadline = task->deadline,
             .cause = task->cause,
             .holder = task->wait_holder != NULL ? task->wait_holder->lane : 0,
+            .group = first_member(world, task),
         };
         sb_registers registers;
         sb_fiber_registers(task->stack_pointer, &registers);
@@ -57,4 +78,36 @@ bool sb_world_next_waiting(sb_world *world, uint16_t *lane, sb_waiting_task *out
         return true;
     }
     return false;
+}
+
+/* ------------------------------------------------------------------------------- explanation */
+
+void sb_explain_link(sb_world *world, unsigned depth, sb_node node, const char *task,
+                     const char *format, ...)
+{
+    const uint32_t count = world->explained_count;
+    if (world->explained == NULL) {
+        world->explained = sb_kernel_alloc(world, SB_EXPLAINED_MAX * sizeof(sb_explained));
+    }
+    if (count == SB_EXPLAINED_MAX) {
+        return;
+    }
+    const unsigned deepest = count == 0 ? 0 : world->explained[count - 1].depth + 1u;
+    sb_assert_op(depth, <=, deepest);
+    sb_assert_op(depth, <=, SB_EXPLAINED_DEPTH_MAX);
+    sb_explained *const added = &world->explained[world->explained_count++];
+    *added = (sb_explained){.depth = (uint8_t)depth, .node = node};
+    if (task != NULL) {
+        snprintf(added->task, sizeof(added->task), "%s", task);
+    }
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(added->text, sizeof(added->text), format, arguments);
+    va_end(arguments);
+}
+
+const sb_explained *sb_world_explained(const sb_world *world, size_t *count)
+{
+    *count = world->explained_count;
+    return world->explained;
 }

@@ -186,22 +186,50 @@ static void print_what(FILE *out, const sb_finding_report *finding)
     }
 }
 
-static bool stands_still(const sb_finding_report *finding)
+bool sb_finding_stands_still(const sb_finding_report *finding)
 {
-    return finding->kind == SB_FINDING_DEADLOCK || finding->kind == SB_FINDING_STUCK_JOB;
+    return finding->kind == SB_FINDING_DEADLOCK || finding->kind == SB_FINDING_STUCK_JOB ||
+           finding->kind == SB_FINDING_LIVELOCK;
+}
+
+bool sb_chain_of_world(sb_world *world, const sb_record *record, sb_chain *into)
+{
+    const sb_finding_report *const finding = sb_world_finding(world);
+    const bool stands_still = finding != NULL && sb_finding_stands_still(finding);
+    *into = (sb_chain){NULL, 0, 0};
+    if (stands_still) {
+        sb_waiting_list list;
+        sb_waiting_collect(world, &list);
+        sb_chain_build(world, &list, record, into);
+        sb_waiting_release(&list);
+    }
+    return stands_still;
 }
 
 sb_step sb_finding_look_from(sb_world *world, const sb_record *record)
 {
     const sb_finding_report *const finding = sb_world_finding(world);
-    sb_step end = 0;
-    if (finding != NULL && stands_still(finding)) {
-        sb_waiting_list list;
-        sb_waiting_collect(world, &list);
-        end = sb_report_chain(NULL, world, &list, record);
-        sb_waiting_release(&list);
-    }
+    sb_chain chain;
+    (void)sb_chain_of_world(world, record, &chain);
+    const sb_step end = sb_chain_step(&chain);
+    sb_chain_release(&chain);
     return end != 0 ? end : finding != NULL ? finding->step : 0;
+}
+
+static void report_still_world(FILE *out, const sb_report_options *options)
+{
+    sb_waiting_list list;
+    sb_chain chain = {NULL, 0, 0};
+    sb_waiting_collect(options->world, &list);
+    sb_chain_build(options->world, &list, options->record, &chain);
+    sb_report_chain(out, &chain);
+    sb_chain_release(&chain);
+    if (options->record != NULL && sb_record_count(options->record) != 0) {
+        sb_report_unended(out, options->world, &list, options->record);
+        sb_report_repeated(out, options->world, options->record);
+    }
+    sb_report_waiting(out, options->world, &list);
+    sb_waiting_release(&list);
 }
 
 void sb_report_finding(FILE *out, const sb_finding_report *finding,
@@ -224,12 +252,8 @@ void sb_report_finding(FILE *out, const sb_finding_report *finding,
     if (finding->state[0] != '\0') {
         fprintf(out, "  %s\n", finding->state);
     }
-    if (stands_still(finding)) {
-        sb_waiting_list list;
-        sb_waiting_collect(options->world, &list);
-        sb_report_chain(out, options->world, &list, options->record);
-        sb_report_waiting(out, options->world, &list);
-        sb_waiting_release(&list);
+    if (sb_finding_stands_still(finding)) {
+        report_still_world(out, options);
     }
     if (options->replay != NULL) {
         fprintf(out, "  replay: %s\n", options->replay);

@@ -9,14 +9,15 @@
  *     jobs 1:running tasks 1:running(2/6) owner server2 schema 784 785 784
  *     replay: seedbed replay rolling-restart 4711 --bug tidb-47902
  *
- * A deadlock or a stuck job goes on with the stack of every blocked task and with who waits for
- * whom.
+ * A deadlock, a livelock or a stuck job goes on with who waits for whom, what is done in vain, and
+ * the stack of every blocked task.
  */
 #ifndef SB_VERDICT_REPORT_H
 #define SB_VERDICT_REPORT_H
 
 #include <stdio.h>
 
+#include "sim/record/chain.h"
 #include "sim/verdict/signature.h"
 
 typedef struct sb_report_options {
@@ -35,6 +36,9 @@ void sb_report_finding(FILE *out, const sb_finding_report *finding,
  * first chain of who waits for whom ends (a reply that was lost, say).  0: there is no finding. */
 sb_step sb_finding_look_from(sb_world *world, const sb_record *record);
 
+/* Whether the finding is that the world stands still; then there is a chain. */
+bool sb_finding_stands_still(const sb_finding_report *finding);
+
 /* The blocked tasks of a world, with their stacks, in the order of their lanes. */
 typedef struct sb_waiting_list {
     sb_waiting_task *tasks;
@@ -45,10 +49,23 @@ void sb_waiting_release(sb_waiting_list *list);
 
 void sb_report_waiting(FILE *out, sb_world *world, const sb_waiting_list *list);
 
-/* From every task that waits for somebody without a deadline: for whom, and what has become of its
- * request (chain.c). Returns the last step of the first chain; 0: there is none.  out NULL: only
- * that. */
-sb_step sb_report_chain(FILE *out, sb_world *world, const sb_waiting_list *list,
-                        const sb_record *record);
+/* Who holds up what: what the scenario says has not ended, each with the task that should end it
+ * and what that waits for; then every other task that waits for somebody without a deadline. */
+void sb_chain_build(sb_world *world, const sb_waiting_list *list, const sb_record *record,
+                    sb_chain *into);
+
+/* The same of a world that has ended, if it stands still; else *into stays empty and false. */
+bool sb_chain_of_world(sb_world *world, const sb_record *record, sb_chain *into);
+
+/* The chain in lines.  The step from which to look back at how it came to be: of its first loss,
+ * else of its first exchange or task; 0: there is none. */
+void sb_report_chain(FILE *out, const sb_chain *chain);
+sb_step sb_chain_step(const sb_chain *chain);
+
+/* What is in a state that it could still leave, and who moved it last.  What was done again and
+ * again since the world stands still: moves, and calls that had no answer. */
+void sb_report_unended(FILE *out, sb_world *world, const sb_waiting_list *list,
+                       const sb_record *record);
+void sb_report_repeated(FILE *out, sb_world *world, const sb_record *record);
 
 #endif

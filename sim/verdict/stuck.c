@@ -7,23 +7,61 @@
  * least once and changed nothing. If nothing at all is due but the director's own look, that is
  * seen at once.
  *
+ *      state   A A B C C C C C C C C C C C      nothing new since C: stuck-job
+ *              A A B C B C B B C B C B C B      nothing new since C, but states come back: livelock
+ *                    ^ since
+ *
+ * States that were there before are no progress: whoever undoes what another has done brings an
+ * old state back. They must keep coming for three periods. Also where the state stays the same
+ * whenever one looks, the effort tells whether somebody works on it (livelock) or all only wait.
+ *
+ * Tasks that wait for each other (cycle.h) are a deadlock, whatever goes on elsewhere: at once
+ * where nobody could cancel their waits, else when nothing changes any more.
+ *
  * Blocked is a task that has waited without a deadline for more than two such periods: one that a
  * poll wakes now and then (the receiver of an exchange) is not, whenever one looks at it. A lease
  * that is compared with a clock only when somebody asks has no timer: the witness says how long
  * the longest of these is (lease_max), and no period is shorter.
  */
+#include <stdio.h>
 #include <string.h>
 
-#include "sim/kernel/kernel.h"
+#include "sim/verdict/cycle.h"
 
 #define LOOK_INTERVAL (250 * SB_MILLISECOND)
+#define RETURNING_PERIODS 3u
+#define SEEN_MAX 1024u /* a power of two; of states, in a table that is emptied when it is full */
 
 typedef struct watch {
     uint64_t state;
-    sb_time since;       /* when the state was first seen */
-    sb_duration longest; /* the longest timer alive at any look */
-    sb_time under_way;   /* when all that was on its way at the beginning has come */
+    sb_time since;           /* when the last state came that was not there before */
+    uint64_t returns;        /* of old states, since then */
+    uint64_t effort;         /* what it was then */
+    sb_duration longest;     /* the longest timer alive at any look */
+    sb_time under_way;       /* when all that was on its way at the beginning has come */
+    uint64_t seen[SEEN_MAX]; /* states, hashed by themselves; 0: free */
+    uint32_t seen_count;
 } watch;
+
+/* True: it was there before. */
+static bool note_state(watch *watching, uint64_t state)
+{
+    uint32_t at = (uint32_t)state % SEEN_MAX;
+    while (watching->seen[at] != 0 && watching->seen[at] != state) {
+        at = (at + 1) % SEEN_MAX;
+    }
+    if (watching->seen[at] == state) {
+        return true;
+    }
+    if (watching->seen_count == SEEN_MAX / 2) {
+        memset(watching->seen, 0, sizeof(watching->seen));
+        watching->seen_count = 0;
+        at = (uint32_t)state % SEEN_MAX;
+    }
+    watching->seen[at] = state;
+    watching->seen_count++;
+    return false;
+}
 
 static bool is_due_later(const sb_world *world, sb_key key)
 {
@@ -111,22 +149,83 @@ static uint64_t progress_state(sb_world *world, const watch *watching)
     return XXH3_64bits(parts, sizeof(parts));
 }
 
+static uint64_t effort_of(sb_world *world)
+{
+    return world->witness.effort != NULL ? world->witness.effort(world) : world->move_count;
+}
+
+static unsigned long long milliseconds(sb_duration duration)
+{
+    return (unsigned long long)(duration / SB_MILLISECOND);
+}
+
+/* -------------------------------------------------------------------------------- verdicts */
+
+/* Tasks that wait for each other, if there are any. */
+static void end_for_a_cycle(sb_world *world, bool certain, const char *what)
+{
+    sb_cycle cycle;
+    sb_cycle_find(world, certain, &cycle);
+    if (cycle.count != 0) {
+        char text[sizeof(world->finding.text)];
+        sb_cycle_text(&cycle, text, sizeof(text));
+        sb_blame(world, cycle.tasks[0], SB_FINDING_DEADLOCK, what, text);
+    }
+}
+
+static void end_for_rest(sb_world *world, const watch *watching, const char *what)
+{
+    const uint64_t effort = effort_of(world) - watching->effort;
+    world->finding.since = watching->since;
+    end_for_a_cycle(world, false, what);
+    if (watching->returns != 0) {
+        sb_finding(world, SB_FINDING_LIVELOCK, what,
+                   "nothing new for %llu ms, but states of before came back %llu times, with %llu "
+                   "moves",
+                   milliseconds(world->now - watching->since),
+                   (unsigned long long)watching->returns, (unsigned long long)effort);
+    }
+    if (effort != 0) {
+        sb_finding(world, SB_FINDING_LIVELOCK, what,
+                   "nothing has changed for %llu ms, one full period of the longest timer (%llu "
+                   "ms), with %llu moves",
+                   milliseconds(world->now - watching->since), milliseconds(watching->longest),
+                   (unsigned long long)effort);
+    }
+    sb_finding(world, SB_FINDING_STUCK_JOB, what,
+               "nothing has changed for %llu ms, one full period of the longest timer (%llu ms)",
+               milliseconds(world->now - watching->since), milliseconds(watching->longest));
+}
+
 static void look(sb_world *world, watch *watching, const char *what)
 {
     const sb_duration longest = longest_timer(world);
     watching->longest = longest > watching->longest ? longest : watching->longest;
+    end_for_a_cycle(world, true, what);
     const uint64_t state = progress_state(world, watching);
-    if (state != watching->state || world->now <= watching->under_way) {
+    const bool is_old = note_state(watching, state);
+    if (!is_old || world->now <= watching->under_way) {
         watching->state = state;
         watching->since = world->now;
+        watching->returns = 0;
+        watching->effort = effort_of(world);
         return;
     }
-    if (world->now - watching->since > watching->longest + LOOK_INTERVAL) {
-        sb_finding(
-            world, SB_FINDING_STUCK_JOB, what,
-            "nothing has changed for %llu ms, one full period of the longest timer (%llu ms)",
-            (unsigned long long)((world->now - watching->since) / SB_MILLISECOND),
-            (unsigned long long)(watching->longest / SB_MILLISECOND));
+    watching->returns += state != watching->state;
+    watching->state = state;
+    const uint64_t periods = watching->returns != 0 ? RETURNING_PERIODS : 1;
+    if (world->now - watching->since > periods * watching->longest + LOOK_INTERVAL) {
+        end_for_rest(world, watching, what);
+    }
+}
+
+static void end_when_nothing_is_due(sb_world *world, const watch *watching, const char *what)
+{
+    if (nothing_is_due(world)) {
+        world->finding.since = watching->since;
+        end_for_a_cycle(world, false, what);
+        sb_finding(world, SB_FINDING_DEADLOCK, what,
+                   "nothing can happen any more and tasks still wait");
     }
 }
 
@@ -140,10 +239,7 @@ void sb_await(sb_world *world, bool (*done)(sb_world *world, void *context), voi
                       .under_way = world->now + longest_way(world)};
     bool has_ended = done(world, context);
     while (!has_ended) {
-        if (nothing_is_due(world)) {
-            sb_finding(world, SB_FINDING_DEADLOCK, what,
-                       "nothing can happen any more and tasks still wait");
-        }
+        end_when_nothing_is_due(world, &watching, what);
         sb_sleep(LOOK_INTERVAL, NULL);
         has_ended = done(world, context); /* first: it may have ended since the last look */
         if (!has_ended) {

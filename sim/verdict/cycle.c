@@ -1,0 +1,138 @@
+/*
+ * A cycle in the wait-for graph, found by a search in depth; see cycle.h.
+ */
+#include "sim/verdict/cycle.h"
+
+#include <stdio.h>
+#include <string.h>
+
+typedef enum mark { UNSEEN, ON_THE_WAY, DONE } mark;
+
+typedef struct search {
+    const sb_world *world;
+    bool certain;
+    sb_cycle way; /* from where the search began to where it is */
+    sb_cycle *found;
+    uint8_t marks[SB_TASK_MAX + 1]; /* by lane */
+} search;
+
+static bool is_in_graph(const search *of, const sb_task *task)
+{
+    return task->live && task->wait_kind != SB_WAIT_NONE && task->deadline == SB_FOREVER &&
+           (!of->certain || task->scope == NULL);
+}
+
+static bool waits_for(const search *of, const sb_task *task, const sb_task *other)
+{
+    if (task->wait_holder != NULL) {
+        return task->wait_holder == other;
+    }
+    const sb_wait_group *const group = sb_group_waited_for(task);
+    if (group != NULL) {
+        return other->group == group;
+    }
+    return !of->certain && task->wait_peer != 0 && other->serves == task->wait_call &&
+           other->serves != 0 && other->serves_from == task->node->number &&
+           other->node->number == task->wait_peer;
+}
+
+static bool has_edges(const sb_task *task)
+{
+    return task->wait_holder != NULL || task->wait_peer != 0 || task->wait_kind == SB_WAIT_GROUP;
+}
+
+static void note_cycle(search *of, const sb_task *first)
+{
+    const sb_cycle *const way = &of->way;
+    unsigned start = 0;
+    while (way->tasks[start] != first) {
+        start++;
+    }
+    of->found->count = way->count - start;
+    memcpy(of->found->tasks, way->tasks + start, of->found->count * sizeof(way->tasks[0]));
+}
+
+/* True: a cycle was found. */
+static bool walk(search *of, const sb_task *task)
+{
+    if (of->way.count == SB_CYCLE_MAX) {
+        return false;
+    }
+    of->marks[task->lane] = ON_THE_WAY;
+    of->way.tasks[of->way.count++] = task;
+    for (uint32_t i = 0; has_edges(task) && i < of->world->task_high; i++) {
+        const sb_task *const other = &of->world->tasks[i];
+        if (of->marks[other->lane] == DONE || !is_in_graph(of, other) ||
+            !waits_for(of, task, other)) {
+            continue;
+        }
+        if (of->marks[other->lane] == ON_THE_WAY) {
+            note_cycle(of, other);
+            return true;
+        }
+        if (walk(of, other)) {
+            return true;
+        }
+    }
+    of->way.count--;
+    of->marks[task->lane] = DONE;
+    return false;
+}
+
+/* ------------------------------------------------------------------------- where it begins */
+
+static int compare(const sb_task *left, const sb_task *right)
+{
+    const char *const one = left->wait_object != NULL ? left->wait_object : "";
+    const char *const other = right->wait_object != NULL ? right->wait_object : "";
+    int order = strcmp(one, other);
+    order = order != 0 ? order : strcmp(left->node->role, right->node->role);
+    order = order != 0 ? order : strcmp(left->name, right->name);
+    return order != 0 ? order : (int)left->lane - (int)right->lane;
+}
+
+static void turn(sb_cycle *of)
+{
+    sb_cycle turned = {.count = of->count};
+    unsigned first = 0;
+    for (unsigned i = 1; i < of->count; i++) {
+        first = compare(of->tasks[i], of->tasks[first]) < 0 ? i : first;
+    }
+    for (unsigned i = 0; i < of->count; i++) {
+        turned.tasks[i] = of->tasks[(first + i) % of->count];
+    }
+    *of = turned;
+}
+
+/* Most looks meet nobody who waits for a mutex or a group: they cost one pass over the tasks. */
+void sb_cycle_find(const sb_world *world, bool certain, sb_cycle *into)
+{
+    search of;
+    of.world = world;
+    of.certain = certain;
+    of.way.count = 0;
+    of.found = into;
+    into->count = 0;
+    memset(of.marks, UNSEEN, world->task_high + 1);
+    for (uint32_t i = 0; i < world->task_high; i++) {
+        const sb_task *const task = &world->tasks[i];
+        if (is_in_graph(&of, task) && has_edges(task) && of.marks[task->lane] == UNSEEN &&
+            walk(&of, task)) {
+            turn(into);
+            return;
+        }
+    }
+}
+
+void sb_cycle_text(const sb_cycle *of, char *text, size_t size)
+{
+    size_t used = 0;
+    for (unsigned i = 0; i < of->count && used < size; i++) {
+        const sb_task *const task = of->tasks[i], *const next = of->tasks[(i + 1) % of->count];
+        const int length = snprintf(
+            text + used, size - used, "%s%s %s waits for %s %s of %s %s", i == 0 ? "" : "; ",
+            task->node->name, task->name, sb_wait_names[task->wait_kind],
+            task->wait_object != NULL ? task->wait_object : "", next->node->name, next->name);
+        used += length < 0 ? 0 : (size_t)length;
+    }
+}
