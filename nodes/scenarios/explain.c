@@ -26,11 +26,6 @@ typedef struct explanation {
     owner_row owner;
 } explanation;
 
-static unsigned long long number(uint64_t of)
-{
-    return (unsigned long long)of;
-}
-
 /* The rows of a word and its first numbers; `walk` is at none of them yet. */
 static void begin_rows(const explanation *in, durable_walk *walk, buffer *start, buffer *end,
                        const char *word, const uint64_t *numbers, uint32_t count)

@@ -268,13 +268,12 @@ void sb_report_chain(FILE *out, const sb_chain *chain)
 
 sb_step sb_chain_step(const sb_chain *chain)
 {
-    static const sb_link_kind telling_first[] = {SB_LINK_LOSS, SB_LINK_EXCHANGE, SB_LINK_TASK};
-    for (size_t i = 0; i < sizeof telling_first / sizeof telling_first[0]; i++) {
-        for (size_t j = 0; j < chain->count && (j == 0 || chain->links[j].above != 0); j++) {
-            if (chain->links[j].kind == telling_first[i] && chain->links[j].step != 0) {
-                return chain->links[j].step;
-            }
-        }
+    sb_step loss = 0, exchange = 0, task = 0;
+    for (size_t i = 0; i < chain->count && (i == 0 || chain->links[i].above != 0); i++) {
+        const sb_chain_link *const link = &chain->links[i];
+        loss = loss == 0 && link->kind == SB_LINK_LOSS ? link->step : loss;
+        exchange = exchange == 0 && link->kind == SB_LINK_EXCHANGE ? link->step : exchange;
+        task = link->kind == SB_LINK_TASK ? link->step : task; /* the last of the first chain */
     }
-    return 0;
+    return loss != 0 ? loss : exchange != 0 ? exchange : task;
 }

@@ -58,7 +58,7 @@ void sb_chain_build(sb_world *world, const sb_waiting_list *list, const sb_recor
 bool sb_chain_of_world(sb_world *world, const sb_record *record, sb_chain *into);
 
 /* The chain in lines.  The step from which to look back at how it came to be: of its first loss,
- * else of its first exchange or task; 0: there is none. */
+ * else of its first exchange, else of the last task of the first chain; 0: there is none. */
 void sb_report_chain(FILE *out, const sb_chain *chain);
 sb_step sb_chain_step(const sb_chain *chain);
 
