@@ -259,6 +259,14 @@ static void another_first_cause(picture *in)
     two_rows_of_a_job(in, &before, &after);
 }
 
+static void errors_beyond_the_limit(picture *in)
+{
+    job_row before = working_job(), after = before;
+    in->seen.error_limit = 3;
+    after.error_count = 3;
+    two_rows_of_a_job(in, &before, &after);
+}
+
 /* DROP INDEX learns with its first step which index it is about. */
 static void a_drop_begins(picture *in)
 {
@@ -380,6 +388,41 @@ static void a_task_reverts_for_a_cancel(picture *in)
         what, plant, BRUSH(.only = judge_progress), SB_FINDING_NONE, ""                            \
     }
 
+/* The owner alone says that it has brought in all rows of that snapshot. */
+static void reorganize_whole_table(picture *in, timestamp snapshot)
+{
+    reorg_row row = {.job = JOB, .element = INDEX, .snapshot = snapshot, .tenure = TENURE};
+    const encoded_key start = encode_rows_prefix(TABLE), end = encode_behind(&start);
+    buffer key, value;
+    buffer_init(&key);
+    buffer_init(&value);
+    key_reorg(&key, JOB);
+    range_key_set(&row.start, encoded_slice(&start));
+    range_key_set(&row.end, encoded_slice(&end));
+    reorg_row_encode(&row, &value);
+    put(in, buffer_slice(&key), buffer_slice(&value), 156, 157);
+    own(in, 156, 157);
+    row.start = row.end;
+    reorg_row_encode(&row, &value);
+    put(in, buffer_slice(&key), buffer_slice(&value), 158, 159);
+    own(in, 158, 159);
+    drop(in, buffer_slice(&key), 160, 161);
+    own(in, 160, 161);
+    buffer_release(&value);
+    buffer_release(&key);
+}
+
+static void the_owner_brings_all_in(picture *in)
+{
+    reorganize_whole_table(in, SNAPSHOT);
+}
+
+/* Of that one no store has told. */
+static void the_owner_brings_nothing_in(picture *in)
+{
+    reorganize_whole_table(in, SNAPSHOT + 1);
+}
+
 static const plant plants[] = {
     {"a transaction with two commits", two_commits, BRUSH(), SB_FINDING_LOST_WRITE,
      "committed at 261 and at 263"},
@@ -418,6 +461,9 @@ static const plant plants[] = {
      "called row 2 imported"},
     {"a row ingested too late", ingested_too_late, BRUSH(.not_ingested = 3), SB_FINDING_WRONG_STATE,
      "called row 3 imported"},
+    {"the owner brings all in", the_owner_brings_all_in, BRUSH(), SB_FINDING_NONE, ""},
+    {"the owner brings nothing in", the_owner_brings_nothing_in, BRUSH(), SB_FINDING_WRONG_STATE,
+     "reorg 0 of job 1 called row 1 imported"},
     {"a result under another session", NULL, BRUSH(.run_session = SESSION - 1),
      SB_FINDING_WRONG_STATE, "under another session than it says"},
     {"subtasks that run in a pause", subtasks_run_in_a_pause, BRUSH(.only = judge_pauses),
@@ -432,6 +478,7 @@ static const plant plants[] = {
     PROGRESS("another snapshot", another_snapshot, "its snapshot is another"),
     PROGRESS("another first error", another_first_error, "its first error was not kept"),
     PROGRESS("another first cause", another_first_cause, "its first cause was not kept"),
+    PROGRESS("errors beyond the limit", errors_beyond_the_limit, "with too many errors"),
     PROGRESS("an import goes back", an_import_goes_back, "what is imported became less"),
     PROGRESS("a reorganization goes back", a_reorganization_goes_back, "what is left became more"),
     PROGRESS("a phase left undone", a_reorganization_leaves_its_phase, "before it was done"),

@@ -1,10 +1,12 @@
 /*
  * I7: a checkpoint never passes the data.
  *
- * The row of a subtask says how far its entries are in storage, and in the end that all of them
- * are. Whoever takes the subtask over goes on from there, so for every row of the table before that
- * point some store must have told, before the row was written, that the entry is there for good.
+ * The row of a subtask, or of a reorganization by the owner alone, says how far its entries are in
+ * storage, and in the end that all of them are. Whoever takes the work over goes on from there, so
+ * for every row of the table before that point some store must have told, before the row was
+ * written, that the entry is there for good.
  */
+#include "engine/ddl/reorg_row.h"
 #include "engine/task/task.h"
 #include "engine/wire/keys.h"
 #include "nodes/oracles/encoding.h"
@@ -14,7 +16,8 @@
 
 typedef struct check {
     const evidence *of;
-    uint64_t numbers[3]; /* of the subtask: job, phase, number */
+    uint64_t numbers[3]; /* of the subtask: job, phase, number; of the reorganization: job */
+    const char *word;
     index_definition index;
     const decision *written; /* the row that is judged */
     timestamp snapshot;
@@ -52,9 +55,9 @@ static void check_row(const check *in, int64_t id, const version *found)
     if (!decisions_had_ingested(in->of->decisions, in->snapshot, encoded_slice(&key),
                                 in->written)) {
         sb_finding(in->of->world, SB_FINDING_WRONG_STATE, ORACLE,
-                   "subtask %llu of job %llu called row %lld imported at %llu, before any store "
-                   "had its entry",
-                   number(in->numbers[2]), number(in->numbers[0]), (long long)id,
+                   "%s %llu of job %llu called row %lld imported at %llu, before any store had its "
+                   "entry",
+                   in->word, number(in->numbers[2]), number(in->numbers[0]), (long long)id,
                    number(in->written->told.commit));
     }
 }
@@ -70,6 +73,17 @@ static void check_range(const check *in, slice start, slice end)
     }
 }
 
+/* What the version calls imported and the one before it did not: of this table's rows, at this
+ * snapshot, for this index. */
+static void check_progress(check *in, const version *one, index_id index, slice from, slice to)
+{
+    in->written = decisions_commit(in->of->decisions, &in->of->commits, one->start);
+    if (in->written != NULL && to.size > 0 && slice_compare(from, to) < 0 &&
+        find_index(in, index)) {
+        check_range(in, from, to);
+    }
+}
+
 static bool read_row(const check *in, const version *one, subtask_row *into)
 {
     return one != NULL && one->kind == VERSION_PUT &&
@@ -77,44 +91,75 @@ static bool read_row(const check *in, const version *one, subtask_row *into)
                               version_value(one), into);
 }
 
-/* What this version calls imported and the one before it does not. */
-static void check_version(check *in, const version *one)
+static void check_subtask(check *in, const version *one)
 {
     subtask_row row, before;
     if (!read_row(in, one, &row) || !read_row(in, one->older, &before)) {
         return;
     }
     const bool ended = row.state == SUBTASK_SUCCEED && before.state != SUBTASK_SUCCEED;
-    const slice from = range_key_slice(before.imported.size > 0 ? &before.imported : &row.start);
-    const slice to = range_key_slice(ended ? &row.end : &row.imported);
-    in->written = decisions_commit(in->of->decisions, &in->of->commits, one->start);
     in->table = row.table;
     in->snapshot = row.snapshot;
-    if (in->written == NULL || (!ended && (to.size == 0 || slice_compare(from, to) >= 0)) ||
-        !find_index(in, row.index)) {
-        return;
-    }
-    check_range(in, from, to);
+    check_progress(in, one, row.index,
+                   range_key_slice(before.imported.size > 0 ? &before.imported : &row.start),
+                   range_key_slice(ended ? &row.end : &row.imported));
 }
 
-void oracle_checkpoints(const evidence *of)
+/* The table whose rows end there; 0: none of those that are judged. */
+static table_id table_before(const evidence *of, slice end)
 {
-    check in = {.of = of};
+    table_id found = 0;
+    for (uint32_t i = 0; i < of->table_count; i++) {
+        const encoded_key rows = encode_rows_prefix(of->tables[i].id),
+                          behind = encode_behind(&rows);
+        found = slice_equal(encoded_slice(&behind), end) ? of->tables[i].id : found;
+    }
+    return found;
+}
+
+/* start = end says that all is done. */
+static void check_reorganization(check *in, const version *one)
+{
+    reorg_row row, before;
+    const bool are_there = one->kind == VERSION_PUT && one->older != NULL &&
+                           one->older->kind == VERSION_PUT &&
+                           reorg_row_decode(in->numbers[0], version_value(one), &row) &&
+                           reorg_row_decode(in->numbers[0], version_value(one->older), &before);
+    if (!are_there || row.phase != before.phase) {
+        return;
+    }
+    in->table = table_before(in->of, range_key_slice(&row.end));
+    in->snapshot = row.snapshot;
+    check_progress(in, one, row.element, range_key_slice(&before.start),
+                   range_key_slice(&row.start));
+}
+
+static void check_rows(check *in, uint32_t number_count,
+                       void (*check_version)(check *in, const version *one))
+{
     buffer start, end;
     buffer_init(&start);
     buffer_init(&end);
-    key_meta(&start, "subtask", NULL, 0);
+    key_meta(&start, in->word, NULL, 0);
     key_prefix_end(&end, buffer_slice(&start));
     durable_walk walk;
-    for (durable_walk_init(&walk, of->durable, buffer_slice(&start), buffer_slice(&end));
+    for (durable_walk_init(&walk, in->of->durable, buffer_slice(&start), buffer_slice(&end));
          durable_walk_next(&walk);) {
-        if (!key_meta_decode(walk.key, "subtask", in.numbers, 3)) {
+        if (!key_meta_decode(walk.key, in->word, in->numbers, number_count)) {
             continue;
         }
         for (const version *one = walk.found->values; one != NULL; one = one->older) {
-            check_version(&in, one);
+            check_version(in, one);
         }
     }
     buffer_release(&end);
     buffer_release(&start);
+}
+
+void oracle_checkpoints(const evidence *of)
+{
+    check subtasks = {.of = of, .word = "subtask"};
+    check reorganizations = {.of = of, .word = "reorg"};
+    check_rows(&subtasks, 3, check_subtask);
+    check_rows(&reorganizations, 1, check_reorganization);
 }

@@ -93,6 +93,13 @@ static schema_state schema_of(const job_row *of, const job_row *after)
     return begins ? SCHEMA_PUBLIC : job_schema(of);
 }
 
+/* So many errors end a job, unless it is on its way out, or a drop that nothing stops. */
+static bool goes_on_with_errors(const evidence *of, const job_row *row)
+{
+    return of->error_limit > 0 && row->error_count >= of->error_limit && !job_is_dropping(row) &&
+           (row->state == JOB_QUEUEING || row->state == JOB_RUNNING || row->state == JOB_PAUSING);
+}
+
 static void judge_job(const life *in, slice older, slice newer)
 {
     job_row before, after;
@@ -110,6 +117,7 @@ static void judge_job(const life *in, slice older, slice newer)
     must(in, before.version <= after.version, "its schema version went back");
     must(in, before.row_count <= after.row_count, "its count of rows went back");
     must(in, before.error_count <= after.error_count, "its count of errors went back");
+    must(in, !goes_on_with_errors(in->of, &after), "it goes on with too many errors");
     must(in, is_kept(before.snapshot, after.snapshot), "its snapshot is another");
     must(in, is_kept(before.error, after.error), "its first error was not kept");
     must(in, is_kept(before.cause, after.cause), "its first cause was not kept");
