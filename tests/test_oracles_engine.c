@@ -259,6 +259,26 @@ static void another_first_cause(picture *in)
     two_rows_of_a_job(in, &before, &after);
 }
 
+static void public_without_a_merge(picture *in)
+{
+    job_row before = working_job(), after = before;
+    before.indexes[0].backfill = BACKFILL_READY_TO_MERGE;
+    after.state = JOB_DONE;
+    after.indexes[0].state = SCHEMA_PUBLIC;
+    two_rows_of_a_job(in, &before, &after);
+}
+
+static void back_without_its_backfill_state(picture *in)
+{
+    job_row before = working_job(), after = before;
+    before.indexes[0].backfill = BACKFILL_RUNNING;
+    after.indexes[0].backfill = BACKFILL_INAPPLICABLE;
+    after.indexes[0].state = SCHEMA_DELETE_ONLY;
+    after.state = JOB_ROLLINGBACK;
+    after.cause = FAILURE_CANCELLED;
+    two_rows_of_a_job(in, &before, &after);
+}
+
 static void errors_beyond_the_limit(picture *in)
 {
     job_row before = working_job(), after = before;
@@ -478,6 +498,9 @@ static const plant plants[] = {
     PROGRESS("another snapshot", another_snapshot, "its snapshot is another"),
     PROGRESS("another first error", another_first_error, "its first error was not kept"),
     PROGRESS("another first cause", another_first_cause, "its first cause was not kept"),
+    PROGRESS("public without a merge", public_without_a_merge, "was not merging"),
+    PROGRESS("back without its backfill state", back_without_its_backfill_state,
+             "lost its backfill state"),
     PROGRESS("errors beyond the limit", errors_beyond_the_limit, "with too many errors"),
     PROGRESS("an import goes back", an_import_goes_back, "what is imported became less"),
     PROGRESS("a reorganization goes back", a_reorganization_goes_back, "what is left became more"),

@@ -100,6 +100,22 @@ static bool goes_on_with_errors(const evidence *of, const job_row *row)
            (row->state == JOB_QUEUEING || row->state == JOB_RUNNING || row->state == JOB_PAUSING);
 }
 
+/* An index gets public when all is merged; one that turns back keeps its backfill state, so that
+ * losses go on being recorded where servers at the state before look for them. */
+static void judge_backfill(const life *in, const job_row *before, const job_row *after)
+{
+    const schema_state from = job_schema(before), to = job_schema(after);
+    if (after->kind != JOB_KIND_ADD_INDEX || from == to) {
+        return;
+    }
+    must(in, to != SCHEMA_PUBLIC || job_backfill(before) == BACKFILL_MERGING,
+         "its index got public and was not merging");
+    must(in,
+         to != SCHEMA_DELETE_ONLY || from == SCHEMA_NONE ||
+             job_backfill(before) == job_backfill(after),
+         "its index turned back and lost its backfill state");
+}
+
 static void judge_job(const life *in, slice older, slice newer)
 {
     job_row before, after;
@@ -113,6 +129,7 @@ static void judge_job(const life *in, slice older, slice newer)
          before.nonce == after.nonce && before.table == after.table && before.kind == after.kind &&
              before.single == after.single && before.index_count == after.index_count,
          "it is another job");
+    judge_backfill(in, &before, &after);
     must(in, before.phase <= after.phase, "its phase went back");
     must(in, before.version <= after.version, "its schema version went back");
     must(in, before.row_count <= after.row_count, "its count of rows went back");
