@@ -29,6 +29,14 @@ typedef enum sb_fault {
     SB_FAULT_COUNT
 } sb_fault;
 
+/* What the triggers of the swarm are bound to (sim/fault/trigger.h). */
+typedef enum sb_moment {
+#define MOMENT(name, word, doublings, text) SB_MOMENT_##name,
+#include "sim/fault/moments.def"
+#undef MOMENT
+    SB_MOMENT_COUNT
+} sb_moment;
+
 typedef enum sb_stream {
 #define STREAM(name, word) SB_STREAM_##name,
 #include "sim/chance/streams.def"
@@ -168,6 +176,7 @@ typedef struct sb_fault_counts {
     bool declared, armed;
     uint64_t applied;   /* times it was done */
     uint64_t effective; /* times it altered what a program got */
+    uint64_t triggered; /* times that a trigger did it */
 } sb_fault_counts;
 const sb_fault_counts *sb_world_fault_counts(const sb_world *world); /* [SB_FAULT_COUNT] */
 const uint64_t *sb_world_probe_bits(const sb_world *world); /* a bit for each of sb_probe_list */
@@ -322,7 +331,11 @@ typedef struct sb_swarm_plan {
     /* Of each of these disks: the directory whose files may rot and be misdirected, because the
      * program can make them again; NULL, also for the whole array: none. */
     const char *const *rebuildable; /* [SB_NODE_COUNT_MAX] or NULL; outlives the world */
+    /* At most so many faults are bound to moments of the protocol (sim/fault/trigger.h); 0: none,
+     * and all trouble comes in epochs. */
+    uint32_t triggers;
 } sb_swarm_plan;
+#define SB_TRIGGER_MAX 32
 void sb_swarm_start(sb_world *world, const sb_swarm_plan *plan);
 
 /* From now on every choice is 0 and no fault happens; what is blocked opens, what is paused goes

@@ -174,6 +174,7 @@ static void trouble(trial *of)
         .rebuildable = of->rebuildable,
         .wipeable = machines_bits(of->machines.servers, of->machines.server_count) |
                     machines_bits(of->machines.clients, of->machines.client_count),
+        .triggers = 24,
     };
     const sb_duration lasts = trial_draw_duration(of, trial_setting(of, SETTING_TROUBLE_MIN),
                                                   trial_setting(of, SETTING_TROUBLE_MAX));

@@ -38,6 +38,7 @@ void sb_failpoints_enable(sb_world *world, const char *glob, uint32_t rate)
             world->failpoint_rates[i] = rate;
             if (world->swarm != NULL) {
                 world->swarm->code_rates[i] = 0;
+                sb_triggers_leave_failpoint(world->swarm, (unsigned)i);
             }
         }
     }

@@ -206,6 +206,56 @@ static void draw_code(sb_swarm *swarm)
     }
 }
 
+/* ----------------------------------------------------------------------------------- triggers */
+
+/* What this world has of a family comes in epochs (a quarter of the worlds), by triggers (half), or
+ * both. */
+static uint64_t draw_bound(sb_swarm *swarm, uint64_t family)
+{
+    const uint64_t kinds = swarm->kinds & family & sb_trigger_kinds();
+    const uint64_t how = kinds == 0 ? 0 : sb_choose(swarm->world, SB_STREAM_SWARM, 4);
+    if (how >= 2) {
+        swarm->kinds &= ~kinds;
+    }
+    return how == 0 ? 0 : kinds;
+}
+
+/* What is no longer among the kinds of epochs has no rates in them. */
+static void leave_epochs(sb_swarm *swarm, uint64_t kinds)
+{
+    const sb_network *const calm = &swarm->calm;
+    const struct {
+        uint64_t kind;
+        uint32_t *rate, calm;
+    } rates[] = {{SB_KIND(LOSS), &swarm->trouble.loss, calm->loss},
+                 {SB_KIND(REPLY_LOSS), &swarm->trouble.reply_loss, calm->reply_loss},
+                 {SB_KIND(DUPLICATE), &swarm->trouble.duplicate, calm->duplicate},
+                 {SB_KIND(RESET), &swarm->trouble.reset, calm->reset},
+                 {SB_KIND(WRITE_ERROR), &swarm->disk.write_error, 0},
+                 {SB_KIND(READ_ERROR), &swarm->disk.read_error, 0},
+                 {SB_KIND(SYNC_ERROR), &swarm->disk.sync_error, 0},
+                 {SB_KIND(SYNC_STALL), &swarm->disk.sync_stall, 0}};
+    for (size_t i = 0; i < sizeof(rates) / sizeof(rates[0]); i++) {
+        *rates[i].rate = (kinds & rates[i].kind) != 0 ? rates[i].calm : *rates[i].rate;
+    }
+    swarm->disk.full = swarm->disk.full && (kinds & SB_KIND(DISK_FULL)) == 0;
+}
+
+static void draw_triggers(sb_swarm *swarm)
+{
+    if (swarm->plan.triggers == 0) {
+        return;
+    }
+    const uint64_t all = swarm->kinds;
+    uint64_t bound = draw_bound(swarm, NETWORK_KINDS);
+    bound |= draw_bound(swarm, PROCESS_KINDS);
+    bound |= draw_bound(swarm, STRIKE_KINDS);
+    bound |= draw_bound(swarm, CODE_KINDS);
+    bound |= draw_bound(swarm, CLOCK_KINDS);
+    leave_epochs(swarm, all & ~swarm->kinds);
+    sb_triggers_draw(swarm, bound);
+}
+
 /* ----------------------------------------------------------------------------- start and heal */
 
 static void say(const sb_swarm *swarm)
@@ -236,6 +286,7 @@ void sb_swarm_start(sb_world *world, const sb_swarm_plan *plan)
     draw_disk(swarm);
     draw_clocks(swarm);
     draw_code(swarm);
+    draw_triggers(swarm);
     say(swarm);
     sb_trouble_start(swarm);
 }
@@ -247,6 +298,7 @@ void sb_swarm_heal(sb_world *world)
     sb_swarm *const swarm = world->swarm;
     if (swarm != NULL && !swarm->healed) {
         swarm->healed = true;
+        world->watched = 0;
         world->network = swarm->before;
         world->disk.keep_on_crash = true;
         sb_scope_cancel(&swarm->scope);

@@ -12,6 +12,7 @@
 #ifndef SB_FAULT_SWARM_H
 #define SB_FAULT_SWARM_H
 
+#include "sim/fault/trigger.h"
 #include "sim/kernel/kernel.h"
 
 typedef enum sb_swarm_level { SB_SWARM_OFF, SB_SWARM_MILD, SB_SWARM_HARSH } sb_swarm_level;
@@ -19,7 +20,7 @@ typedef enum sb_swarm_level { SB_SWARM_OFF, SB_SWARM_MILD, SB_SWARM_HARSH } sb_s
 typedef struct sb_swarm {
     sb_world *world;
     sb_swarm_plan plan;
-    uint64_t kinds; /* bits 1 << fault that this world has */
+    uint64_t kinds; /* bits 1 << fault that this world has, in epochs */
     sb_swarm_level network_level, disk_level, process_level, clock_level, code_level;
     sb_network before;                     /* as the scenario has set it */
     sb_network calm, trouble;              /* between epochs and in them */
@@ -28,6 +29,7 @@ typedef struct sb_swarm {
     uint64_t looping;                      /* bits 1 << node that die again and again */
     bool healed;
     sb_scope scope; /* ends with the heal */
+    sb_trigger_set triggers;
 } sb_swarm;
 
 static inline bool sb_swarm_has(const sb_swarm *swarm, sb_fault fault)
@@ -69,6 +71,14 @@ sb_duration sb_swarm_draw_trouble(sb_swarm *swarm);
 
 /* Let it pass.  False: the world was healed. */
 bool sb_swarm_pass(sb_swarm *swarm, sb_duration duration);
+
+/* Whether a victim is well, and few enough others of its role are not. */
+bool sb_swarm_may_strike(const sb_swarm *swarm, unsigned node);
+
+/* Kill, stop or pause it, if it may be struck, and bring it back when the time has passed or
+ * `until` is canceled.  Waits until it is back. */
+void sb_swarm_strike(sb_swarm *swarm, sb_fault kind, sb_node node, sb_duration duration,
+                     sb_scope *until);
 
 /* Rates for those failpoints that match: for some of them, as the salt has it; salt 0: for none. */
 void sb_failpoints_draw(const char *glob, uint64_t salt, uint32_t low, uint32_t high,

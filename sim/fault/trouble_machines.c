@@ -10,7 +10,15 @@ typedef struct strike {
     sb_fault kind;
     sb_node node;
     sb_duration duration;
+    sb_scope *until; /* ends it earlier */
 } strike;
+
+/* False: the world was healed. */
+static bool pass(const strike *struck)
+{
+    (void)sb_sleep(struck->duration, struck->until);
+    return !struck->swarm->healed;
+}
 
 /* A wipe counts itself. */
 static void note_struck(sb_world *world, const strike *struck)
@@ -23,7 +31,7 @@ static void note_struck(sb_world *world, const strike *struck)
 static void come_back(const strike *struck)
 {
     sb_world *const world = struck->swarm->world;
-    sb_swarm_pass(struck->swarm, struck->duration);
+    (void)pass(struck);
     if (!sb_node_is_up(world, struck->node) &&
         !sb_node_stays_dead(world, world->nodes[struck->node])) {
         if (!struck->swarm->healed) {
@@ -112,8 +120,7 @@ static void pause_and_resume(const strike *struck)
     const sb_node_state *const node = world->nodes[struck->node];
     const uint32_t incarnation = node->incarnation;
     sb_node_pause(world, struck->node);
-    if (sb_swarm_pass(struck->swarm, struck->duration) && node->paused &&
-        node->incarnation == incarnation) {
+    if (pass(struck) && node->paused && node->incarnation == incarnation) {
         if (node->parked_count != 0) { /* something came later than it would have */
             sb_fault_effective(world, SB_FAULT_PAUSE);
         }
@@ -128,7 +135,7 @@ static bool is_well(const sb_swarm *swarm, const sb_node_state *node)
            (swarm->looping >> node->number & 1) == 0;
 }
 
-static bool may_be_struck(const sb_swarm *swarm, unsigned number)
+bool sb_swarm_may_strike(const sb_swarm *swarm, unsigned number)
 {
     const sb_world *const world = swarm->world;
     const sb_node_state *const node = world->nodes[number];
@@ -144,32 +151,44 @@ static bool may_be_struck(const sb_swarm *swarm, unsigned number)
     return down < swarm->plan.down_at_once_max;
 }
 
+static void strike_now(const strike *struck)
+{
+    sb_world *const world = struck->swarm->world;
+    if (struck->swarm->healed || !sb_swarm_may_strike(struck->swarm, struck->node)) {
+        return; /* the heal, or the scenario itself, was faster */
+    }
+    note_struck(world, struck);
+    switch (struck->kind) {
+    case SB_FAULT_KILL:
+        kill_and_boot(struck);
+        break;
+    case SB_FAULT_STOP:
+        stop_and_boot(struck);
+        break;
+    case SB_FAULT_CRASH_LOOP:
+        loop(struck);
+        break;
+    case SB_FAULT_EMPTY_DISK:
+        wipe_and_boot(struck);
+        break;
+    default:
+        pause_and_resume(struck);
+        break;
+    }
+}
+
+void sb_swarm_strike(sb_swarm *swarm, sb_fault kind, sb_node node, sb_duration duration,
+                     sb_scope *until)
+{
+    const strike struck = {swarm, kind, node, duration, until};
+    strike_now(&struck);
+}
+
 static void strike_main(void *argument)
 {
     const strike struck = *(strike *)argument;
-    sb_world *const world = struck.swarm->world;
-    sb_kernel_free(world, argument);
-    if (struck.swarm->healed || !may_be_struck(struck.swarm, struck.node)) {
-        return; /* the heal, or the scenario itself, was faster */
-    }
-    note_struck(world, &struck);
-    switch (struck.kind) {
-    case SB_FAULT_KILL:
-        kill_and_boot(&struck);
-        break;
-    case SB_FAULT_STOP:
-        stop_and_boot(&struck);
-        break;
-    case SB_FAULT_CRASH_LOOP:
-        loop(&struck);
-        break;
-    case SB_FAULT_EMPTY_DISK:
-        wipe_and_boot(&struck);
-        break;
-    default:
-        pause_and_resume(&struck);
-        break;
-    }
+    sb_kernel_free(struck.swarm->world, argument);
+    strike_now(&struck);
 }
 
 /* One of those that may be struck; 0: none. */
@@ -178,7 +197,7 @@ static sb_node draw_victim(sb_swarm *swarm)
     sb_node candidates[SB_NODE_COUNT_MAX];
     uint64_t count = 0;
     for (unsigned i = 1; i < swarm->world->node_count; i++) {
-        if (may_be_struck(swarm, i)) {
+        if (sb_swarm_may_strike(swarm, i)) {
             candidates[count++] = (sb_node)i;
         }
     }
@@ -215,7 +234,7 @@ static void process_main(void *argument)
             continue;
         }
         strike *const struck = sb_kernel_alloc(world, sizeof(*struck));
-        *struck = (strike){.swarm = swarm, .node = victim, .kind = kind};
+        *struck = (strike){.swarm = swarm, .node = victim, .kind = kind, .until = &swarm->scope};
         struck->duration = sb_swarm_draw_trouble(swarm);
         sb_spawn(NULL, strike_main, struck, "swarm-strike");
     }

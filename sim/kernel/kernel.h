@@ -216,6 +216,7 @@ typedef enum sb_choice_mode { SB_CHOICE_SEED, SB_CHOICE_CALM, SB_CHOICE_SLOW } s
 typedef struct sb_exploration {
     sb_strategy strategy;    /* the one in force */
     bool picks;              /* the order at one instant is a choice */
+    uint8_t holds;           /* machines that stand still until a trigger has struck them */
     bool delays;             /* extra delays are drawn */
     uint32_t priority_floor; /* PCT: priorities handed out below this at change points */
     uint32_t change_count;
@@ -225,6 +226,13 @@ typedef struct sb_exploration {
     uint8_t victim_tasks; /* 0: all that happens to it; else a part of its tasks */
     sb_time starved_until, starve_next;
 } sb_exploration;
+
+/* The names of an exchange's methods, as its program gave them. */
+#define SB_METHOD_LISTS_MAX 4
+typedef struct sb_method_names {
+    const char *const *names;
+    uint16_t count;
+} sb_method_names;
 
 struct sb_world {
     /* what every event touches */
@@ -297,6 +305,8 @@ struct sb_world {
     uint32_t failpoint_rates[SB_FAILPOINT_MAX];
     bool failpoints_on;
     uint64_t exhaust_ordinal, exhaust_count;
+    uint32_t watched; /* bits 1 << sb_moment that some trigger waits for */
+    sb_method_names methods[SB_METHOD_LISTS_MAX]; /* of the exchanges opened so far */
     struct sb_swarm *swarm;
     uint64_t away, core_keepers; /* bits 1 << node; fault/core.c */
     sb_duration period_max;      /* of the timers armed since sb_await last looked */
@@ -375,6 +385,55 @@ static inline uint64_t sb_text_hash(sb_world *world, const char *text, size_t si
 }
 
 void sb_events_flush(sb_world *world);
+
+/* ------------------------------------------------------------------------------------ moments */
+
+/* What a trigger makes of the message that is about to be sent, or of the line that is passed. */
+typedef enum sb_fate {
+    SB_FATE_NONE, /* it goes its way */
+    SB_FATE_LOST,
+    SB_FATE_TWICE,
+    SB_FATE_RESET, /* its connection is reset as it is sent */
+    SB_FATE_FIRES  /* of a failpoint */
+} sb_fate;
+
+/* What a moment is about.  key: the hash of a method's name, the number of a failpoint, probe or
+ * move, or the kind of a report; of files and machines it is made from the text. */
+typedef struct sb_moment_about {
+    sb_node_state *node, *peer; /* where it is; the other end of a message, else NULL */
+    uint64_t key;
+    const char *text; /* method, path, name */
+} sb_moment_about;
+
+/* Something that triggers may be bound to comes now (fault/trigger.c).  May let other tasks run,
+ * but for MOVE, PASS and PROBE; whoever asks must bear that its machine dies in it. */
+sb_fate sb_moment_slow(sb_world *world, sb_moment moment, sb_moment_about about);
+
+static inline bool sb_moment_is_watched(const sb_world *world, sb_moment moment)
+{
+    return SB_UNLIKELY((world->watched >> moment & 1) != 0);
+}
+
+/* Of the running task. */
+static inline sb_fate sb_moment_here(sb_world *world, sb_moment moment, sb_node_state *peer,
+                                     uint64_t key, const char *text)
+{
+    if (!sb_moment_is_watched(world, moment)) {
+        return SB_FATE_NONE;
+    }
+    return sb_moment_slow(world, moment, (sb_moment_about){world->running->node, peer, key, text});
+}
+
+/* Of a machine itself. */
+static inline void sb_moment_of(sb_world *world, sb_moment moment, sb_node_state *node)
+{
+    if (sb_moment_is_watched(world, moment)) {
+        sb_moment_slow(world, moment, (sb_moment_about){node, NULL, 0, node->role});
+    }
+}
+
+/* An exchange knows these methods: triggers choose among them. */
+void sb_moment_methods(sb_world *world, const char *const *names, uint16_t count);
 
 /* ------------------------------------------------------------------------------------ choices */
 
@@ -480,7 +539,8 @@ static inline void sb_idle_turn(sb_world *world)
  * with it. */
 static inline void sb_switch_point(sb_world *world)
 {
-    if (SB_UNLIKELY(world->ready_count != 0 && world->exploration.picks)) {
+    if (SB_UNLIKELY(world->ready_count != 0 &&
+                    (world->exploration.picks || world->exploration.holds != 0))) {
         sb_switch_point_slow(world);
     }
 }

@@ -343,8 +343,12 @@ void sb_yield_now(sb_world *world)
 
 void sb_switch_point_slow(sb_world *world)
 {
-    if (world->running != NULL && !world->observing && sb_strategy_preempts(world)) {
-        sb_yield_now(world);
+    sb_task *const task = world->running;
+    if (task == NULL || world->observing) {
+        return;
+    }
+    if (task->node->paused || (world->exploration.picks && sb_strategy_preempts(world))) {
+        sb_yield_now(world); /* a machine that is held stands still from here on */
     }
 }
 

@@ -192,14 +192,24 @@ static call *call_find(sb_exchange *exchange, uint64_t number)
     return found;
 }
 
+/* NULL: there is no such machine. */
+static sb_node_state *node_of(const sb_world *world, sb_address address)
+{
+    return address < world->node_count ? world->nodes[address] : NULL;
+}
+
 /* Send the request and wait for what becomes of it. */
 static sb_status call_run(sb_world *world, sb_exchange *exchange, call *begun, const void *data,
                           size_t size, sb_scope *scope)
 {
     unsigned char bytes[HEADER_SIZE];
     header_encode(bytes, (header){REQUEST, begun->method, begun->number});
-    const char *const name = exchange->methods[begun->method].name;
-    sb_status status = sb_network_send(world, begun->to, bytes, HEADER_SIZE, data, size, false);
+    const method *const called = &exchange->methods[begun->method];
+    const char *const name = called->name;
+    const sb_fate fate =
+        sb_moment_here(world, SB_MOMENT_CALL, node_of(world, begun->to), called->name_hash, name);
+    sb_status status =
+        sb_network_send(world, begun->to, bytes, HEADER_SIZE, data, size, false, fate);
     if (status == SB_OK && !begun->ended) {
         world->running->wait_peer = begun->to;
         world->running->wait_call = begun->number;
@@ -207,6 +217,10 @@ static sb_status call_run(sb_world *world, sb_exchange *exchange, call *begun, c
         world->running->wait_peer = 0;
     }
     if (begun->ended) {
+        if (begun->status == SB_OK) {
+            sb_moment_here(world, SB_MOMENT_HEARD, node_of(world, begun->to), called->name_hash,
+                           name);
+        }
         return begun->status;
     }
     call_unlink(exchange, begun);
@@ -329,10 +343,13 @@ static void service_main(void *argument)
     sb_world *const world = sb_current;
     service *const served = argument;
     sb_exchange *const exchange = served->request.exchange;
-    sb_event_here(world, SB_EVENT_SERVE, exchange->methods[served->request.method].name_hash,
-                  served->request.from, served->request.number);
+    const method *const called = &exchange->methods[served->request.method];
+    sb_event_here(world, SB_EVENT_SERVE, called->name_hash, served->request.from,
+                  served->request.number);
     world->running->serves_from = served->request.from;
     world->running->serves = served->request.number;
+    sb_moment_here(world, SB_MOMENT_SERVE, node_of(world, served->request.from), called->name_hash,
+                   called->name);
     exchange->handler(exchange->context, &served->request);
     world->running->serves = 0;
     service_end(exchange, served);
@@ -349,11 +366,13 @@ void sb_answer(const sb_request *request, const void *data, size_t size)
     }
     unsigned char bytes[HEADER_SIZE];
     header_encode(bytes, (header){REPLY, request->method, request->number});
+    const sb_fate fate = sb_moment_here(world, SB_MOMENT_ANSWER, node_of(world, request->from),
+                                        called->name_hash, called->name);
     sb_event_here(world, SB_EVENT_ANSWER, called->name_hash, request->from, request->number);
     ((sb_request *)(uintptr_t)request)->number = 0; /* answered */
     world->running->serves = 0;
     const sb_status status =
-        sb_network_send(world, request->from, bytes, HEADER_SIZE, data, size, true);
+        sb_network_send(world, request->from, bytes, HEADER_SIZE, data, size, true, fate);
     if (SB_UNLIKELY(status != SB_OK)) {
         sb_misuse(world, SB_FINDING_ASSERTION, "sb_answer", "an answer to %s of %zu bytes: %s",
                   called->name, size, sb_status_text(status));
@@ -442,6 +461,7 @@ static void name_methods(sb_world *world, sb_exchange *exchange, const char *con
         const size_t size = strlen(names[i]);
         exchange->methods[i] = (method){names[i], size, sb_text_hash(world, names[i], size)};
     }
+    sb_moment_methods(world, names, count);
 }
 
 sb_exchange *sb_exchange_open(const char *const *method_names, uint16_t method_count,

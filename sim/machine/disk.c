@@ -164,6 +164,19 @@ static inline sb_disk_file *file_of(sb_world *world, const sb_file *handle)
     return handle->file;
 }
 
+/* The same at a moment that triggers may be bound to: while its machine stood still for one of
+ * them, another task may have closed the handle. */
+static inline sb_disk_file *file_at(sb_world *world, sb_moment moment, const sb_file *handle)
+{
+    sb_disk_file *const file = file_of(world, handle);
+    if (!sb_moment_is_watched(world, moment) ||
+        (moment == SB_MOMENT_SYNC && file->change_count == 0)) {
+        return file;
+    }
+    sb_moment_here(world, moment, NULL, 0, handle->path);
+    return file_of(world, handle);
+}
+
 sb_status sb_file_open(const char *path, unsigned flags, sb_file **handle)
 {
     sb_world *const world = sb_current;
@@ -265,7 +278,8 @@ sb_status sb_file_write(sb_file *handle, uint64_t offset, const void *data, size
 {
     sb_world *const world = sb_current;
     sb_switch_point(world);
-    sb_disk_file *const file = file_when_ready(world, handle);
+    (void)file_when_ready(world, handle);
+    sb_disk_file *const file = file_at(world, SB_MOMENT_WRITE, handle);
     if (size > SB_FILE_SIZE_MAX || offset > SB_FILE_SIZE_MAX - size) {
         return result(world, SB_NO_SPACE);
     }
@@ -322,7 +336,7 @@ sb_status sb_file_sync(sb_file *handle)
 {
     sb_world *const world = sb_current;
     sb_switch_point(world);
-    sb_disk_file *const file = file_of(world, handle);
+    sb_disk_file *const file = file_at(world, SB_MOMENT_SYNC, handle);
     sb_status status = SB_OK;
     sb_event_here(world, SB_EVENT_SYNC, handle->path_hash, sb_disk_file_unsynced(file), 0);
     if (file->change_count != 0) {
@@ -339,6 +353,7 @@ sb_status sb_file_sync(sb_file *handle)
             sb_disk_file_settle(world, file, number);
         }
         sb_event_here(world, SB_EVENT_SYNCED, handle->path_hash, status, 0);
+        sb_moment_here(world, SB_MOMENT_SYNCED, NULL, 0, handle->path);
         handle->waits--;
         handle->syncing = handle->waits == 0 ? 0 : handle->syncing;
         handle_settle(world, handle);
@@ -352,6 +367,7 @@ sb_status sb_directory_sync(const char *path)
     sb_switch_point(world);
     sb_disk_state *const disk = disk_here(world);
     const uint64_t path_hash = path_hash_of(world, path);
+    sb_moment_here(world, SB_MOMENT_SYNC, NULL, 0, path);
     const uint32_t unsynced = sb_disk_unsynced_names(disk, path);
     sb_status status = SB_OK;
     sb_event_here(world, SB_EVENT_SYNC, path_hash, 0, 0);
@@ -367,6 +383,7 @@ sb_status sb_directory_sync(const char *path)
             sb_disk_names_settle(world, disk, path, number);
         }
         sb_event_here(world, SB_EVENT_SYNCED, path_hash, status, 0);
+        sb_moment_here(world, SB_MOMENT_SYNCED, NULL, 0, path);
     }
     return result(world, status);
 }
@@ -381,6 +398,7 @@ sb_status sb_rename(const char *from, const char *to)
         return result(world, SB_TOO_LARGE);
     }
     sb_disk_state *const disk = disk_here(world);
+    sb_moment_here(world, SB_MOMENT_RENAME, NULL, 0, to);
     const uint64_t from_hash = path_hash_of(world, from), to_hash = path_hash_of(world, to);
     const sb_status status = fails(world, SB_FAULT_WRITE_ERROR) ? SB_IO_ERROR
                              : sb_disk_find(disk, from) == NULL ? SB_NOT_FOUND
@@ -402,6 +420,7 @@ sb_status sb_remove(const char *path)
         return result(world, SB_TOO_LARGE);
     }
     sb_disk_state *const disk = disk_here(world);
+    sb_moment_here(world, SB_MOMENT_REMOVE, NULL, 0, path);
     const uint64_t path_hash = path_hash_of(world, path);
     const sb_status status = fails(world, SB_FAULT_WRITE_ERROR) ? SB_IO_ERROR
                              : sb_disk_find(disk, path) == NULL ? SB_NOT_FOUND

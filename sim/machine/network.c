@@ -166,11 +166,11 @@ static void launch_rare(sb_world *world, sb_packet *packet)
     launch(world, packet);
 }
 
-SB_HOT bool is_lost(sb_world *world, sb_node_state *from, bool is_reply)
+SB_HOT bool is_lost(sb_world *world, sb_node_state *from, bool is_reply, sb_fate fate)
 {
     const uint32_t rate = is_reply ? world->network.reply_loss : world->network.loss;
     const bool drawn = sb_chance_at(world, from, SB_STREAM_LOSS, rate);
-    if (SB_UNLIKELY(sb_exhaust_hits(world, SB_EXHAUST_MESSAGE) || drawn)) {
+    if (SB_UNLIKELY(sb_exhaust_hits(world, SB_EXHAUST_MESSAGE) || drawn || fate == SB_FATE_LOST)) {
         sb_fault_applied(world, is_reply ? SB_FAULT_REPLY_LOSS : SB_FAULT_LOSS);
         return true;
     }
@@ -204,7 +204,7 @@ SB_HOT void copy_body(unsigned char *to, const void *from, size_t size)
 }
 
 SB_HOT sb_status send_packet(sb_world *world, sb_address to, const void *header, size_t header_size,
-                             const void *data, size_t size, bool is_reply)
+                             const void *data, size_t size, bool is_reply, sb_fate fate)
 {
     sb_switch_point(world);
     if (header_size + size > SB_MESSAGE_SIZE_MAX || to >= world->node_count) {
@@ -224,13 +224,15 @@ SB_HOT sb_status send_packet(sb_world *world, sb_address to, const void *header,
     packet->cause = sb_event_here(world, SB_EVENT_SEND, to, packet->hash, packet->message.size);
     if (SB_UNLIKELY(sb_link_is_blocked(world, from->number, to))) {
         drop(world, packet, from->number, to, sb_partition_kind(world, from->number, to));
-    } else if (SB_UNLIKELY(is_lost(world, from, is_reply))) {
+    } else if (SB_UNLIKELY(is_lost(world, from, is_reply, fate))) {
         drop(world, packet, from->number, to, is_reply ? SB_FAULT_REPLY_LOSS : SB_FAULT_LOSS);
     } else {
-        if (SB_UNLIKELY(sb_chance_at(world, from, SB_STREAM_DUPLICATE, world->network.duplicate))) {
+        const bool twice = sb_chance_at(world, from, SB_STREAM_DUPLICATE, world->network.duplicate);
+        if (SB_UNLIKELY(twice || fate == SB_FATE_TWICE)) {
             launch_again(world, packet);
         }
-        if (SB_UNLIKELY(sb_chance_at(world, from, SB_STREAM_RESET, world->network.reset))) {
+        const bool resets = sb_chance_at(world, from, SB_STREAM_RESET, world->network.reset);
+        if (SB_UNLIKELY(resets || fate == SB_FATE_RESET)) {
             sb_network_reset(world, (sb_node)from->number, (sb_node)to);
         }
         launch(world, packet);
@@ -239,14 +241,14 @@ SB_HOT sb_status send_packet(sb_world *world, sb_address to, const void *header,
 }
 
 sb_status sb_network_send(sb_world *world, sb_address to, const void *header, size_t header_size,
-                          const void *data, size_t size, bool is_reply)
+                          const void *data, size_t size, bool is_reply, sb_fate fate)
 {
-    return send_packet(world, to, header, header_size, data, size, is_reply);
+    return send_packet(world, to, header, header_size, data, size, is_reply, fate);
 }
 
 sb_status sb_send(sb_address to, const void *data, size_t size)
 {
-    return send_packet(sb_current, to, NULL, 0, data, size, false);
+    return send_packet(sb_current, to, NULL, 0, data, size, false, SB_FATE_NONE);
 }
 
 void sb_network_send_reset(sb_world *world, sb_node_state *to, sb_node_state *peer, sb_step cause)

@@ -70,9 +70,10 @@ sb_duration sb_link_let_past(sb_world *world, sb_packet *packet, sb_duration lat
 /* Looks at what has come; false: its bytes have changed on the way. */
 bool sb_link_arrives(sb_world *world, const sb_packet *packet);
 
-/* Send header and data as one message; is_reply: reply loss strikes it instead of loss. */
+/* Send header and data as one message; is_reply: reply loss strikes it instead of loss.  fate: what
+ * a trigger makes of it, beside what is drawn. */
 sb_status sb_network_send(sb_world *world, sb_address to, const void *header, size_t header_size,
-                          const void *data, size_t size, bool is_reply);
+                          const void *data, size_t size, bool is_reply, sb_fate fate);
 
 /* Tell everybody who talked with this incarnation that the connection is gone. */
 void sb_network_hang_up(sb_world *world, sb_node_state *node);

@@ -158,6 +158,7 @@ void sb_node_boot(sb_world *world, sb_node number)
     sb_task *const task = sb_task_start(world, node, main_of_node, node, "main", 4);
     task->ended = main_ended;
     task->cause = cause;
+    sb_moment_of(world, SB_MOMENT_BOOT, node);
 }
 
 void sb_node_stop(sb_world *world, sb_node number)
@@ -169,6 +170,7 @@ void sb_node_stop(sb_world *world, sb_node number)
         sb_event_add(world, SB_EVENT_STOP, number, node->incarnation, 0,
                      world->running != NULL ? world->running->cause : 0, 0, 0, 0);
         sb_scope_cancel(&node->shutdown);
+        sb_moment_of(world, SB_MOMENT_DRAIN, node);
     }
 }
 

@@ -48,6 +48,7 @@ void sb_report(uint32_t kind, const void *data, size_t size)
         world->report_observer(world, world->running->node->number, kind, data, size);
         world->observing = false;
     }
+    sb_moment_here(world, SB_MOMENT_REPORT, NULL, kind, NULL);
 }
 
 void sb_count(uint32_t counter, uint64_t amount)
@@ -100,6 +101,7 @@ void sb_probe_hit(const sb_place_name *probe)
         world->probe_bits[number / 64] |= bit;
         sb_event_here(world, SB_EVENT_PROBE, sb_text_hash(world, probe->name, strlen(probe->name)),
                       0, 0);
+        sb_moment_here(world, SB_MOMENT_PROBE, NULL, number, probe->name);
     }
 }
 
@@ -112,7 +114,8 @@ bool sb_failpoint_fires(const sb_place_name *failpoint)
     const unsigned number = sb_failpoint_number(failpoint);
     const bool drawn = sb_chance_at(world, world->running->node, SB_STREAM_FAILPOINT,
                                     world->failpoint_rates[number]);
-    if (!sb_exhaust_hits(world, SB_EXHAUST_FAILPOINT) && !drawn) {
+    const sb_fate fate = sb_moment_here(world, SB_MOMENT_PASS, NULL, number, failpoint->name);
+    if (!sb_exhaust_hits(world, SB_EXHAUST_FAILPOINT) && !drawn && fate != SB_FATE_FIRES) {
         return false;
     }
     world->failpoint_bits[number / 64] |= UINT64_C(1) << (number % 64);
@@ -198,4 +201,5 @@ void sb_machine_move(const sb_machine *machine, uint64_t id, uint32_t from, uint
         world->move_observer(world, world->running->node->number, machine, id, from, to);
         world->observing = false;
     }
+    sb_moment_here(world, SB_MOMENT_MOVE, NULL, edge, NULL);
 }

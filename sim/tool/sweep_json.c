@@ -77,6 +77,7 @@ static void write_faults(FILE *out, const sb_tally *tally)
             fprintf(out, ",\"declared\":%s", declared ? "true" : "false");
             number(out, ",", "armed_seeds", fault->armed_worlds);
             number(out, ",", "applied", fault->applied);
+            number(out, ",", "triggered", fault->triggered);
             number(out, ",", "effective", fault->effective);
             number(out, ",", "effective_seeds", fault->effective_worlds);
             fputc('}', out);

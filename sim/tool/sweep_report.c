@@ -182,14 +182,16 @@ static void print_faults(FILE *out, const sb_tally *tally)
             continue;
         }
         if (!any) {
-            fprintf(out, "%-20s %9s %9s %12s %12s %9s  %s\n", "faults", "declared", "armed",
-                    "applied", "effective", "in seeds", "judgement");
+            fprintf(out, "%-20s %9s %9s %12s %10s %12s %9s  %s\n", "faults", "declared", "armed",
+                    "applied", "by trigger", "effective", "in seeds", "judgement");
             any = true;
         }
         const sb_fault_judgement judgement = sb_judge_fault(tally, (sb_fault)i);
-        fprintf(out, "  %-18s %9s %9" PRIu64 " %12" PRIu64 " %12" PRIu64 " %9" PRIu64 "  %s\n",
+        fprintf(out,
+                "  %-18s %9s %9" PRIu64 " %12" PRIu64 " %10" PRIu64 " %12" PRIu64 " %9" PRIu64
+                "  %s\n",
                 fault_words[i], declared ? "yes" : "no", fault->armed_worlds, fault->applied,
-                fault->effective, fault->effective_worlds,
+                fault->triggered, fault->effective, fault->effective_worlds,
                 judgement == SB_FAULT_BITES       ? "bites"
                 : judgement == SB_FAULT_TOOTHLESS ? "without effect"
                                                   : "not judged");

@@ -46,6 +46,7 @@ static void add_faults(sb_tally *tally, const sb_seed_result *result)
         fault->effective_worlds += counts->effective != 0;
         fault->applied += counts->applied;
         fault->effective += counts->effective;
+        fault->triggered += counts->triggered;
     }
 }
 

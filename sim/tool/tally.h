@@ -21,7 +21,7 @@ typedef struct sb_group {
 
 typedef struct sb_fault_tally {
     uint64_t armed_worlds, applied_worlds, effective_worlds;
-    uint64_t applied, effective;
+    uint64_t applied, effective, triggered;
 } sb_fault_tally;
 
 typedef struct sb_tally {

@@ -1,0 +1,420 @@
+/*
+ * What happens when a moment comes that some trigger waits for; trigger_draw.c makes them.
+ */
+#include "sim/fault/trigger.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "sim/fault/swarm.h"
+#include "sim/machine/disk.h"
+
+static const char *const moment_words[SB_MOMENT_COUNT] = {
+#define MOMENT(name, word, doublings, text) word,
+#include "sim/fault/moments.def"
+#undef MOMENT
+};
+
+/* --------------------------------------------------------------------------------------- keys */
+
+static bool is_letter(char c)
+{
+    return c >= 'a' && c <= 'z';
+}
+
+uint64_t sb_path_shape(const char *path)
+{
+    char shape[SB_TRIGGER_TEXT_MAX];
+    size_t size = 0;
+    bool leading = true;
+    for (; *path != '\0' && size < sizeof(shape); path++) {
+        leading = *path == '/' || (leading && is_letter(*path));
+        if (leading) {
+            shape[size++] = *path;
+        }
+    }
+    return XXH3_64bits(shape, size);
+}
+
+static bool is_about_file(sb_moment moment)
+{
+    return moment == SB_MOMENT_WRITE || moment == SB_MOMENT_SYNC || moment == SB_MOMENT_SYNCED ||
+           moment == SB_MOMENT_RENAME || moment == SB_MOMENT_REMOVE;
+}
+
+/* Never 0. */
+static uint64_t key_of(sb_moment moment, const sb_moment_about *about)
+{
+    if (is_about_file(moment)) {
+        return sb_path_shape(about->text) | 1;
+    }
+    if (moment == SB_MOMENT_BOOT || moment == SB_MOMENT_DRAIN) {
+        return XXH3_64bits(about->text, strlen(about->text)) | 1;
+    }
+    return moment <= SB_MOMENT_HEARD ? about->key : about->key + 1;
+}
+
+/* The first of the picked names that is met is the one that is meant. */
+static bool is_meant(sb_trigger *trigger, uint64_t key)
+{
+    if (trigger->key == 0 && trigger->share != 0 &&
+        XXH3_64bits_withSeed(&key, sizeof(key), trigger->salt) % trigger->share == 0) {
+        trigger->key = key;
+    }
+    return trigger->key == key;
+}
+
+/* ------------------------------------------------------------------------------------- states */
+
+/* The machine whose move this is, by its number through all tables, and what it leads to. */
+static sb_state_of state_entered(uint64_t edge)
+{
+    const sb_machine *const *machines;
+    const size_t count = sb_machine_list(&machines);
+    for (size_t i = 0; i < count; i++) {
+        if (edge < machines[i]->move_count) {
+            return (sb_state_of){machines[i], machines[i]->moves[edge].to};
+        }
+        edge -= machines[i]->move_count;
+    }
+    return (sb_state_of){NULL, 0};
+}
+
+static bool is_same_state(sb_state_of one, sb_state_of other)
+{
+    return one.machine != NULL && one.machine == other.machine && one.state == other.state;
+}
+
+/* What lasts until this state comes to its end; what comes after it begins to count. */
+static void enter_state(sb_world *world, sb_trigger_set *set, sb_state_of entered)
+{
+    for (uint32_t i = 0; i < set->count; i++) {
+        sb_trigger *const trigger = &set->triggers[i];
+        if (!trigger->counting && is_same_state(trigger->after, entered)) {
+            trigger->counting = true;
+        }
+        if (trigger->away && is_same_state(trigger->until, entered)) {
+            while (trigger->back.waiters != NULL) {
+                sb_wake(world, trigger->back.waiters, SB_CANCELED);
+            }
+        }
+    }
+}
+
+/* --------------------------------------------------------------------------------- on a machine */
+
+/* What the director does about a trigger, in a task of its own. */
+typedef struct errand {
+    sb_trigger *trigger;
+    sb_node node;
+    uint32_t incarnation;
+    bool held;
+    bool begun; /* at the moment itself; here is only the end of it */
+} errand;
+
+/* Nothing of it runs until the director has come. */
+static void hold(sb_world *world, errand *of)
+{
+    sb_node_state *const node = world->nodes[of->node];
+    node->paused = true;
+    world->exploration.holds++;
+    of->held = true;
+    of->incarnation = node->incarnation;
+}
+
+static void release(sb_world *world, const errand *of)
+{
+    sb_node_state *const node = world->nodes[of->node];
+    if (!of->held) {
+        return;
+    }
+    world->exploration.holds--;
+    if (node->paused && node->incarnation == of->incarnation) {
+        node->paused = false;
+        sb_unpark(world, node);
+    }
+}
+
+/* False: the heal has come meanwhile. */
+static bool pass(const sb_trigger *trigger, sb_duration duration, sb_scope *scope)
+{
+    (void)sb_sleep(duration, scope);
+    return !trigger->swarm->healed;
+}
+
+static bool is_cut(sb_fault kind)
+{
+    return kind == SB_FAULT_PARTITION || kind == SB_FAULT_PARTITION_ONE_WAY;
+}
+
+static bool is_of_disk(sb_fault kind)
+{
+    return kind == SB_FAULT_WRITE_ERROR || kind == SB_FAULT_READ_ERROR ||
+           kind == SB_FAULT_SYNC_ERROR || kind == SB_FAULT_SYNC_STALL || kind == SB_FAULT_DISK_FULL;
+}
+
+/* One machine and all others but the director. */
+static void cut_off(sb_world *world, sb_node node, bool both_ways,
+                    void (*change)(sb_world *world, sb_node from, sb_node to))
+{
+    for (unsigned other = 1; other < world->node_count; other++) {
+        if (other != node) {
+            change(world, node, (sb_node)other);
+            if (both_ways) {
+                change(world, (sb_node)other, node);
+            }
+        }
+    }
+}
+
+#define ALWAYS 1000000u
+
+static void trouble_disk(sb_world *world, const sb_trigger *trigger, sb_node node)
+{
+    const sb_fault kind = trigger->kind;
+    const sb_disk_trouble trouble = {
+        .write_error = kind == SB_FAULT_WRITE_ERROR ? ALWAYS : 0,
+        .read_error = kind == SB_FAULT_READ_ERROR ? ALWAYS : 0,
+        .sync_error = kind == SB_FAULT_SYNC_ERROR ? ALWAYS : 0,
+        .sync_stall = kind == SB_FAULT_SYNC_STALL ? ALWAYS : 0,
+        .stall_max =
+            trigger->swarm->plan.stall_max != 0 ? trigger->swarm->plan.stall_max : 5 * SB_SECOND,
+        .full = kind == SB_FAULT_DISK_FULL,
+    };
+    sb_disk_trouble_set(world, node, &trouble);
+}
+
+/* Up to ten minutes either way in a harsh world, a second in a mild one. */
+static void jump(sb_world *world, const sb_trigger *trigger, sb_node node)
+{
+    const bool harsh = trigger->swarm->clock_level == SB_SWARM_HARSH;
+    const sb_duration most = harsh ? 600 * SB_SECOND : SB_SECOND;
+    const int64_t by = (int64_t)(1 + XXH3_64bits_withSeed("jump", 4, trigger->salt) % most);
+    sb_clock_jump(world, node, trigger->kind == SB_FAULT_JUMP_BACK ? -by : by);
+}
+
+static void begin(sb_world *world, const sb_trigger *trigger, sb_node node)
+{
+    if (is_cut(trigger->kind)) {
+        cut_off(world, node, trigger->kind == SB_FAULT_PARTITION, sb_network_block);
+    } else if (is_of_disk(trigger->kind)) {
+        trouble_disk(world, trigger, node);
+    } else if (trigger->kind == SB_FAULT_FREEZE) {
+        sb_clock_freeze(world, node);
+    } else {
+        jump(world, trigger, node);
+    }
+}
+
+/* Until the time has passed, or the state is entered that it lasts until, or the world heals. */
+static void last(sb_world *world, sb_trigger *trigger, sb_node node)
+{
+    if (!pass(trigger, trigger->duration, &trigger->back)) {
+        return; /* the heal has ended it */
+    }
+    if (is_cut(trigger->kind)) {
+        cut_off(world, node, trigger->kind == SB_FAULT_PARTITION, sb_network_unblock);
+    } else if (is_of_disk(trigger->kind)) {
+        sb_disk_trouble_set(world, node, NULL);
+    } else if (trigger->kind == SB_FAULT_FREEZE) {
+        sb_clock_thaw(world, node);
+    }
+}
+
+static bool is_of_clock(sb_fault kind)
+{
+    return kind == SB_FAULT_JUMP_FORWARD || kind == SB_FAULT_JUMP_BACK || kind == SB_FAULT_FREEZE;
+}
+
+static bool is_strike(sb_fault kind)
+{
+    return kind == SB_FAULT_KILL || kind == SB_FAULT_STOP || kind == SB_FAULT_PAUSE ||
+           kind == SB_FAULT_CRASH_LOOP || kind == SB_FAULT_EMPTY_DISK;
+}
+
+static void errand_main(void *argument)
+{
+    const errand of = *(errand *)argument;
+    sb_trigger *const trigger = of.trigger;
+    sb_world *const world = trigger->swarm->world;
+    sb_kernel_free(world, argument);
+    if (trigger->delay != 0 && !of.held && !of.begun) {
+        (void)pass(trigger, trigger->delay, &trigger->swarm->scope);
+    }
+    release(world, &of);
+    if (!trigger->swarm->healed) {
+        if (is_strike(trigger->kind)) {
+            sb_swarm_strike(trigger->swarm, trigger->kind, of.node, trigger->duration,
+                            &trigger->back);
+        } else {
+            if (!of.begun) {
+                begin(world, trigger, of.node);
+            }
+            last(world, trigger, of.node);
+        }
+    }
+    trigger->away = false;
+    sb_scope_release(&trigger->back);
+}
+
+/* True: the machine of the running task stands still now. */
+static bool send_errand(sb_world *world, sb_trigger *trigger, sb_node node)
+{
+    errand *const of = sb_kernel_alloc(world, sizeof(*of));
+    *of = (errand){.trigger = trigger, .node = node};
+    trigger->away = true;
+    sb_scope_init(&trigger->back, &trigger->swarm->scope, "trigger");
+    if (trigger->delay == 0 && is_strike(trigger->kind)) {
+        hold(world, of);
+    } else if (trigger->delay == 0) {
+        begin(world, trigger, node);
+        of->begun = true;
+    }
+    sb_task_start(world, world->nodes[0], errand_main, of, "trigger", 7);
+    return of->held && world->running->node->number == node;
+}
+
+/* ------------------------------------------------------------------------------------ on whom */
+
+/* Whether this kind may be done to this machine now. */
+static bool may_strike(const sb_trigger *trigger, unsigned node)
+{
+    const sb_swarm *const swarm = trigger->swarm;
+    const sb_world *const world = swarm->world;
+    if (node == 0) {
+        return false;
+    }
+    if (is_of_disk(trigger->kind)) {
+        return (swarm->plan.disks >> node & 1) != 0 &&
+               (world->nodes[node]->disk == NULL || !world->nodes[node]->disk->troubled);
+    }
+    if (is_cut(trigger->kind)) {
+        return world->node_count > 2;
+    }
+    if (is_of_clock(trigger->kind)) {
+        return (swarm->plan.victims >> node & 1) != 0 && sb_node_is_up(world, (sb_node)node);
+    }
+    if (trigger->kind == SB_FAULT_EMPTY_DISK && (swarm->plan.wipeable >> node & 1) == 0) {
+        return false;
+    }
+    return sb_swarm_may_strike(swarm, node);
+}
+
+/* By the hash of their names, so that one machine more changes little.  0: none. */
+static sb_node another(const sb_trigger *trigger, unsigned than)
+{
+    const sb_world *const world = trigger->swarm->world;
+    uint64_t most = 0;
+    sb_node chosen = 0;
+    for (unsigned i = 1; i < world->node_count; i++) {
+        const char *const name = world->nodes[i]->name;
+        const uint64_t hash = XXH3_64bits_withSeed(name, strlen(name), trigger->salt);
+        if (i != than && hash >= most && may_strike(trigger, i)) {
+            most = hash;
+            chosen = (sb_node)i;
+        }
+    }
+    return chosen;
+}
+
+/* 0: nobody may be struck now. */
+static sb_node target_of(const sb_trigger *trigger, const sb_moment_about *about)
+{
+    const unsigned self = about->node->number;
+    unsigned target = self;
+    if (trigger->target == SB_TARGET_PEER && about->peer != NULL) {
+        target = about->peer->number;
+    } else if (trigger->target == SB_TARGET_OTHER) {
+        target = another(trigger, self);
+    }
+    return target != 0 && may_strike(trigger, target) ? (sb_node)target : 0;
+}
+
+/* --------------------------------------------------------------------------------- it happens */
+
+/* "answer session-keepalive of placement #2". */
+static void note(sb_world *world, const sb_trigger *trigger, const sb_moment_about *about,
+                 sb_node target)
+{
+    char text[SB_TRIGGER_TEXT_MAX], name[96];
+    snprintf(name, sizeof(name), "%s", about->text != NULL ? about->text : "");
+    if (trigger->moment == SB_MOMENT_MOVE) {
+        const sb_state_of entered = state_entered(about->key);
+        snprintf(name, sizeof(name), "%s to %s", entered.machine->name,
+                 entered.machine->states[entered.state]);
+    } else if (trigger->moment == SB_MOMENT_REPORT) {
+        snprintf(name, sizeof(name), "%llu", (unsigned long long)about->key);
+    }
+    const int size = snprintf(text, sizeof(text), "%s %s of %s #%u", moment_words[trigger->moment],
+                              name, about->node->name, trigger->count);
+    const sb_step step = sb_event_here(world, SB_EVENT_TRIGGER, trigger->kind, target,
+                                       sb_text_hash(world, text, (size_t)size));
+    world->faults[trigger->kind].triggered++;
+    if (world->running != NULL) {
+        world->running->cause = step;
+    }
+}
+
+static sb_fate fate_of(const sb_trigger *trigger)
+{
+    switch (trigger->kind) {
+    case SB_FAULT_LOSS:
+    case SB_FAULT_REPLY_LOSS:
+        return SB_FATE_LOST;
+    case SB_FAULT_DUPLICATE:
+        return SB_FATE_TWICE;
+    case SB_FAULT_RESET:
+        return SB_FATE_RESET;
+    case SB_FAULT_FAILPOINT:
+        return SB_FATE_FIRES;
+    default:
+        return SB_FATE_NONE;
+    }
+}
+
+/* False: it may not be done now. */
+static bool fire(sb_world *world, sb_trigger *trigger, const sb_moment_about *about, sb_fate *fate,
+                 bool *held)
+{
+    const sb_fate wanted = fate_of(trigger);
+    const sb_node target = wanted != SB_FATE_NONE ? 0 : target_of(trigger, about);
+    if (trigger->away || (wanted == SB_FATE_NONE && target == 0)) {
+        return false;
+    }
+    note(world, trigger, about, wanted != SB_FATE_NONE ? about->node->number : target);
+    trigger->count = 0;
+    trigger->times--;
+    if (wanted != SB_FATE_NONE) {
+        *fate = wanted;
+    } else {
+        *held = send_errand(world, trigger, target) || *held;
+    }
+    return true;
+}
+
+static bool may_interrupt(sb_moment moment)
+{
+    return moment != SB_MOMENT_MOVE && moment != SB_MOMENT_PASS && moment != SB_MOMENT_PROBE;
+}
+
+sb_fate sb_moment_slow(sb_world *world, sb_moment moment, sb_moment_about about)
+{
+    sb_trigger_set *const set = &world->swarm->triggers;
+    const uint64_t key = key_of(moment, &about);
+    sb_fate fate = SB_FATE_NONE;
+    bool held = false;
+    if (moment == SB_MOMENT_MOVE) {
+        enter_state(world, set, state_entered(about.key));
+    }
+    for (uint32_t i = 0; i < set->count; i++) {
+        sb_trigger *const trigger = &set->triggers[i];
+        if (trigger->moment == moment && trigger->times != 0 && trigger->counting &&
+            is_meant(trigger, key) && ++trigger->count >= trigger->nth) {
+            (void)fire(world, trigger, &about, &fate, &held);
+        }
+    }
+    if (held && !world->observing && may_interrupt(moment)) {
+        sb_yield_now(world);
+    }
+    return fate;
+}
