@@ -19,11 +19,13 @@
  * Source: J. Wing, C. Gong, "Testing and Verifying Concurrent Objects", 1993; G. Lowe, "Testing for
  * Linearizability", 2017, for the sets met before.
  */
+#include "nodes/counters.h"
 #include "nodes/oracles/encoding.h"
 #include "nodes/oracles/oracle.h"
 
 #define ORACLE "registers"
-#define SETS_MAX (1u << 18) /* of one row; then it is not judged */
+#define SETS_MAX                                                                                   \
+    (1u << 18) /* of one row; then it is not judged, and counted: scenarios have floors */
 #define NONE UINT32_MAX
 
 /* An operation in the chain of a row. */
@@ -433,13 +435,16 @@ static void check_chain(const registers *in, const chain *row)
             (event){.of = one, .until = known ? one->over : HISTORY_NEVER, .must = known};
         of.left += known;
     }
+    bool given_up = false;
     if (!is_explained_in_turn(&of)) {
         number_map_init(&of.met, row->count);
         if (!find_sequence(&of)) {
             wrong(&of);
         }
+        given_up = of.met.count > SETS_MAX;
         number_map_release(&of.met);
     }
+    sb_count(given_up ? COUNTER_registers_given_up : COUNTER_registers_judged, 1);
     sb_free(of.path);
     sb_free(of.events);
 }

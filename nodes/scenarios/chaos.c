@@ -90,6 +90,7 @@ static const sb_floor floors[] = {
     {COUNTER_region_splits, 1, 400000},
     {COUNTER_region_merges, 1, 300000},
     {COUNTER_leader_moves, 1, 400000},
+    {COUNTER_registers_judged, 1000, 990000},
 };
 
 /* Failpoints with "permanent" in their name: off, or at a rate of their own. */

@@ -72,6 +72,7 @@ static const sb_floor floors[] = {
     {COUNTER_servers_restarted, 3, UNCANCELLED},
     {COUNTER_restarts_on_subtasks, 1, 500000},
     {COUNTER_simulated_seconds, 50, UNCANCELLED},
+    {COUNTER_registers_judged, 1000, 1000000},
 };
 
 static void restart_all(trial *of)
