@@ -82,6 +82,46 @@ START_TEST(test_plan_over_long_keys)
 }
 END_TEST
 
+#define MANY (SUBTASKS_MAX + 100u)
+
+static void put_many_keys(cluster *of)
+{
+    transaction *in;
+    buffer key;
+    buffer_init(&key);
+    ck_assert_int_eq(transaction_begin(of, 0, &in, NULL), ENGINE_OK);
+    key_row(&key, TABLE, 1); /* the primary: never an index entry */
+    transaction_put(in, buffer_slice(&key), slice_of_string("x"));
+    for (uint32_t i = 0; i < MANY; i++) {
+        key_index_prefix(&key, TABLE, INDEX | TEMPORARY_INDEX);
+        buffer_add_u8(&key, (uint8_t)(i >> 8));
+        buffer_add_u8(&key, (uint8_t)i);
+        transaction_put(in, buffer_slice(&key), slice_of_string("x"));
+    }
+    ck_assert_int_eq(transaction_commit(in, NULL, NULL), ENGINE_OK);
+    transaction_release(in);
+    buffer_release(&key);
+}
+
+static void many_keys_world(sb_world *world, void *context)
+{
+    (void)context;
+    test_cluster machines;
+    test_cluster_start(&machines, world);
+    cluster *of = test_cluster_open(&machines);
+    put_many_keys(of);
+    check_plan(of, TASK_KIND_MERGE, 1, SUBTASKS_MAX - 1, SUBTASKS_MAX);
+    check_plan(of, TASK_KIND_MERGE, 2, MANY / 2, MANY / 2 + 1);
+    test_cluster_close(&machines, of);
+}
+
+/* There are never more subtasks than there may be: the last one takes what is left. */
+START_TEST(test_plan_of_many_keys)
+{
+    run_in_world(many_keys_world, NULL, 1);
+}
+END_TEST
+
 /* ---------------------------------------------------------------------------------- scheduler */
 
 #define JOB 7u
@@ -423,6 +463,7 @@ int main(void)
     TCase *all = tcase_create("all");
     tcase_set_timeout(all, 60);
     tcase_add_test(all, test_plan_over_long_keys);
+    tcase_add_test(all, test_plan_of_many_keys);
     tcase_add_loop_test(all, test_pause_and_resume, 0, 5);
     tcase_add_loop_test(all, test_revert, 0, 6);
     tcase_add_test(all, test_no_plan);
