@@ -313,6 +313,24 @@ void sb_clock_thaw(sb_world *world, sb_node node);
  * million. */
 void sb_failpoints_enable(sb_world *world, const char *glob, uint32_t rate);
 
+/* Those whose name matches stand for this kind: where one fires, the kind counts too.  Before they
+ * get their rates. */
+void sb_failpoints_name(sb_world *world, const char *glob, sb_fault kind);
+
+/* What the scenario itself does to a world, or sees done to it: the kind is armed, was applied so
+ * many times, and so many times a program got something else for it.  0, 0 arms. */
+void sb_fault_note(sb_world *world, sb_fault kind, uint64_t applied, uint64_t effective);
+
+/* The family "size": whether this world is off, mild or harsh in it, and which of the kinds (bits
+ * 1 << fault) it has.  Once, before the scenario draws sizes for the cluster that it builds. */
+void sb_sizes_start(sb_world *world, uint64_t kinds);
+bool sb_sizes_has(const sb_world *world, sb_fault kind);
+
+/* The value, or, in a world that has the kind, a half of it, a quarter ... (harsh: halved up to
+ * halvings_max times, mild: up to half as often), at least 1.  A smaller one counts as applied; it
+ * is effective where the bound is met. */
+uint64_t sb_size_draw(sb_world *world, sb_fault kind, uint64_t value, unsigned halvings_max);
+
 /* ------------------------------------------------------------------------------------------ faults
  *
  * The swarm: per world each family of the plan is off, mild or harsh; rates are log-uniform;

@@ -199,12 +199,11 @@ static void run(sb_world *world, void *context)
 {
     const sb_settings *values = context;
     const sb_duration latency = setting_of(values, SETTING_LATENCY);
-    const bool vary = sb_choose(world, SB_STREAM_SCENARIO, 2) == 1;
     const uint32_t others = (uint32_t)sb_choose(world, SB_STREAM_SCENARIO, 2);
     const bool duplicates = sb_chance(world, SB_STREAM_SCENARIO, DUPLICATES_RATE);
     const uint32_t hurry = 1 + (uint32_t)sb_choose(world, SB_STREAM_SCENARIO, HURRIES);
     const trial_plan plan = {.network = {.latency_min = latency, .latency_max = latency},
-                             .machines = {.vary = vary,
+                             .machines = {.sizes = scenario_chaos.faults,
                                           .tables = 1 + others,
                                           .duplicates = duplicates ? DUPLICATES : 0,
                                           .hurry = hurry},
@@ -229,8 +228,11 @@ const sb_scenario scenario_chaos = {
               DECLARES(PAUSE) | DECLARES(LOST_WRITE) | DECLARES(TORN_WRITE) | DECLARES(LOST_NAME) |
               DECLARES(SYNC_LATENCY) | DECLARES(SYNC_STALL) | DECLARES(SYNC_ERROR) |
               DECLARES(WRITE_ERROR) | DECLARES(READ_ERROR) | DECLARES(DISK_FULL) |
-              DECLARES(BIT_ROT) | DECLARES(MISDIRECTED_WRITE) | DECLARES(SKEW) | DECLARES(DRIFT) |
-              DECLARES(FAILPOINT),
+              DECLARES(BIT_ROT) | DECLARES(MISDIRECTED_WRITE) | DECLARES(TINY_QUOTA) |
+              DECLARES(TINY_CHANNEL) | DECLARES(FEW_WORKERS) | DECLARES(MANY_REGIONS) |
+              DECLARES(REGION_SPLIT) | DECLARES(REGION_MERGE) | DECLARES(LEADER_MOVE) |
+              DECLARES(STALE_EPOCH) | DECLARES(SERVER_BUSY) | DECLARES(PARTIAL_WRITE) |
+              DECLARES(REGION_HOLE) | DECLARES(SKEW) | DECLARES(DRIFT) | DECLARES(FAILPOINT),
     .floors = floors,
     .floor_count = sizeof(floors) / sizeof(floors[0]),
     .run = run,

@@ -13,6 +13,7 @@
 #include "nodes/storage.h"
 
 #define BATCH_SIZE_MAX 64u
+#define ROW_REGIONS_MAX 24u       /* that are drawn; more may be set */
 #define OTHER_REGIONS 2u          /* of the rows of a table behind the first */
 #define LARGE_REGION (128u << 10) /* more than any has, if its cuts are even */
 #define FIRST_INDEX 2u /* of a cluster without indexes: where its entries are cut in two */
@@ -30,6 +31,7 @@ uint64_t setting_of(const sb_settings *settings, uint32_t setting)
 #define MEMORY_OF_MANY ((size_t)1000 << 20)
 #define SPLIT_OF_MANY (512u << 10)
 #define SMALL_SPLIT (8u << 10)
+#define INGEST_PAIRS 1024u   /* in one ingest, when that is bounded */
 #define WRITERS_IN_QUOTA 32u /* so many buffers of writers fill a server's memory quota */
 
 /* ------------------------------------------------------------------------------------ regions */
@@ -75,12 +77,25 @@ static void cut_table(machines *into, sb_world *world, table_id table, uint64_t 
     buffer_release(&key);
 }
 
+/* A half more than is set, or twice as many. */
+static uint64_t draw_regions(sb_world *world, uint64_t set)
+{
+    const uint64_t more = sb_sizes_has(world, SB_FAULT_MANY_REGIONS)
+                              ? set * sb_choose(world, SB_STREAM_SCENARIO, 3) / 2
+                              : 0;
+    const uint64_t regions = set + more < ROW_REGIONS_MAX ? set + more : ROW_REGIONS_MAX;
+    if (regions > set) {
+        sb_fault_note(world, SB_FAULT_MANY_REGIONS, 1, 1);
+    }
+    return regions > set ? regions : set;
+}
+
 static void add_regions(machines *into, sb_world *world, const sb_settings *settings)
 {
     const table_id first = into->plan.settings.table;
     for (uint32_t i = 0; i < into->plan.settings.tables; i++) {
-        cut_table(into, world, first + i,
-                  i == 0 ? setting_of(settings, SETTING_REGIONS) : OTHER_REGIONS);
+        const uint64_t set = setting_of(settings, SETTING_REGIONS);
+        cut_table(into, world, first + i, i == 0 ? draw_regions(world, set) : OTHER_REGIONS);
     }
     cut_region(into, (slice){NULL, 0});
 }
@@ -145,12 +160,9 @@ static void apply_settings(boot_settings *into, const sb_settings *settings)
     apply_size(into);
 }
 
-/* The value, or one that is smaller by a drawn power of two. */
-static uint32_t draw_smaller(sb_world *world, uint32_t value, uint32_t doublings_max)
+static uint32_t draw_smaller(sb_world *world, sb_fault kind, uint32_t value, unsigned halvings_max)
 {
-    const uint32_t smaller =
-        value >> sb_choose(world, SB_STREAM_SCENARIO, (uint64_t)doublings_max + 1);
-    return smaller > 0 ? smaller : 1;
+    return (uint32_t)sb_size_draw(world, kind, value, halvings_max);
 }
 
 /* In every other such world regions are split, merged and evened out by themselves. */
@@ -159,6 +171,9 @@ static void vary_balance(boot_settings *into, sb_world *world)
     if (sb_choose(world, SB_STREAM_SCENARIO, 2) == 0) {
         return;
     }
+    sb_fault_note(world, SB_FAULT_REGION_SPLIT, 0, 0);
+    sb_fault_note(world, SB_FAULT_REGION_MERGE, 0, 0);
+    sb_fault_note(world, SB_FAULT_LEADER_MOVE, 0, 0);
     into->balance_interval = 3 * SB_SECOND << sb_choose(world, SB_STREAM_SCENARIO, 3);
     into->region_report_interval = 2 * into->balance_interval;
     into->region_size_max = (uint64_t)LARGE_REGION >> sb_choose(world, SB_STREAM_SCENARIO, 3);
@@ -182,32 +197,57 @@ static void vary_garbage(boot_settings *into, sb_world *world)
     into->garbage_lag = paces[pace].lag;
 }
 
+static void vary_workers(boot_settings *into, sb_world *world)
+{
+    const sb_fault kind = SB_FAULT_FEW_WORKERS;
+    into->placement_concurrency = draw_smaller(world, kind, into->placement_concurrency, 5);
+    into->storage_concurrency = draw_smaller(world, kind, into->storage_concurrency, 5);
+    into->server_concurrency = draw_smaller(world, kind, into->server_concurrency, 4);
+    into->jobs_at_once = draw_smaller(world, kind, into->jobs_at_once, 2);
+    into->session_transactions = draw_smaller(world, kind, into->session_transactions, 6);
+    into->batch_size = draw_smaller(world, kind, into->batch_size, 2);
+    into->writers = draw_smaller(world, kind, 2 * into->writers, 2);
+}
+
+static void vary_quotas(boot_settings *into, sb_world *world)
+{
+    const sb_fault kind = SB_FAULT_TINY_QUOTA;
+    into->job_error_limit = draw_smaller(world, kind, into->job_error_limit, 9);
+    into->writer_quota = draw_smaller(world, kind, into->writer_quota, 4);
+    into->memory_quota = draw_smaller(world, kind, (uint32_t)into->memory_quota, 7);
+    into->checkpoint_log_size = draw_smaller(world, kind, into->checkpoint_log_size, 5);
+    if (!sb_sizes_has(world, kind)) {
+        return;
+    }
+    if (into->disk_quota == 0 && sb_choose(world, SB_STREAM_SCENARIO, 2) == 1) {
+        into->disk_quota = draw_smaller(world, kind, 32u << 10, 3);
+    }
+    into->ingest_pairs_max = draw_smaller(world, kind, INGEST_PAIRS, 7);
+}
+
+static void vary_regions(boot_settings *into, sb_world *world)
+{
+    const sb_fault kind = SB_FAULT_MANY_REGIONS;
+    into->subtask_rows = draw_smaller(world, kind, into->subtask_rows, 3);
+    if (!sb_sizes_has(world, kind)) {
+        return;
+    }
+    if (sb_choose(world, SB_STREAM_SCENARIO, 4) == 3) {
+        into->split_size = draw_smaller(world, kind, SMALL_SPLIT, 2);
+    }
+    into->scatter_regions = (uint32_t)sb_choose(world, SB_STREAM_SCENARIO, 4);
+}
+
 /* What is full at once, and waits in turn, is where orders go wrong that roomy machines never see.
  */
 static void vary_sizes(boot_settings *into, sb_world *world)
 {
-    into->placement_concurrency = draw_smaller(world, into->placement_concurrency, 5);
-    into->storage_concurrency = draw_smaller(world, into->storage_concurrency, 5);
-    into->server_concurrency = draw_smaller(world, into->server_concurrency, 4);
-    into->jobs_at_once = draw_smaller(world, into->jobs_at_once, 2);
-    into->job_error_limit >>= 3 * sb_choose(world, SB_STREAM_SCENARIO, 4); /* 512, 64, 8, 1 */
-    into->session_transactions = draw_smaller(world, into->session_transactions, 6);
-    into->subtask_rows = draw_smaller(world, into->subtask_rows, 3);
+    vary_workers(into, world);
+    vary_quotas(into, world);
+    vary_regions(into, world);
+    into->run_channel_capacity =
+        draw_smaller(world, SB_FAULT_TINY_CHANNEL, into->run_channel_capacity, 1);
     into->subtasks_at_once += (uint32_t)sb_choose(world, SB_STREAM_SCENARIO, 3);
-    into->batch_size = draw_smaller(world, into->batch_size, 2);
-    into->writers = draw_smaller(world, 2 * into->writers, 2);
-    into->writer_quota = draw_smaller(world, into->writer_quota, 4);
-    into->memory_quota = draw_smaller(world, (uint32_t)into->memory_quota, 7);
-    if (sb_choose(world, SB_STREAM_SCENARIO, 4) == 3) {
-        into->split_size = draw_smaller(world, SMALL_SPLIT, 2);
-    }
-    if (into->disk_quota == 0 && sb_choose(world, SB_STREAM_SCENARIO, 2) == 1) {
-        into->disk_quota = draw_smaller(world, 32u << 10, 3);
-    }
-    into->run_channel_capacity = draw_smaller(world, into->run_channel_capacity, 1);
-    into->checkpoint_log_size = draw_smaller(world, into->checkpoint_log_size, 5);
-    into->ingest_pairs_max = 8u << sb_choose(world, SB_STREAM_SCENARIO, 8);
-    into->scatter_regions = (uint32_t)sb_choose(world, SB_STREAM_SCENARIO, 4);
     vary_balance(into, world);
     vary_garbage(into, world);
 }
@@ -247,7 +287,8 @@ static void make_plan(machines *into, sb_world *world, const sb_settings *settin
     plan->settings.batch_size = hurried_batch(plan->settings.batch_size, how->hurry);
     plan->settings.client_pause >>= how->hurry > 0;
     plan->settings.client_duplicates = how->duplicates;
-    if (how->vary) {
+    if (how->sizes != 0) {
+        sb_sizes_start(world, how->sizes);
         vary_sizes(&plan->settings, world);
     }
     into->store_count = (uint32_t)setting_of(settings, SETTING_STORES);

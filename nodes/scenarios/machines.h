@@ -37,8 +37,9 @@ uint64_t setting_of(const sb_settings *settings, uint32_t setting);
 
 /* What a scenario draws for its seed. */
 typedef struct machines_plan {
-    bool vary; /* sizes, quotas and numbers of workers are drawn, down from what the settings say to
-                  very small */
+    uint64_t sizes;  /* kinds of the family "size", bits 1 << fault, that the world may have: then
+                        quotas, channels and numbers of workers are drawn, down from what the
+                        settings  say to very small, and regions up */
     uint32_t hurry;  /* the pause between two batches of a backfill is halved so often; if at all,
                         batches are twice as large and clients twice as busy */
     uint32_t tables; /* when the settings leave it open */

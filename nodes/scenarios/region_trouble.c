@@ -5,6 +5,7 @@
 
 #include "engine/transaction/region_orders.h"
 #include "engine/wire/keys.h"
+#include "nodes/counters.h"
 
 #define ORDER_PATIENCE (2 * SB_SECOND)
 #define FIRST_INDEX 1u
@@ -75,6 +76,33 @@ static void trouble_main(void *argument)
     }
 }
 
+static const struct {
+    sb_fault fault;
+    uint32_t counter;
+} deeds[] = {{SB_FAULT_REGION_SPLIT, COUNTER_region_splits},
+             {SB_FAULT_REGION_MERGE, COUNTER_region_merges},
+             {SB_FAULT_LEADER_MOVE, COUNTER_leader_moves}};
+
+/* A world in which nobody orders them has splits too: of new indexes and before imports. */
+void region_trouble_count(sb_world *world)
+{
+    const sb_fault_counts *counts = sb_world_fault_counts(world);
+    for (size_t i = 0; i < sizeof(deeds) / sizeof(deeds[0]); i++) {
+        if (counts[deeds[i].fault].armed) {
+            const uint64_t done = sb_world_counter(world, deeds[i].counter);
+            sb_fault_note(world, deeds[i].fault, done, done);
+        }
+    }
+}
+
+void region_trouble_name(sb_world *world)
+{
+    sb_failpoints_name(world, "storage-region-error", SB_FAULT_STALE_EPOCH);
+    sb_failpoints_name(world, "storage-is-busy", SB_FAULT_SERVER_BUSY);
+    sb_failpoints_name(world, "storage-ingest-is-partial", SB_FAULT_PARTIAL_WRITE);
+    sb_failpoints_name(world, "placement-serves-a-*", SB_FAULT_REGION_HOLE);
+}
+
 void region_trouble_start(region_trouble *of, sb_world *world, const machines *in, cluster *by,
                           uint32_t rate, sb_duration pause_most)
 {
@@ -88,6 +116,9 @@ void region_trouble_start(region_trouble *of, sb_world *world, const machines *i
                            .cluster = by,
                            .pause_max = pause_most >> halvings,
                            .started = true};
+    for (size_t i = 0; i < sizeof(deeds) / sizeof(deeds[0]); i++) {
+        sb_fault_note(world, deeds[i].fault, 0, 0);
+    }
     sb_scope_init(&of->scope, NULL, "trouble with regions");
     sb_wait_group_init(&of->task, "trouble with regions");
     sb_spawn(&of->task, trouble_main, of, "trouble-with-regions");

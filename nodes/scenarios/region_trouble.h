@@ -27,6 +27,11 @@ void region_trouble_start(region_trouble *of, sb_world *world, const machines *i
                           uint32_t rate, sb_duration pause_most);
 
 /* Also when it was never started (all zero). */
+/* What the regions of a world can do to a program has names among the faults: of failpoints, before
+ * trouble begins; and what stores have done so far, when it is over. */
+void region_trouble_name(sb_world *world);
+void region_trouble_count(sb_world *world);
+
 void region_trouble_stop(region_trouble *of);
 
 #endif

@@ -161,7 +161,8 @@ const sb_scenario scenario_rolling_restart = {
     .settings = settings,
     .setting_count = sizeof(settings) / sizeof(settings[0]),
     .faults = DECLARES(DELAY) | DECLARES(LOSS) | DECLARES(REPLY_LOSS) | DECLARES(DUPLICATE) |
-              DECLARES(RESET),
+              DECLARES(RESET) | DECLARES(REGION_SPLIT) | DECLARES(REGION_MERGE) |
+              DECLARES(LEADER_MOVE),
     .floors = floors,
     .floor_count = sizeof(floors) / sizeof(floors[0]),
     .run = run,

@@ -260,8 +260,20 @@ static void await_no_files(trial *of)
     oracle_server_files(&seen);
 }
 
+/* What small quotas have led to; in roomy worlds there is some of it too. */
+static void count_quotas(sb_world *world)
+{
+    if (sb_world_fault_counts(world)[SB_FAULT_TINY_QUOTA].applied != 0) {
+        sb_fault_note(world, SB_FAULT_TINY_QUOTA, 0,
+                      sb_world_counter(world, COUNTER_runs_spilled) +
+                          sb_world_counter(world, COUNTER_early_imports));
+    }
+}
+
 static void settle(trial *of)
 {
+    region_trouble_count(of->world);
+    count_quotas(of->world);
     sb_phase(of->world, "settle");
     sb_world_heal_core(of->world, &of->core);
     const uint64_t away = sb_world_away(of->world);
@@ -374,6 +386,7 @@ void trial_run(sb_world *world, const sb_settings *settings, const trial_plan *p
     trial *of = sb_alloc(sizeof(*of));
     trial_init(of, world, settings, &plan->machines);
     sb_network_set(world, &plan->network);
+    region_trouble_name(world);
     const bool at_once = sb_choose(world, SB_STREAM_SCENARIO, 4) == 3;
     operator_open(&of->desk, &of->machines, &of->watch);
     script_init(&of->script, world, &of->desk, &of->watch);

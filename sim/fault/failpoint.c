@@ -27,6 +27,26 @@ bool sb_glob_matches(const char *glob, const char *name)
     return *glob == '\0';
 }
 
+void sb_failpoints_name(sb_world *world, const char *glob, sb_fault kind)
+{
+    const sb_place_name **names;
+    const size_t count = sb_failpoint_list(&names);
+    for (size_t i = 0; i < count; i++) {
+        if (sb_glob_matches(glob, names[i]->name)) {
+            world->failpoint_kinds[i] = (uint8_t)kind;
+        }
+    }
+}
+
+/* It may fire: with it is armed what it stands for. */
+void sb_failpoint_arm(sb_world *world, size_t number)
+{
+    const sb_fault kind = (sb_fault)world->failpoint_kinds[number];
+    if (kind != SB_FAULT_NONE) {
+        sb_fault_armed(world, kind);
+    }
+}
+
 /* The scenario's word stands above the swarm's, also when it is 0. */
 void sb_failpoints_enable(sb_world *world, const char *glob, uint32_t rate)
 {
@@ -36,6 +56,9 @@ void sb_failpoints_enable(sb_world *world, const char *glob, uint32_t rate)
     for (size_t i = 0; i < count; i++) {
         if (sb_glob_matches(glob, names[i]->name)) {
             world->failpoint_rates[i] = rate;
+            if (rate != 0) {
+                sb_failpoint_arm(world, i);
+            }
             if (world->swarm != NULL) {
                 world->swarm->code_rates[i] = 0;
                 sb_triggers_leave_failpoint(world->swarm, (unsigned)i);

@@ -202,6 +202,9 @@ static void draw_code(sb_swarm *swarm)
         for (size_t i = 0; i < SB_FAILPOINT_MAX;
              i++) { /* what the scenario has set stays as it is */
             swarm->code_rates[i] = world->failpoint_rates[i] == 0 ? swarm->code_rates[i] : 0;
+            if (swarm->code_rates[i] != 0) {
+                sb_failpoint_arm(world, i);
+            }
         }
     }
 }

@@ -80,6 +80,8 @@ bool sb_swarm_may_strike(const sb_swarm *swarm, unsigned node);
 void sb_swarm_strike(sb_swarm *swarm, sb_fault kind, sb_node node, sb_duration duration,
                      sb_scope *until);
 
+void sb_failpoint_arm(sb_world *world, size_t number);
+
 /* Rates for those failpoints that match: for some of them, as the salt has it; salt 0: for none. */
 void sb_failpoints_draw(const char *glob, uint64_t salt, uint32_t low, uint32_t high,
                         uint32_t rates[SB_FAILPOINT_MAX]);

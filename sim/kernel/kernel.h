@@ -303,6 +303,9 @@ struct sb_world {
     uint64_t edge_bits[SB_EDGE_MAX / 64];
     uint64_t move_count; /* of state machines */
     uint32_t failpoint_rates[SB_FAILPOINT_MAX];
+    uint8_t failpoint_kinds[SB_FAILPOINT_MAX]; /* what it stands for beside itself; 0: nothing */
+    uint64_t size_kinds;                       /* bits 1 << fault of the family "size" */
+    bool sizes_are_harsh;
     bool failpoints_on;
     uint64_t exhaust_ordinal, exhaust_count;
     uint32_t watched; /* bits 1 << sb_moment that some trigger waits for */

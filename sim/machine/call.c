@@ -399,6 +399,9 @@ static void receive_request(sb_world *world, sb_exchange *exchange, sb_message *
         exchange->running_count++;
         service_start(world, service_new(exchange, message, head, world->running->cause));
     } else if (exchange->backlog_count < SB_MAILBOX_MAX) {
+        if (world->faults[SB_FAULT_FEW_WORKERS].applied != 0) {
+            sb_fault_effective(world, SB_FAULT_FEW_WORKERS);
+        }
         backlog_add(exchange, service_new(exchange, message, head, world->running->cause));
     } else {
         drop(world, message, SB_FAULT_MAILBOX_FULL);

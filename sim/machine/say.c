@@ -121,6 +121,11 @@ bool sb_failpoint_fires(const sb_place_name *failpoint)
     world->failpoint_bits[number / 64] |= UINT64_C(1) << (number % 64);
     sb_fault_applied(world, SB_FAULT_FAILPOINT);
     sb_fault_effective(world, SB_FAULT_FAILPOINT);
+    const sb_fault kind = (sb_fault)world->failpoint_kinds[number];
+    if (kind != SB_FAULT_NONE) {
+        sb_fault_applied(world, kind);
+        sb_fault_effective(world, kind);
+    }
     sb_event_here(world, SB_EVENT_FAILPOINT,
                   sb_text_hash(world, failpoint->name, strlen(failpoint->name)), 0, 0);
     return true;

@@ -104,6 +104,9 @@ sb_status sb_channel_send(sb_channel *channel, const void *item, sb_scope *scope
     } else if (channel->count < channel->capacity) {
         ring_put(channel, item);
     } else {
+        if (world->faults[SB_FAULT_TINY_CHANNEL].applied != 0) {
+            sb_fault_effective(world, SB_FAULT_TINY_CHANNEL);
+        }
         status = send_waiting(world, channel, item, scope);
     }
     return sb_sync_leave(world, status);
