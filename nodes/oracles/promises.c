@@ -42,6 +42,23 @@ static void must_bear(sb_world *world, sb_node teller, const char *what, uint64_
     }
 }
 
+/* An earlier incarnation may have given away all that its disk bore. */
+static void must_begin_behind(promises *of, sb_world *world, sb_node teller, timestamp told)
+{
+    const uint32_t incarnation = sb_node_incarnation(world, teller);
+    if (incarnation != of->incarnation) {
+        of->incarnation = incarnation;
+        of->before = of->kept.last;
+    }
+    if (told != 0 && told <= of->before) {
+        sb_finding_at(world, SB_FINDING_WRONG_STATE, teller, ORACLE,
+                      "%s gives away timestamp %llu, and may have given those up to %llu before it "
+                      "was booted",
+                      sb_node_name(world, teller), (unsigned long long)told,
+                      (unsigned long long)of->before);
+    }
+}
+
 void oracle_promised(promises *of, sb_world *world, sb_node teller, slice report)
 {
     promise_report told;
@@ -49,6 +66,7 @@ void oracle_promised(promises *of, sb_world *world, sb_node teller, slice report
     if (!promise_report_decode(report, &told)) {
         sb_fail("the report of a promise cannot be read");
     }
+    must_begin_behind(of, world, teller, told.last);
     if (told.last <= kept->last && told.session <= kept->session && told.tenure <= kept->tenure) {
         return;
     }
