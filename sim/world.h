@@ -127,6 +127,8 @@ typedef struct sb_world_options {
     const sb_tape *tape; /* follow this tape: a choice not on it is 0; NULL: draw from the seed */
     sb_exhaust exhaust;
     uint64_t *progress; /* where to store the step now and then, for a watchdog; may be NULL */
+    uint64_t masked;    /* bits 1 << SB_FAULT_x: drawn as ever, and not done */
+    bool observed;      /* keep what sb_world_observation tells */
 } sb_world_options;
 
 typedef void sb_director(sb_world *world, void *context);
@@ -158,6 +160,12 @@ size_t sb_snapshot_size(const sb_snapshot *snapshot);
 void sb_snapshot_free(sb_snapshot *snapshot);
 
 uint64_t sb_world_digest(sb_world *world);
+
+/* A hash over what the programs of each machine got back through door 1, in the order of each
+ * machine: bytes of messages and files, results of calls, numbers drawn, how far clocks are off; no
+ * times, no steps.  0 unless the options asked for it.  A fault that makes no difference here could
+ * not be told by any program. */
+uint64_t sb_world_observation(const sb_world *world);
 const uint64_t *sb_world_marks(const sb_world *world,
                                size_t *count); /* digest after each 2^SB_MARK_SHIFT steps */
 

@@ -25,7 +25,7 @@
 #include "sim/kernel/kernel.h"
 
 #define ROUNDS 5
-#define W1_SEED 7
+#define W1_SEED 16
 #define RATE                                                                                       \
     1u /* of a million: loss and duplicates are drawn for every message and hardly ever come */
 
@@ -340,6 +340,8 @@ typedef struct world_plan {
     uint64_t seed; /* W1: one whose ball is never lost */
 } world_plan;
 
+static const char *const node_names[] = {"node1", "node2", "node3", "node4", "node5"};
+
 static void director(sb_world *world, void *context)
 {
     const world_plan *const plan = context;
@@ -349,7 +351,7 @@ static void director(sb_world *world, void *context)
                                 .duplicate = RATE};
     sb_network_set(world, &network);
     for (unsigned i = 0; i < plan->nodes; i++) {
-        sb_node_boot(world, sb_node_add(world, "node", "bench", plan->program, NULL, 0));
+        sb_node_boot(world, sb_node_add(world, node_names[i], "bench", plan->program, NULL, 0));
     }
     sb_sleep(SB_FOREVER, NULL);
 }
@@ -377,7 +379,7 @@ static void empty_director(sb_world *world, void *context)
 {
     (void)context;
     for (unsigned i = 0; i < 5; i++) {
-        sb_node_add(world, "node", "bench", pong, NULL, 0);
+        sb_node_add(world, node_names[i], "bench", pong, NULL, 0);
     }
 }
 

@@ -35,6 +35,29 @@ uint64_t sb_stream_hash(const char *name)
     return XXH3_64bits(name, strlen(name));
 }
 
+/* The streams of one purpose differ: machines that draw alike would fail alike. */
+static void must_differ(sb_world *world, const sb_node_state *node, sb_stream stream,
+                        const sb_choice_stream *opened)
+{
+    for (unsigned i = 0; i < world->node_count; i++) {
+        const sb_choice_stream *const other = world->nodes[i]->streams[stream];
+        if (other != NULL && (other == opened || other->name_hash == opened->name_hash ||
+                              other->start == opened->start)) {
+            sb_misuse(world, SB_FINDING_ASSERTION, "streams",
+                      "%s and %s draw from one stream for their %s; expected one of its own for "
+                      "each machine",
+                      world->nodes[i]->name, node->name, stream_words[stream]);
+        }
+    }
+}
+
+void sb_stream_is_foreign(sb_world *world, const sb_node_state *node, sb_stream stream)
+{
+    sb_misuse(world, SB_FINDING_ASSERTION, "streams",
+              "%s draws from the stream %s/%s; expected its own", world->running->node->name,
+              node->name, stream_words[stream]);
+}
+
 sb_choice_stream *sb_stream_open(sb_world *world, sb_node_state *node, sb_stream stream)
 {
     char name[SB_STREAM_NAME_MAX];
@@ -44,6 +67,8 @@ sb_choice_stream *sb_stream_open(sb_world *world, sb_node_state *node, sb_stream
     opened->name_hash = XXH3_64bits(name, (size_t)size);
     opened->ordinal = 0;
     opened->tape_next = 0;
+    opened->start = opened->mersenne.words[0];
+    must_differ(world, node, stream, opened);
     node->streams[stream] = opened;
     return opened;
 }

@@ -78,8 +78,11 @@ static void draw_absences(sb_world *world, const sb_core_plan *plan)
     for (uint64_t i = 0; i < count; i++) {
         const uint64_t number = choose_bit(world, left);
         left &= ~(UINT64_C(1) << number);
-        world->away |= UINT64_C(1) << number;
-        world->nodes[number]->absence = (uint8_t)choose_bit(world, plan->absences);
+        const sb_absence absence = (sb_absence)choose_bit(world, plan->absences);
+        if ((world->masked >> absences[absence].fault & 1) == 0) {
+            world->away |= UINT64_C(1) << number;
+            world->nodes[number]->absence = (uint8_t)absence;
+        }
     }
 }
 
@@ -99,7 +102,7 @@ static void kill_the_dead(sb_world *world)
     for (unsigned i = 0; (node = next_away(world, &i)) != NULL;) {
         if (node->absence == SB_ABSENCE_DEAD) {
             const bool lives = node->power == SB_NODE_UP;
-            sb_fault_applied(world, SB_FAULT_KILL);
+            sb_fault_has_struck(world, SB_FAULT_KILL);
             world->faults[SB_FAULT_KILL].effective += lives;
             sb_event_here(world, SB_EVENT_FAULT, SB_FAULT_KILL, node->number, 0);
             sb_node_kill(world, node->number);
@@ -113,7 +116,7 @@ static void strike_the_rest(sb_world *world)
     for (unsigned i = 0; (node = next_away(world, &i)) != NULL;) {
         sb_log("%s stays away: %s", node->name, absences[node->absence].word);
         if (node->absence == SB_ABSENCE_PAUSED) {
-            sb_fault_applied(world, SB_FAULT_PAUSE);
+            sb_fault_has_struck(world, SB_FAULT_PAUSE);
             sb_event_here(world, SB_EVENT_FAULT, SB_FAULT_PAUSE, node->number, 0);
             sb_node_pause(world, node->number);
         } else if (is_behind_links(node)) {

@@ -4,7 +4,7 @@
  */
 #include <string.h>
 
-#include "sim/kernel/kernel.h"
+#include "sim/fault/swarm.h"
 #include "sim/machine/machine.h"
 #include "sim/machine/network.h"
 
@@ -25,4 +25,5 @@ void sb_world_heal(sb_world *world)
             sb_disk_trouble_set(world, (sb_node)i, NULL);
         }
     }
+    sb_accounts_close(world);
 }

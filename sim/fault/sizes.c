@@ -50,6 +50,8 @@ uint64_t sb_size_draw(sb_world *world, sb_fault kind, uint64_t value, unsigned h
     }
     const unsigned most = world->sizes_are_harsh ? halvings_max : (halvings_max + 1) / 2;
     const uint64_t smaller = value >> sb_choose(world, SB_STREAM_SWARM, (uint64_t)most + 1);
-    world->faults[kind].applied += smaller != value;
+    if (smaller == value || !sb_fault_strikes(world, kind)) {
+        return value;
+    }
     return smaller != 0 ? smaller : 1;
 }

@@ -56,6 +56,9 @@ sb_duration sb_swarm_draw_skew(sb_swarm *swarm, sb_stream stream);
 /* Set a victim's clocks before it boots (while it runs: only its wall clock, which may jump). */
 void sb_swarm_set_clock(sb_swarm *swarm, sb_node node);
 
+/* The world is healed: from here on no fault may be done (accounting.c). */
+void sb_accounts_close(sb_world *world);
+
 /* -------------------------------------------------- trouble.c, trouble_network.c,
  * trouble_machines.c
  *

@@ -20,11 +20,12 @@ static bool pass(const strike *struck)
     return !struck->swarm->healed;
 }
 
-/* A wipe counts itself. */
-static void note_struck(sb_world *world, const strike *struck)
+/* False: it is masked.  A wipe counts itself. */
+static bool strikes(sb_world *world, const strike *struck)
 {
-    world->faults[struck->kind].applied += struck->kind != SB_FAULT_EMPTY_DISK;
     sb_event_here(world, SB_EVENT_FAULT, struck->kind, struck->node, struck->duration);
+    return struck->kind == SB_FAULT_EMPTY_DISK ? !sb_fault_is_barred(world, struck->kind)
+                                               : sb_fault_strikes(world, struck->kind);
 }
 
 /* After a heal it boots at once when it is down, also when its drain ends only then. */
@@ -86,9 +87,10 @@ void sb_node_crash_loop(sb_world *world, sb_node node, unsigned times, sb_durati
 {
     sb_assert_op(up_max, >=, LOOP_UP_MIN);
     sb_fault_armed(world, SB_FAULT_CRASH_LOOP);
-    sb_fault_applied(world, SB_FAULT_CRASH_LOOP);
     sb_event_here(world, SB_EVENT_FAULT, SB_FAULT_CRASH_LOOP, node, 0);
-    die_again(world, node, times, up_max, NULL);
+    if (sb_fault_strikes(world, SB_FAULT_CRASH_LOOP)) {
+        die_again(world, node, times, up_max, NULL);
+    }
 }
 
 /* Meanwhile nobody else of its role is struck. */
@@ -157,7 +159,9 @@ static void strike_now(const strike *struck)
     if (struck->swarm->healed || !sb_swarm_may_strike(struck->swarm, struck->node)) {
         return; /* the heal, or the scenario itself, was faster */
     }
-    note_struck(world, struck);
+    if (!strikes(world, struck)) {
+        return;
+    }
     switch (struck->kind) {
     case SB_FAULT_KILL:
         kill_and_boot(struck);

@@ -163,6 +163,7 @@ typedef struct sb_choice_stream {
     uint64_t name_hash;
     uint64_t ordinal; /* of the last choice */
     size_t tape_next; /* where to go on looking on the tape */
+    uint64_t start;   /* the first word of its generator, before any draw */
 } sb_choice_stream;
 
 typedef struct sb_node_state {
@@ -199,6 +200,7 @@ typedef struct sb_node_state {
     uint32_t priority; /* for strategies */
     sb_choice_stream *streams[SB_STREAM_COUNT];
     char name[SB_TASK_NAME_MAX], role[SB_TASK_NAME_MAX];
+    uint64_t observation; /* fold of what its programs got, when the world keeps observations */
 } sb_node_state;
 
 /* -------------------------------------------------------------------------------------- world */
@@ -296,7 +298,10 @@ struct sb_world {
     sb_tape *tape_out;
 
     /* faults and counts */
+    uint64_t barred; /* bits 1 << fault that are not to be done: masked, or the world is healed */
     sb_fault_counts faults[SB_FAULT_COUNT];
+    bool keeps_observations;
+    uint64_t masked; /* bits 1 << fault that are drawn and not done */
     uint64_t counters[SB_COUNTER_MAX];
     uint64_t probe_bits[SB_PROBE_MAX / 64];
     uint64_t failpoint_bits[SB_FAILPOINT_MAX / 64];
@@ -370,11 +375,38 @@ SB_HOT sb_step sb_event_here(sb_world *world, sb_event_kind kind, uint64_t a, ui
                         task->cause, a, b, c);
 }
 
-/* Fold a value that door 1 hands to a program into the digest. */
+SB_HOT void sb_notice_at(sb_node_state *node, uint64_t value)
+{
+    node->observation =
+        (((node->observation << 5) | (node->observation >> 59)) ^ value) * 0x9E3779B97F4A7C15u;
+}
+
+/* Fold a value that door 1 hands to a program into the digest; one that is no time goes through
+ * sb_observe_value. */
 SB_HOT void sb_observe(sb_world *world, uint64_t value)
 {
     world->observed =
         (((world->observed << 5) | (world->observed >> 59)) ^ value) * 0x9E3779B97F4A7C15u;
+}
+
+/*
+ * The observation: what the programs of a machine got back through door 1, in their order, without
+ * times, steps and numbers that grow with them.  Two runs of which one masks a kind of fault are
+ * compared by it: when it is the same, no program could tell.  Kept only when asked for, and not of
+ * the director, who is no machine.
+ */
+SB_HOT void sb_notice(sb_world *world, uint64_t value)
+{
+    if (SB_UNLIKELY(world->keeps_observations)) {
+        sb_notice_at(world->running->node, value);
+    }
+}
+
+/* A value for both: the digest and the observation. */
+SB_HOT void sb_observe_value(sb_world *world, uint64_t value)
+{
+    sb_observe(world, value);
+    sb_notice(world, value);
 }
 
 /* The hash that stands for a text in an event; the text is kept when a record is. */
@@ -440,6 +472,11 @@ void sb_moment_methods(sb_world *world, const char *const *names, uint16_t count
 
 /* ------------------------------------------------------------------------------------ choices */
 
+/* Purposes that only the machine's own tasks draw for. */
+#define SB_OWN_STREAMS (1u << SB_STREAM_DISK | 1u << SB_STREAM_PROGRAM | 1u << SB_STREAM_FAILPOINT)
+void sb_stream_is_foreign(sb_world *world, const sb_node_state *node, sb_stream stream)
+    __attribute__((noreturn, cold));
+
 uint64_t sb_choose_slow(sb_world *world, sb_node_state *node, sb_stream stream, uint64_t bound);
 sb_choice_stream *sb_stream_open(sb_world *world, sb_node_state *node, sb_stream stream);
 
@@ -448,6 +485,10 @@ SB_HOT uint64_t sb_choose_at(sb_world *world, sb_node_state *node, sb_stream str
 {
     if (bound <= 1) {
         return 0;
+    }
+    if ((SB_OWN_STREAMS >> stream & 1) != 0 && world->running != NULL &&
+        SB_UNLIKELY(world->running->node != node)) {
+        sb_stream_is_foreign(world, node, stream);
     }
     sb_choice_stream *const from = node->streams[stream];
     if (SB_UNLIKELY(world->choice_mode != SB_CHOICE_SEED || from == NULL)) {
@@ -627,15 +668,35 @@ static inline bool sb_exhaust_hits(sb_world *world, sb_exhaust_kind kind)
            ++world->exhaust_count == world->exhaust_ordinal;
 }
 
-/* Count a fault: armed when the world may do it, applied when done, effective where a program gets
- * another value. */
+/*
+ * Count a fault: armed when the world may do it, applied when done, effective where a program gets
+ * another value.
+ *
+ * sb_fault_strikes is asked where a fault is about to be done, after its draws and its event: true,
+ * and it counts as applied.  False where the world masks this kind: go on as if it had not been
+ * drawn.  After the heal a fault that is done all the same ends the world (fault/accounting.c).
+ */
 static inline void sb_fault_armed(sb_world *world, sb_fault fault)
 {
     world->faults[fault].armed = true;
 }
-static inline void sb_fault_applied(sb_world *world, sb_fault fault)
+/* Of a kind that is masked where it is set up: it has come about. */
+static inline void sb_fault_has_struck(sb_world *world, sb_fault fault)
 {
     world->faults[fault].applied++;
+}
+bool sb_fault_is_barred_slow(sb_world *world, sb_fault fault) __attribute__((cold));
+SB_HOT bool sb_fault_is_barred(sb_world *world, sb_fault fault)
+{
+    return SB_UNLIKELY((world->barred >> fault & 1) != 0) && sb_fault_is_barred_slow(world, fault);
+}
+__attribute__((warn_unused_result)) SB_HOT bool sb_fault_strikes(sb_world *world, sb_fault fault)
+{
+    if (sb_fault_is_barred(world, fault)) {
+        return false;
+    }
+    world->faults[fault].applied++;
+    return true;
 }
 static inline void sb_fault_effective(sb_world *world, sb_fault fault)
 {

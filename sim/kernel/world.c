@@ -284,6 +284,9 @@ sb_world *sb_world_reset(sb_universe *universe, const sb_world_options *options,
     world->exhaust_kind = (uint8_t)options->exhaust.kind;
     world->exhaust_ordinal = options->exhaust.ordinal;
     world->failpoints_on = options->exhaust.kind == SB_EXHAUST_FAILPOINT;
+    world->masked = options->masked;
+    world->barred = options->masked;
+    world->keeps_observations = options->observed;
     world->director = run;
     world->director_context = context;
     world->outcome = SB_OUTCOME_RUNNING;
@@ -323,6 +326,16 @@ uint64_t sb_world_seed(const sb_world *world)
 sb_strategy sb_world_strategy(const sb_world *world)
 {
     return world->exploration.strategy;
+}
+
+uint64_t sb_world_observation(const sb_world *world)
+{
+    uint64_t all = 0;
+    for (unsigned i = 1; i < world->node_count && world->keeps_observations; i++) {
+        const uint64_t pair[2] = {all, world->nodes[i]->observation};
+        all = XXH3_64bits(pair, sizeof(pair));
+    }
+    return all;
 }
 
 bool sb_world_is_calm(const sb_world *world)

@@ -107,11 +107,16 @@ static void header_encode(unsigned char bytes[HEADER_SIZE], header from)
     put_number(bytes + 8, from.number, 8);
 }
 
+bool sb_call_is_header(const unsigned char *bytes, size_t size)
+{
+    return size >= HEADER_SIZE && get_number(bytes, 4) == MAGIC;
+}
+
 /* False: not one of ours. */
 static bool header_decode(const sb_message *message, header *into)
 {
     const unsigned char *const bytes = message->data;
-    if (message->size < HEADER_SIZE || get_number(bytes, 4) != MAGIC) {
+    if (!sb_call_is_header(bytes, message->size)) {
         return false;
     }
     into->kind = (packet_kind)get_number(bytes + 4, 2);
@@ -198,6 +203,15 @@ static sb_node_state *node_of(const sb_world *world, sb_address address)
     return address < world->node_count ? world->nodes[address] : NULL;
 }
 
+/* What a program gets of a message; the header above it is ours, and its number grows with the
+ * steps. */
+static inline void notice_bytes(sb_world *world, const unsigned char *bytes, size_t size)
+{
+    if (SB_UNLIKELY(world->keeps_observations)) {
+        sb_notice(world, XXH3_64bits(bytes, size));
+    }
+}
+
 /* Send the request and wait for what becomes of it. */
 static sb_status call_run(sb_world *world, sb_exchange *exchange, call *begun, const void *data,
                           size_t size, sb_scope *scope)
@@ -238,7 +252,7 @@ sb_status sb_call(sb_exchange *exchange, sb_address to, uint16_t number_of_metho
     }
     if (status != SB_OK) {
         sb_switch_point(world);
-        sb_observe(world, status);
+        sb_observe_value(world, status);
         return status;
     }
     const uint64_t name_hash = exchange->methods[number_of_method].name_hash;
@@ -247,8 +261,9 @@ sb_status sb_call(sb_exchange *exchange, sb_address to, uint16_t number_of_metho
     call_link(exchange, &begun);
     status = call_run(world, exchange, &begun, data, size, scope);
     sb_event_here(world, SB_EVENT_CALL_END, name_hash, begun.number, status);
-    sb_observe(world, status);
+    sb_observe_value(world, status);
     if (status == SB_OK) {
+        notice_bytes(world, begun.reply->data + HEADER_SIZE, begun.reply->size - HEADER_SIZE);
         *reply = (sb_reply){.message = begun.reply,
                             .data = begun.reply->data + HEADER_SIZE,
                             .size = begun.reply->size - (uint32_t)HEADER_SIZE};
@@ -350,6 +365,8 @@ static void service_main(void *argument)
     world->running->serves = served->request.number;
     sb_moment_here(world, SB_MOMENT_SERVE, node_of(world, served->request.from), called->name_hash,
                    called->name);
+    sb_notice(world, (uint64_t)served->request.method << 16 | served->request.from);
+    notice_bytes(world, served->request.data, served->request.size);
     exchange->handler(exchange->context, &served->request);
     world->running->serves = 0;
     service_end(exchange, served);

@@ -9,6 +9,8 @@
 #include "sim/kernel/kernel.h"
 
 #define MILLION INT64_C(1000000)
+/* The world begins in 2024, so that a skew backwards stays positive. */
+#define EPOCH (UINT64_C(1704067200) * SB_SECOND)
 
 sb_time sb_local_time(const sb_node_state *node, sb_time true_time)
 {
@@ -61,29 +63,27 @@ void sb_clock_set(sb_world *world, sb_node number, int64_t skew, int32_t drift)
         sb_misuse(world, SB_FINDING_ASSERTION, "sb_clock_set",
                   "a drift of %d in a million: the clock would stand still", drift);
     }
+    if (skew != 0) {
+        sb_fault_armed(world, SB_FAULT_SKEW);
+        skew = sb_fault_strikes(world, SB_FAULT_SKEW) ? skew : 0;
+    }
+    if (drift != 0) {
+        sb_fault_armed(world, SB_FAULT_DRIFT);
+        drift = sb_fault_strikes(world, SB_FAULT_DRIFT) ? drift : 0;
+    }
     if (drift != node->drift) {
         change_rate(world, node, drift);
     }
     node->skew = skew;
-    if (skew != 0) {
-        sb_fault_armed(world, SB_FAULT_SKEW);
-        sb_fault_applied(world, SB_FAULT_SKEW);
-    }
-    if (drift != 0) {
-        sb_fault_armed(world, SB_FAULT_DRIFT);
-        sb_fault_applied(world, SB_FAULT_DRIFT);
-    }
     sb_event_here(world, SB_EVENT_CLOCK, (uint64_t)skew, (uint64_t)(int64_t)drift, number);
 }
 
 /* -------------------------------------------------------------------------------- the wall clock
  */
 
-/* The world begins in 2024, so that a skew backwards stays positive. */
 static sb_time wall_of(const sb_world *world, const sb_node_state *node)
 {
-    return UINT64_C(1704067200) * SB_SECOND + sb_local_time(node, world->now) +
-           (uint64_t)node->skew + (uint64_t)node->jumps;
+    return EPOCH + sb_local_time(node, world->now) + (uint64_t)node->skew + (uint64_t)node->jumps;
 }
 
 void sb_clock_jump(sb_world *world, sb_node number, int64_t by)
@@ -93,23 +93,23 @@ void sb_clock_jump(sb_world *world, sb_node number, int64_t by)
     if (by == 0) {
         return;
     }
-    node->jumps += by;
-    node->leapt = node->leapt || by > 0;
-    node->fallen = node->fallen || by < 0;
     sb_fault_armed(world, kind);
-    sb_fault_applied(world, kind);
     sb_event_here(world, SB_EVENT_FAULT, kind, number, (uint64_t)(by < 0 ? -by : by));
+    if (sb_fault_strikes(world, kind)) {
+        node->jumps += by;
+        node->leapt = node->leapt || by > 0;
+        node->fallen = node->fallen || by < 0;
+    }
 }
 
 void sb_clock_freeze(sb_world *world, sb_node number)
 {
     sb_node_state *const node = sb_node_given(world, number, __func__);
     if (!node->frozen) {
-        node->frozen_at = wall_of(world, node);
-        node->frozen = true;
         sb_fault_armed(world, SB_FAULT_FREEZE);
-        sb_fault_applied(world, SB_FAULT_FREEZE);
         sb_event_here(world, SB_EVENT_FAULT, SB_FAULT_FREEZE, number, 0);
+        node->frozen_at = wall_of(world, node);
+        node->frozen = sb_fault_strikes(world, SB_FAULT_FREEZE);
     }
 }
 
@@ -133,6 +133,12 @@ static void meet_jumps(sb_world *world, sb_node_state *node)
 
 /* ------------------------------------------------------------------------------------- door 1 */
 
+/* How far a clock is off: all that an observation holds of it. */
+static uint64_t milliseconds_off(sb_time seen, sb_time right)
+{
+    return (uint64_t)((int64_t)(seen - right) / (int64_t)SB_MILLISECOND);
+}
+
 sb_time sb_monotonic_time(void)
 {
     sb_world *const world = sb_current;
@@ -144,6 +150,7 @@ sb_time sb_monotonic_time(void)
         sb_fault_effective(world, SB_FAULT_DRIFT);
     }
     sb_observe(world, local);
+    sb_notice(world, milliseconds_off(local, world->now));
     return local;
 }
 
@@ -165,6 +172,7 @@ sb_time sb_wall_time(void)
         sb_fault_effective(world, SB_FAULT_SKEW);
     }
     sb_observe(world, wall);
+    sb_notice(world, milliseconds_off(wall, EPOCH + world->now));
     return wall;
 }
 
@@ -176,6 +184,6 @@ uint64_t sb_random(uint64_t bound)
     }
     sb_switch_point(world);
     const uint64_t value = sb_choose_at(world, world->running->node, SB_STREAM_PROGRAM, bound);
-    sb_observe(world, value);
+    sb_observe_value(world, value);
     return value;
 }

@@ -44,7 +44,7 @@ static bool path_fits(const char *path)
 
 static sb_status result(sb_world *world, sb_status status)
 {
-    sb_observe(world, status);
+    sb_observe_value(world, status);
     return status;
 }
 
@@ -56,7 +56,9 @@ static bool fails(sb_world *world, sb_fault kind)
     }
     sb_event_here(world, SB_EVENT_FAULT, kind, world->running->node->number, SB_IO_ERROR);
     sb_fault_armed(world, kind);
-    sb_fault_applied(world, kind);
+    if (!sb_fault_strikes(world, kind)) {
+        return false;
+    }
     sb_fault_effective(world, kind);
     return true;
 }
@@ -243,7 +245,7 @@ uint64_t sb_file_size(sb_file *handle)
     sb_switch_point(world);
     sb_disk_file *const file = file_of(world, handle);
     meet_crash(world, file);
-    sb_observe(world, file->size);
+    sb_observe_value(world, file->size);
     return file->size;
 }
 
@@ -270,7 +272,7 @@ sb_status sb_file_read(sb_file *handle, uint64_t offset, void *data, size_t size
     *read_size = got;
     meet_crash(world, file);
     sb_event_here(world, SB_EVENT_READ, handle->path_hash, offset, got);
-    sb_observe(world, XXH3_64bits(data, got));
+    sb_observe_value(world, XXH3_64bits(data, got));
     return result(world, SB_OK);
 }
 
@@ -323,8 +325,11 @@ static void wait_for_disk(sb_world *world, const sb_disk_state *of, const char *
     sb_duration latency = disk->sync_min + sb_choose_at(world, world->running->node, SB_STREAM_DISK,
                                                         disk->sync_max - disk->sync_min + 1);
     if (latency > disk->sync_min) {
-        sb_fault_applied(world, SB_FAULT_SYNC_LATENCY);
-        sb_fault_effective(world, SB_FAULT_SYNC_LATENCY);
+        if (sb_fault_strikes(world, SB_FAULT_SYNC_LATENCY)) {
+            sb_fault_effective(world, SB_FAULT_SYNC_LATENCY);
+        } else {
+            latency = disk->sync_min;
+        }
     }
     if (SB_UNLIKELY(of->troubled)) {
         latency += sb_disk_trouble_stall(world, of);
@@ -455,7 +460,7 @@ sb_status sb_directory_list(const char *path, sb_directory_visit *visit, void *c
         sb_disk_file *const file = disk->names[at]->file;
         if (sb_disk_is_below(last, path)) {
             meet_crash(world, file);
-            sb_observe(world, XXH3_64bits(last, strlen(last)) ^ file->size);
+            sb_observe_value(world, XXH3_64bits(last, strlen(last)) ^ file->size);
             visit(context, last, file->size);
         }
         at = sb_disk_lower_bound(disk, last);
@@ -501,11 +506,12 @@ static void persist_unacknowledged(sb_world *world, sb_disk_state *disk)
         if (number > file->settled && !world->disk.keep_on_crash &&
             world->faults[SB_FAULT_PERSISTED_UNACKNOWLEDGED].armed &&
             sb_choose_at(world, disk->node, SB_STREAM_CRASH, 2) != 0) {
-            sb_disk_file_settle(world, file, number);
-            file->persisted = true;
-            sb_fault_applied(world, SB_FAULT_PERSISTED_UNACKNOWLEDGED);
             sb_event_here(world, SB_EVENT_FAULT, SB_FAULT_PERSISTED_UNACKNOWLEDGED,
                           disk->node->number, 0);
+            if (sb_fault_strikes(world, SB_FAULT_PERSISTED_UNACKNOWLEDGED)) {
+                sb_disk_file_settle(world, file, number);
+                file->persisted = true;
+            }
         }
     }
 }
@@ -618,7 +624,9 @@ void sb_disk_wipe(sb_world *world, sb_node node)
         sb_misuse(world, SB_FINDING_ASSERTION, "sb_disk_wipe", "%s is up", of->name);
     }
     arm(world, SB_FAULT_EMPTY_DISK);
-    sb_fault_applied(world, SB_FAULT_EMPTY_DISK);
+    if (!sb_fault_strikes(world, SB_FAULT_EMPTY_DISK)) {
+        return;
+    }
     if (of->disk != NULL && of->disk->name_count + of->disk->change_count != 0) {
         sb_disk_names_wipe(world, of->disk);
         of->disk->wiped = true;

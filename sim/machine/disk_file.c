@@ -195,14 +195,23 @@ typedef struct remnant {
     uint64_t from, to; /* of a write: the bytes that are there */
 } remnant;
 
+static remnant everything(const sb_file_change *change)
+{
+    return (remnant){true, change->offset, change->offset + change->size};
+}
+
+static sb_fault fault_of(remnant kept)
+{
+    return kept.from < kept.to ? SB_FAULT_TORN_WRITE : SB_FAULT_LOST_WRITE;
+}
+
 static void note_crash(sb_world *world, const sb_disk_state *disk, sb_disk_file *file,
                        const sb_file_change *change, remnant kept)
 {
     const sb_node_state *const node = disk->node;
-    const bool torn = kept.from < kept.to;
+    const bool torn = fault_of(kept) == SB_FAULT_TORN_WRITE;
     sb_event_add(world, SB_EVENT_CRASHED_WRITE, node->number, node->incarnation, 0, 0,
                  file->path_hash, change->offset, kept.to - kept.from);
-    sb_fault_applied(world, torn ? SB_FAULT_TORN_WRITE : SB_FAULT_LOST_WRITE);
     file->lost = file->lost || !torn;
     file->torn = file->torn || torn;
 }
@@ -236,7 +245,7 @@ static remnant draw_remnant(sb_world *world, sb_node_state *node, const sb_file_
     const uint64_t choice = sb_choose_at(world, node, SB_STREAM_CRASH,
                                          1 + (uint64_t)fate->may_lose + (uint64_t)may_tear);
     if (choice == 0) {
-        return (remnant){true, change->offset, change->offset + change->size};
+        return everything(change);
     }
     if (choice == 1 && fate->may_lose) {
         return nothing;
@@ -266,7 +275,10 @@ static void redo(sb_world *world, sb_disk_state *disk, sb_disk_file *file,
                  const sb_file_change *change, const unsigned char *written,
                  const sb_disk_fate *fate)
 {
-    const remnant kept = draw_remnant(world, disk->node, change, fate);
+    remnant kept = draw_remnant(world, disk->node, change, fate);
+    if (!kept.whole && !sb_fault_strikes(world, fault_of(kept))) {
+        kept = everything(change);
+    }
     if (change->kind == SB_CHANGE_TRUNCATE && kept.whole) {
         resize(world, file, change->offset);
     } else if (kept.from < kept.to) {

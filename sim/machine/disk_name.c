@@ -253,7 +253,6 @@ static void note_lost(sb_world *world, sb_disk_state *disk, const sb_name_change
     const char *const path = change->kind == SB_NAME_RENAME ? change->to : change->path;
     sb_event_add(world, SB_EVENT_CRASHED_NAME, node->number, node->incarnation, 0, 0,
                  change->to_hash, 0, 0);
-    sb_fault_applied(world, SB_FAULT_LOST_NAME);
     disk->lost = sb_disk_grow(world, disk->lost, disk->lost_count, &disk->lost_capacity,
                               sizeof(*disk->lost));
     memcpy(disk->lost[disk->lost_count++], path, strlen(path) + 1);
@@ -276,7 +275,8 @@ void sb_disk_names_crash(sb_world *world, sb_disk_state *disk, const sb_disk_fat
     }
     for (uint32_t i = 0; i < disk->change_count; i++) {
         sb_name_change *const change = disk->changes[i];
-        change->marked = draw_loss(world, disk, i, fate);
+        change->marked =
+            draw_loss(world, disk, i, fate) && sb_fault_strikes(world, SB_FAULT_LOST_NAME);
         if (change->marked) {
             note_lost(world, disk, change);
         } else {

@@ -20,15 +20,18 @@ static bool happens(sb_world *world, const sb_disk_state *disk, uint32_t rate)
     return rate != 0 && sb_choose_at(world, disk->node, SB_STREAM_DISK, MILLION) >= MILLION - rate;
 }
 
-static void note(sb_world *world, const sb_disk_state *disk, sb_fault fault, uint64_t value)
+/* It has been drawn; false: it is masked, and not to be done. */
+static bool strikes(sb_world *world, const sb_disk_state *disk, sb_fault fault, uint64_t value)
 {
     sb_event_here(world, SB_EVENT_FAULT, fault, disk->node->number, value);
-    sb_fault_applied(world, fault);
+    return sb_fault_strikes(world, fault);
 }
 
 static sb_status fail(sb_world *world, const sb_disk_state *disk, sb_fault fault, sb_status status)
 {
-    note(world, disk, fault, (uint64_t)status);
+    if (!strikes(world, disk, fault, (uint64_t)status)) {
+        return SB_OK;
+    }
     sb_fault_effective(world, fault);
     return status;
 }
@@ -47,18 +50,20 @@ static void rot(sb_world *world, const sb_file *handle, uint64_t offset, unsigne
 {
     const uint64_t bit = sb_choose_at(world, handle->disk->node, SB_STREAM_DISK, size * 8);
     const unsigned char mask = (unsigned char)(1u << bit % 8);
-    data[bit / 8] ^= mask;
-    handle->file->data[offset + bit / 8] ^= mask;
-    note(world, handle->disk, SB_FAULT_BIT_ROT, offset + bit / 8);
-    sb_fault_effective(world, SB_FAULT_BIT_ROT);
+    if (strikes(world, handle->disk, SB_FAULT_BIT_ROT, offset + bit / 8)) {
+        data[bit / 8] ^= mask;
+        handle->file->data[offset + bit / 8] ^= mask;
+        sb_fault_effective(world, SB_FAULT_BIT_ROT);
+    }
 }
 
 sb_status sb_disk_trouble_read(sb_world *world, const sb_file *handle, uint64_t offset, void *data,
                                size_t size)
 {
     const sb_disk_state *const disk = handle->disk;
-    if (happens(world, disk, disk->trouble.read_error)) {
-        return fail(world, disk, SB_FAULT_READ_ERROR, SB_IO_ERROR);
+    if (happens(world, disk, disk->trouble.read_error) &&
+        fail(world, disk, SB_FAULT_READ_ERROR, SB_IO_ERROR) != SB_OK) {
+        return SB_IO_ERROR;
     }
     if (size != 0 && is_rebuildable(handle) && happens(world, disk, disk->trouble.bit_rot)) {
         rot(world, handle, offset, data, size);
@@ -106,19 +111,24 @@ sb_status sb_disk_trouble_write(sb_world *world, const sb_file *handle, uint64_t
                                 size_t *size)
 {
     sb_disk_state *const disk = handle->disk;
-    if (!has_room(disk, handle->file, *offset + *size)) {
+    if (!has_room(disk, handle->file, *offset + *size) &&
+        fail(world, disk, SB_FAULT_DISK_FULL, SB_NO_SPACE) != SB_OK) {
         *size = 0;
-        return fail(world, disk, SB_FAULT_DISK_FULL, SB_NO_SPACE);
+        return SB_NO_SPACE;
     }
     if (happens(world, disk, disk->trouble.write_error)) {
-        *size = draw_prefix(world, disk, *offset, *size);
-        return fail(world, disk, SB_FAULT_WRITE_ERROR, SB_IO_ERROR);
+        const size_t prefix = draw_prefix(world, disk, *offset, *size);
+        if (fail(world, disk, SB_FAULT_WRITE_ERROR, SB_IO_ERROR) != SB_OK) {
+            *size = prefix;
+            return SB_IO_ERROR;
+        }
     }
     if (is_rebuildable(handle) && happens(world, disk, disk->trouble.misdirect)) {
         const uint64_t astray = draw_astray(world, handle, *offset);
-        note(world, disk, SB_FAULT_MISDIRECTED_WRITE, astray);
-        handle->file->astray = astray != *offset;
-        *offset = astray;
+        if (strikes(world, disk, SB_FAULT_MISDIRECTED_WRITE, astray)) {
+            handle->file->astray = astray != *offset;
+            *offset = astray;
+        }
     }
     return SB_OK;
 }
@@ -143,7 +153,9 @@ sb_duration sb_disk_trouble_latency(sb_world *world, const sb_disk_state *disk)
     const uint64_t doublings =
         sb_choose_at(world, disk->node, SB_STREAM_DISK, IO_HALVINGS + UINT64_C(1));
     const sb_duration latency = disk->trouble.io_max >> (IO_HALVINGS - doublings);
-    note(world, disk, SB_FAULT_IO_LATENCY, latency);
+    if (!strikes(world, disk, SB_FAULT_IO_LATENCY, latency)) {
+        return 0;
+    }
     sb_fault_effective(world, SB_FAULT_IO_LATENCY);
     return latency;
 }
@@ -155,7 +167,9 @@ sb_duration sb_disk_trouble_stall(sb_world *world, const sb_disk_state *disk)
     }
     const sb_duration stall =
         1 + sb_choose_at(world, disk->node, SB_STREAM_DISK, disk->trouble.stall_max);
-    note(world, disk, SB_FAULT_SYNC_STALL, stall);
+    if (!strikes(world, disk, SB_FAULT_SYNC_STALL, stall)) {
+        return 0;
+    }
     sb_fault_effective(world, SB_FAULT_SYNC_STALL);
     return stall;
 }
@@ -166,10 +180,12 @@ sb_status sb_disk_trouble_sync(sb_world *world, const sb_file *handle)
     if (!happens(world, disk, disk->trouble.sync_error)) {
         return SB_OK;
     }
-    if (sb_choose_at(world, disk->node, SB_STREAM_DISK, 2) != 0) {
+    const bool forgets = sb_choose_at(world, disk->node, SB_STREAM_DISK, 2) != 0;
+    const sb_status status = fail(world, disk, SB_FAULT_SYNC_ERROR, SB_IO_ERROR);
+    if (status != SB_OK && forgets) {
         sb_disk_file_forget(world, handle->file);
     }
-    return fail(world, disk, SB_FAULT_SYNC_ERROR, SB_IO_ERROR);
+    return status;
 }
 
 sb_status sb_disk_trouble_sync_names(sb_world *world, const sb_disk_state *disk)

@@ -34,9 +34,10 @@ void sb_link_alter(sb_world *world, sb_packet *packet)
     if (packet->is_checked && sb_chance_at(world, from, SB_STREAM_LOSS, world->network.corrupt)) {
         const uint64_t bit = sb_choose_at(world, from, SB_STREAM_LOSS, size * 8);
         unsigned char *const bytes = (unsigned char *)(uintptr_t)packet->message.data;
-        bytes[bit / 8] ^= (unsigned char)(1u << bit % 8);
-        sb_fault_applied(world, SB_FAULT_CORRUPT);
         sb_event_here(world, SB_EVENT_FAULT, SB_FAULT_CORRUPT, packet->to, from->number);
+        if (sb_fault_strikes(world, SB_FAULT_CORRUPT)) {
+            bytes[bit / 8] ^= (unsigned char)(1u << bit % 8);
+        }
     }
 }
 
@@ -65,13 +66,12 @@ bool sb_link_queue(sb_world *world, sb_link_trouble *link, const sb_packet *pack
                    sb_duration *latency)
 {
     const uint64_t bandwidth = world->network.bandwidth;
-    if (bandwidth == 0) {
+    if (bandwidth == 0 || !sb_fault_strikes(world, SB_FAULT_BANDWIDTH)) {
         return true;
     }
     const sb_time start = link->busy_until > world->now ? link->busy_until : world->now;
     const sb_time end =
         start + ((uint64_t)packet->message.size + FRAME_SIZE) * SB_SECOND / bandwidth;
-    sb_fault_applied(world, SB_FAULT_BANDWIDTH);
     if (start - world->now > SB_QUEUE_DELAY_MAX) {
         return false; /* counted as effective where it is dropped */
     }
@@ -90,8 +90,10 @@ sb_duration sb_link_let_past(sb_world *world, sb_packet *packet, sb_duration lat
         return 0;
     }
     const uint64_t doublings = 1 + sb_choose_at(world, from, SB_STREAM_LINK, PAST_DOUBLINGS);
+    if (!sb_fault_strikes(world, SB_FAULT_REORDER)) {
+        return 0;
+    }
     packet->is_late = true;
-    sb_fault_applied(world, SB_FAULT_REORDER);
     return (latency << doublings) - latency;
 }
 

@@ -71,6 +71,20 @@ SB_HOT sb_packet *packet_new(sb_world *world, sb_address from, sb_address to, sb
 
 /* ---------------------------------------------------------------------------------- the links */
 
+/* Not while partitions of this kind are masked; after the heal it ends the world. */
+static bool eats(sb_world *world, sb_address from, sb_address to) __attribute__((noinline, cold));
+static bool eats(sb_world *world, sb_address from, sb_address to)
+{
+    return sb_link_may_last(world, from, to) ||
+           !sb_fault_is_barred(world, sb_partition_kind(world, from, to));
+}
+
+/* Whether what goes through this link now is eaten. */
+SB_HOT bool is_cut(sb_world *world, sb_address from, sb_address to)
+{
+    return SB_UNLIKELY(sb_link_is_blocked(world, from, to)) && eats(world, from, to);
+}
+
 static unsigned link_scale(sb_world *world, sb_address from, sb_address to)
 {
     sb_link_state *const link = sb_link_of(world, from, to);
@@ -110,7 +124,7 @@ SB_HOT sb_duration draw_latency(sb_world *world, sb_node_state *from, sb_address
         latency <<= link_scale(world, from->number, to);
     }
     if (latency > network->latency_min) {
-        sb_fault_applied(world, SB_FAULT_DELAY);
+        sb_fault_has_struck(world, SB_FAULT_DELAY);
         sb_fault_effective(world, SB_FAULT_DELAY);
     }
     if (SB_UNLIKELY(world->exploration.delays)) {
@@ -171,8 +185,7 @@ SB_HOT bool is_lost(sb_world *world, sb_node_state *from, bool is_reply, sb_fate
     const uint32_t rate = is_reply ? world->network.reply_loss : world->network.loss;
     const bool drawn = sb_chance_at(world, from, SB_STREAM_LOSS, rate);
     if (SB_UNLIKELY(sb_exhaust_hits(world, SB_EXHAUST_MESSAGE) || drawn || fate == SB_FATE_LOST)) {
-        sb_fault_applied(world, is_reply ? SB_FAULT_REPLY_LOSS : SB_FAULT_LOSS);
-        return true;
+        return sb_fault_strikes(world, is_reply ? SB_FAULT_REPLY_LOSS : SB_FAULT_LOSS);
     }
     return false;
 }
@@ -187,7 +200,6 @@ static void launch_again(sb_world *world, const sb_packet *packet)
     twin->is_twin = true;
     twin->cause =
         sb_event_here(world, SB_EVENT_DUPLICATE, packet->to, packet->hash, packet->message.size);
-    sb_fault_applied(world, SB_FAULT_DUPLICATE);
     launch_rare(world, twin);
 }
 
@@ -222,13 +234,14 @@ SB_HOT sb_status send_packet(sb_world *world, sb_address to, const void *header,
     packet->hash =
         header_size == 0 ? XXH3_64bits(data, size) : XXH3_64bits(bytes, header_size + size);
     packet->cause = sb_event_here(world, SB_EVENT_SEND, to, packet->hash, packet->message.size);
-    if (SB_UNLIKELY(sb_link_is_blocked(world, from->number, to))) {
+    if (SB_UNLIKELY(is_cut(world, from->number, to))) {
         drop(world, packet, from->number, to, sb_partition_kind(world, from->number, to));
     } else if (SB_UNLIKELY(is_lost(world, from, is_reply, fate))) {
         drop(world, packet, from->number, to, is_reply ? SB_FAULT_REPLY_LOSS : SB_FAULT_LOSS);
     } else {
         const bool twice = sb_chance_at(world, from, SB_STREAM_DUPLICATE, world->network.duplicate);
-        if (SB_UNLIKELY(twice || fate == SB_FATE_TWICE)) {
+        if (SB_UNLIKELY(twice || fate == SB_FATE_TWICE) &&
+            sb_fault_strikes(world, SB_FAULT_DUPLICATE)) {
             launch_again(world, packet);
         }
         const bool resets = sb_chance_at(world, from, SB_STREAM_RESET, world->network.reset);
@@ -253,7 +266,7 @@ sb_status sb_send(sb_address to, const void *data, size_t size)
 
 void sb_network_send_reset(sb_world *world, sb_node_state *to, sb_node_state *peer, sb_step cause)
 {
-    if (to->power == SB_NODE_UP && !sb_link_is_blocked(world, peer->number, to->number)) {
+    if (to->power == SB_NODE_UP && !is_cut(world, peer->number, to->number)) {
         sb_packet *const packet = packet_new(world, peer->number, to->number, SB_MESSAGE_RESET, 0);
         packet->cause = cause;
         launch_rare(world, packet);
@@ -301,7 +314,7 @@ sb_task *sb_packet_arrives(sb_world *world, sb_packet *packet)
 {
     sb_node_state *const node = packet->due.node;
     const sb_address from = packet->message.from;
-    if (SB_UNLIKELY(sb_link_is_blocked(world, from, node->number))) {
+    if (SB_UNLIKELY(is_cut(world, from, node->number))) {
         drop(world, packet, node->number, from, sb_partition_kind(world, from, node->number));
         return NULL;
     }
@@ -353,6 +366,17 @@ static void mailbox_take(sb_node_state *node)
     node->mailbox_count--;
 }
 
+/* Messages of an exchange are told of where the program gets what is in them (call.c). */
+static void notice(sb_world *world, const sb_packet *packet) __attribute__((noinline, cold));
+static void notice(sb_world *world, const sb_packet *packet)
+{
+    const sb_message *const message = &packet->message;
+    if (!sb_call_is_header(message->data, message->size)) {
+        sb_notice(world, (uint64_t)message->kind << 16 | message->from);
+        sb_notice(world, XXH3_64bits(message->data, message->size));
+    }
+}
+
 sb_status sb_receive(sb_message **message, sb_scope *scope)
 {
     sb_world *const world = sb_current;
@@ -379,6 +403,9 @@ sb_status sb_receive(sb_message **message, sb_scope *scope)
     }
     world->running->cause = packet->cause;
     sb_observe(world, packet->hash);
+    if (SB_UNLIKELY(world->keeps_observations)) {
+        notice(world, packet);
+    }
     *message = &packet->message;
     return SB_OK;
 }

@@ -40,6 +40,12 @@ static inline sb_fault sb_partition_kind(const sb_world *world, sb_address from,
     return sb_link_is_blocked(world, to, from) ? SB_FAULT_PARTITION : SB_FAULT_PARTITION_ONE_WAY;
 }
 
+/* Whether it may stay blocked after the heal: it is one of a machine that stays away. */
+static inline bool sb_link_may_last(const sb_world *world, sb_address from, sb_address to)
+{
+    return ((world->away >> from | world->away >> to) & 1) != 0;
+}
+
 /* ------------------------------------------------------------------------------------- link.c
  *
  * What a link does to messages beside eating them and taking its time: one that is clogged, slow,
@@ -74,6 +80,9 @@ bool sb_link_arrives(sb_world *world, const sb_packet *packet);
  * a trigger makes of it, beside what is drawn. */
 sb_status sb_network_send(sb_world *world, sb_address to, const void *header, size_t header_size,
                           const void *data, size_t size, bool is_reply, sb_fate fate);
+
+/* Whether these bytes begin as a request or an answer does. */
+bool sb_call_is_header(const unsigned char *bytes, size_t size);
 
 /* Tell everybody who talked with this incarnation that the connection is gone. */
 void sb_network_hang_up(sb_world *world, sb_node_state *node);

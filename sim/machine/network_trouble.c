@@ -21,6 +21,11 @@ void sb_network_set(sb_world *world, const sb_network *network)
                   SB_NETWORK_DOUBLINGS_MAX);
     }
     world->network = *network;
+    if ((world->masked >> SB_FAULT_DELAY & 1) != 0) {
+        world->network.latency_max = network->latency_min;
+        world->network.tail = false;
+        world->network.scale_max = 0;
+    }
     if (network->tail || network->latency_max > network->latency_min || network->scale_max > 0) {
         sb_fault_armed(world, SB_FAULT_DELAY);
     }
@@ -49,11 +54,17 @@ void sb_network_block(sb_world *world, sb_node from, sb_node to)
     (void)sb_node_given(world, to, __func__);
     sb_link_state *const link = sb_link_of(world, from, to);
     const sb_fault kind = sb_partition_kind(world, from, to);
-    if (link->blocked++ == 0) {
-        sb_fault_applied(world, kind);
-        world->faults[SB_FAULT_PARTITION_ONE_WAY].applied -= kind == SB_FAULT_PARTITION;
-    }
     sb_event_here(world, SB_EVENT_FAULT, kind, to, from);
+    if (link->blocked++ != 0) {
+        return;
+    }
+    if (sb_link_may_last(world, from, to)) {
+        sb_fault_has_struck(world, kind);
+    } else if (!sb_fault_strikes(world, kind)) {
+        return; /* it is blocked, and eats nothing */
+    }
+    uint64_t *const one_way = &world->faults[SB_FAULT_PARTITION_ONE_WAY].applied;
+    *one_way -= kind == SB_FAULT_PARTITION && *one_way != 0;
 }
 
 void sb_network_unblock(sb_world *world, sb_node from, sb_node to)
@@ -90,8 +101,9 @@ void sb_network_cut(sb_world *world, sb_node node, uint64_t others)
 {
     (void)sb_node_given(world, node, __func__);
     sb_fault_armed(world, SB_FAULT_PARTITION_PARTIAL);
-    sb_fault_applied(world, SB_FAULT_PARTITION_PARTIAL);
-    change_cut(world, node, others, 1);
+    if (sb_fault_strikes(world, SB_FAULT_PARTITION_PARTIAL)) {
+        change_cut(world, node, others, 1);
+    }
 }
 
 void sb_network_mend(sb_world *world, sb_node node, uint64_t others)
@@ -105,10 +117,11 @@ void sb_network_clog(sb_world *world, sb_node from, sb_node to)
     (void)sb_node_given(world, from, __func__);
     (void)sb_node_given(world, to, __func__);
     world->network_odd = true;
-    sb_link_trouble_of(world, from, to)->clogs++;
     sb_fault_armed(world, SB_FAULT_CLOG);
-    sb_fault_applied(world, SB_FAULT_CLOG);
     sb_event_here(world, SB_EVENT_FAULT, SB_FAULT_CLOG, to, from);
+    if (sb_fault_strikes(world, SB_FAULT_CLOG)) {
+        sb_link_trouble_of(world, from, to)->clogs++;
+    }
 }
 
 /* What has waited goes on: in order one nanosecond behind the other. */
@@ -147,7 +160,9 @@ void sb_network_reset(sb_world *world, sb_node one, sb_node other)
     sb_node_state *const first = sb_node_given(world, one, __func__);
     sb_node_state *const second = sb_node_given(world, other, __func__);
     const sb_step cause = sb_event_here(world, SB_EVENT_FAULT, SB_FAULT_RESET, other, one);
-    sb_fault_applied(world, SB_FAULT_RESET);
+    if (!sb_fault_strikes(world, SB_FAULT_RESET)) {
+        return;
+    }
     sb_fault_effective(world, SB_FAULT_RESET);
     sb_network_send_reset(world, first, second, cause);
     sb_network_send_reset(world, second, first, cause);

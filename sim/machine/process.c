@@ -155,6 +155,7 @@ void sb_node_boot(sb_world *world, sb_node number)
     node->peers = 0;
     const sb_step cause =
         sb_event_here(world, SB_EVENT_BOOT, node->name_hash, node->incarnation, number);
+    sb_notice_at(node, node->incarnation);
     sb_task *const task = sb_task_start(world, node, main_of_node, node, "main", 4);
     task->ended = main_ended;
     task->cause = cause;

@@ -118,16 +118,19 @@ bool sb_failpoint_fires(const sb_place_name *failpoint)
     if (!sb_exhaust_hits(world, SB_EXHAUST_FAILPOINT) && !drawn && fate != SB_FATE_FIRES) {
         return false;
     }
-    world->failpoint_bits[number / 64] |= UINT64_C(1) << (number % 64);
-    sb_fault_applied(world, SB_FAULT_FAILPOINT);
-    sb_fault_effective(world, SB_FAULT_FAILPOINT);
     const sb_fault kind = (sb_fault)world->failpoint_kinds[number];
+    if (!sb_fault_strikes(world, SB_FAULT_FAILPOINT) ||
+        (kind != SB_FAULT_NONE && !sb_fault_strikes(world, kind))) {
+        return false;
+    }
+    world->failpoint_bits[number / 64] |= UINT64_C(1) << (number % 64);
+    sb_fault_effective(world, SB_FAULT_FAILPOINT);
     if (kind != SB_FAULT_NONE) {
-        sb_fault_applied(world, kind);
         sb_fault_effective(world, kind);
     }
-    sb_event_here(world, SB_EVENT_FAILPOINT,
-                  sb_text_hash(world, failpoint->name, strlen(failpoint->name)), 0, 0);
+    const uint64_t name = sb_text_hash(world, failpoint->name, strlen(failpoint->name));
+    sb_event_here(world, SB_EVENT_FAILPOINT, name, 0, 0);
+    sb_notice(world, name);
     return true;
 }
 

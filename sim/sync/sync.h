@@ -21,7 +21,7 @@ static inline sb_status sb_sync_enter(sb_world *world, const sb_scope *scope)
 /* How a call ends: what it returns is something a program gets to see. */
 static inline sb_status sb_sync_leave(sb_world *world, sb_status status)
 {
-    sb_observe(world, status);
+    sb_observe_value(world, status);
     return status;
 }
 
