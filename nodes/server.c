@@ -14,12 +14,14 @@
 #include "nodes/server.h"
 
 #include "engine/backfill/backfill.h"
+#include "engine/ddl/news.h"
 #include "engine/ddl/owner.h"
 #include "engine/ddl/submission.h"
 #include "engine/schema/bootstrap.h"
 #include "engine/task/executor.h"
 #include "engine/task/registration.h"
 #include "engine/transaction/route.h"
+#include "engine/transaction/watch.h"
 #include "nodes/boot.h"
 #include "nodes/report.h"
 #include "nodes/session.h"
@@ -84,6 +86,14 @@ static void enter(server *of, server_state to)
 
 /* ------------------------------------------------------------------------ requests about jobs */
 
+/* There is something to do, wherever the owner is. */
+static void tell_owner(server *of, job_answer answer)
+{
+    if (answer == JOB_ANSWER_OK) {
+        cluster_publish(of->cluster, NEWS_JOBS);
+    }
+}
+
 static void answer_submit(server *of, const sb_request *request, buffer *bytes, sb_scope *scope)
 {
     submit_job_request asked;
@@ -91,6 +101,7 @@ static void answer_submit(server *of, const sb_request *request, buffer *bytes, 
     if (submit_job_request_decode(&asked, slice_of(request->data, request->size))) {
         reply = of->serving ? job_submit(of->cluster, &asked, scope)
                             : (submit_job_reply){.answer = JOB_ANSWER_NOT_READY};
+        tell_owner(of, reply.answer);
     }
     submit_job_reply_encode(&reply, bytes);
 }
@@ -104,6 +115,7 @@ static void answer_order(server *of, const sb_request *request, job_order order,
         reply.answer = JOB_ANSWER_NOT_READY;
         if (of->serving) {
             reply = job_give_order(of->cluster, order, asked.job, scope);
+            tell_owner(of, reply.answer);
         }
     }
     job_order_reply_encode(&reply, bytes);
@@ -376,6 +388,12 @@ static void owner_main(void *argument)
     owner_run(of->ddl, of->session, &of->owner_scope);
 }
 
+static void news_main(void *argument)
+{
+    server *of = argument;
+    news_run(of->ddl, of->session, of->plan.settings.watch_patience, &of->owner_scope);
+}
+
 static void executor_main(void *argument)
 {
     server *of = argument;
@@ -415,6 +433,9 @@ static void serve(server *of)
     if (load_schema(of, stop) == ENGINE_OK && !of->session_lost) {
         of->serving = true;
         sb_spawn(&of->owner_task, owner_main, of, "owner");
+        if (of->plan.settings.watch_patience > 0) {
+            sb_spawn(&of->owner_task, news_main, of, "news");
+        }
         sb_spawn(&of->executor_task, executor_main, of, "executor");
         while (!of->session_lost && sb_scope_status(stop) == SB_OK) {
             sb_condition_wait(&of->session_news, NULL, stop);

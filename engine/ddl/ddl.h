@@ -35,6 +35,8 @@ typedef struct ddl {
     uint32_t office; /* owner_state */
     sb_mutex order;  /* of the owner transactions of this machine: task/tenure.h */
     reorg_registry reorgs;
+    bool news[2]; /* by news_topic: heard and not waited for yet */
+    sb_condition heard;
 } ddl;
 
 ddl *ddl_open(cluster *of, schema_cache *schema, const ddl_settings *settings);

@@ -5,6 +5,7 @@
 
 #include "engine/backfill/backfill.h"
 #include "engine/ddl/garbage.h"
+#include "engine/ddl/news.h"
 #include "engine/ddl/worker.h"
 #include "engine/transaction/route.h"
 
@@ -58,6 +59,7 @@ ddl *ddl_open(cluster *of, schema_cache *schema, const ddl_settings *settings)
     use->dispatch = use->dispatch > 0 ? use->dispatch : DISPATCH_INTERVAL;
     use->reorg_round = use->reorg_round > 0 ? use->reorg_round : REORG_ROUND;
     sb_mutex_init(&made->order, "owner transactions");
+    sb_condition_init(&made->heard, "news");
     reorg_registry_init(&made->reorgs, use->reorg_poll, schema, use->backfill);
     return made;
 }
@@ -65,6 +67,7 @@ ddl *ddl_open(cluster *of, schema_cache *schema, const ddl_settings *settings)
 void ddl_close(ddl *of)
 {
     reorg_registry_release(&of->reorgs);
+    sb_condition_release(&of->heard);
     sb_mutex_release(&of->order);
     sb_free(of);
 }
@@ -227,7 +230,7 @@ static void rule(reign *of, session_id session)
     const ddl_settings *settings = &of->ddl->settings;
     sb_time campaigned = sb_monotonic_time();
     while (sb_scope_status(&of->scope) == SB_OK && dispatch(of) == ENGINE_OK &&
-           sb_sleep(settings->dispatch, &of->scope) == SB_OK) {
+           news_rest(of->ddl, NEWS_TOPIC_JOBS, settings->dispatch, &of->scope) == ENGINE_OK) {
         if (failpoint("owner-resigns")) {
             break;
         }
@@ -286,7 +289,7 @@ void owner_run(ddl *of, session_id session, sb_scope *scope)
         if (result == CAMPAIGN_WON) {
             reign_run(of, session, elected, scope);
         }
-        (void)sb_sleep(of->settings.campaign, scope);
+        (void)news_rest(of, NEWS_TOPIC_OWNER, of->settings.campaign, scope);
     }
     if (of->office == OWNER_CAMPAIGNING) {
         enter(of, OWNER_IDLE);

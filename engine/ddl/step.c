@@ -7,6 +7,7 @@
 
 #include "engine/ddl/reorg_row.h"
 #include "engine/schema/acknowledgement.h"
+#include "engine/transaction/watch.h"
 #include "engine/wire/keys.h"
 
 engine_status step_begin(job_step *step, job_worker *by, const job_row *seen, sb_scope *scope)
@@ -268,6 +269,9 @@ engine_status step_end(job_step *step, engine_status so_far, sb_scope *scope)
         status = tenure_commit(owner, step->in, scope);
     } else {
         tenure_abandon(owner, step->in);
+    }
+    if (status == ENGINE_OK && step->row.version != step->before.version) {
+        cluster_publish(owner->cluster, NEWS_SCHEMA);
     }
     if (status == ENGINE_OK) {
         moves_record(&step->moves);

@@ -99,6 +99,9 @@ placement_opened placement_service_open(placement_service *of, packed_regions bo
     }
     of->saved_bound = of->registry.timestamp_bound;
     timestamp_oracle_init(&of->oracle, of->registry.timestamp_bound, now);
+    of->registry.boots++;
+    of->registry.changed++; /* saved before the first answer that tells of it */
+    watches_init(&of->watches, of->registry.boots);
     buffer_release(&bytes);
     return result;
 }
@@ -340,6 +343,19 @@ static void answer_advance(placement_service *of, slice body, buffer *bytes)
     buffer_release(&holders);
 }
 
+static void answer_publish(placement_service *of, slice body, sb_time now, buffer *bytes)
+{
+    publish_request told;
+    publish_reply reply = {0};
+    if (publish_request_decode(&told, body) && told.key.size > 0 &&
+        told.key.size <= WATCH_KEY_MAX) {
+        watches_note(&of->watches, &of->registry, told.key, now);
+    } else {
+        reply.head.status = REPLY_BAD_REQUEST;
+    }
+    publish_reply_encode(&reply, bytes);
+}
+
 static bool answer(placement_service *of, const sb_request *request, sb_time now, buffer *bytes)
 {
     const slice body = slice_of(request->data, request->size);
@@ -378,6 +394,9 @@ static bool answer(placement_service *of, const sb_request *request, sb_time now
     case METHOD_RESIGN:
         answer_resign(of, body, bytes);
         return true;
+    case METHOD_PUBLISH:
+        answer_publish(of, body, now, bytes);
+        return true;
     case METHOD_SAFE_POINT_HOLD:
         answer_hold(of, body, bytes);
         return true;
@@ -389,21 +408,47 @@ static bool answer(placement_service *of, const sb_request *request, sb_time now
     }
 }
 
-/* What the answer says has been decided, and no later than now. */
-static void answer_when_saved(placement_service *of, const sb_request *request, const buffer *bytes)
+static void handle_watch(placement_service *of, const sb_request *request)
+{
+    const sb_time now = sb_monotonic_time();
+    registry_expire(&of->registry, now);
+    if (placement_service_save(of)) {
+        watches_handle(&of->watches, &of->registry, request, now);
+    }
+}
+
+/* What the answer says has been decided, and no later than now.  False: it never will be saved. */
+static bool answer_when_saved(placement_service *of, const sb_request *request, const buffer *bytes)
 {
     const placement_promise made = {.session = of->registry.last_session,
                                     .tenure = of->registry.last_tenure};
     const bool promises =
         request->method == METHOD_SESSION_GRANT || request->method == METHOD_CAMPAIGN;
     if (!placement_service_save(of)) {
-        return;
+        return false;
     }
     if (promises) {
         tell(of, &made);
     }
     if (!failpoint("placement-answer-lost")) {
         sb_answer(request, bytes->data, bytes->size);
+    }
+    return true;
+}
+
+/* Once it is saved, the office tells of itself. */
+static void handle_other(placement_service *of, const sb_request *request, buffer *bytes)
+{
+    const sb_time now = sb_monotonic_time();
+    const tenure_id tenure = of->registry.last_tenure;
+    const bool reigned = registry_has_owner(&of->registry);
+    if (!answer(of, request, now, bytes)) {
+        return;
+    }
+    const bool changed =
+        tenure != of->registry.last_tenure || reigned != registry_has_owner(&of->registry);
+    if (answer_when_saved(of, request, bytes) && changed) {
+        watches_note(&of->watches, &of->registry, slice_of_string("owner"), now);
     }
 }
 
@@ -417,8 +462,10 @@ void placement_service_handle(void *service, const sb_request *request)
     buffer_init(&bytes);
     if (request->method == METHOD_TIMESTAMP) {
         handle_timestamp(of, request, &bytes);
-    } else if (answer(of, request, sb_monotonic_time(), &bytes)) {
-        answer_when_saved(of, request, &bytes);
+    } else if (request->method == METHOD_WATCH) {
+        handle_watch(of, request);
+    } else {
+        handle_other(of, request, &bytes);
     }
     buffer_release(&bytes);
 }

@@ -1,5 +1,5 @@
 /*
- * Placement at work: timestamps, the region map, sessions and the election, for everybody.
+ * Placement at work: timestamps, the region map, sessions, the election and watches, for everybody.
  *
  * What must survive is one small file, replaced as a whole (base/durable_file.h).  The first
  * request that needs its change saved writes the file; those who come meanwhile share the next
@@ -13,6 +13,7 @@
 
 #include "engine/placement/timestamp_oracle.h"
 #include "engine/placement/registry.h"
+#include "engine/placement/watches.h"
 
 typedef struct placement_settings {
     sb_duration timestamp_ahead;
@@ -37,6 +38,7 @@ typedef void placement_watcher(void *context, const placement_promise *made);
 typedef struct placement_service {
     registry registry;
     timestamp_oracle oracle;
+    watches watches;
     placement_settings settings;
     uint64_t timestamp_ahead_ms;
     sb_exchange *exchange; /* NULL before the start */

@@ -35,6 +35,7 @@ void registry_encode(const registry *of, buffer *into)
 {
     buffer_add_u32(into, FORMAT);
     buffer_add_u64(into, of->timestamp_bound);
+    buffer_add_u64(into, of->boots);
     buffer_add_u64(into, of->last_session);
     buffer_add_u64(into, of->last_tenure);
     buffer_add_u8(into, of->reigning ? 1 : 0);
@@ -93,6 +94,7 @@ bool registry_decode(registry *of, slice bytes, sb_time now)
     cursor from = cursor_of(bytes);
     const uint32_t format = cursor_u32(&from);
     of->timestamp_bound = cursor_u64(&from);
+    of->boots = cursor_u64(&from);
     of->last_session = cursor_u64(&from);
     of->last_tenure = cursor_u64(&from);
     of->reigning = cursor_u8(&from) == 1;
@@ -236,13 +238,18 @@ void registry_pack_sessions(const registry *of, packing *list)
 
 /* -------------------------------------------------------------------------------------- owner */
 
+bool registry_has_owner(registry *of)
+{
+    return of->reigning && live_session(of, of->owner_session) != NULL;
+}
+
 reply_status registry_campaign(registry *of, session_id session, campaign_reply *reply)
 {
     const server_session *candidate = live_session(of, session);
     if (candidate == NULL) {
         return REPLY_NOT_FOUND;
     }
-    if (!of->reigning || live_session(of, of->owner_session) == NULL) {
+    if (!registry_has_owner(of)) {
         of->last_tenure++;
         of->owner = candidate->server;
         of->owner_session = session;

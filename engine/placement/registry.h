@@ -57,6 +57,7 @@ typedef struct safe_point_hold {
 typedef struct registry {
     uint64_t changed;         /* how often what is kept has changed */
     uint64_t timestamp_bound; /* physical ms: every timestamp handed out is below */
+    uint64_t boots;           /* of placement */
     session_id last_session;
     tenure_id last_tenure;
     bool reigning; /* the owner has not resigned */
@@ -87,6 +88,7 @@ reply_status registry_keepalive(registry *of, const session_keepalive_request *r
                                 sb_time now);
 void registry_revoke(registry *of, session_id session);
 reply_status registry_campaign(registry *of, session_id session, campaign_reply *reply);
+bool registry_has_owner(registry *of);
 void registry_resign(registry *of, session_id session, tenure_id tenure);
 
 /* As SAFE_POINT_HOLD and SAFE_POINT_ADVANCE say (messages.def).  advance: `wanted` is a timestamp

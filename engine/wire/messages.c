@@ -182,6 +182,7 @@ static void add_reply_head(buffer *into, const reply_head *head)
     case REPLY_WRITE_CONFLICT:
     case REPLY_COMMITTED:
     case REPLY_TOO_OLD:
+    case REPLY_COMPACTED:
         buffer_add_u64(into, head->at);
         break;
     case REPLY_LOCKED:
@@ -206,6 +207,7 @@ static void take_reply_head(cursor *from, reply_head *head)
     case REPLY_WRITE_CONFLICT:
     case REPLY_COMMITTED:
     case REPLY_TOO_OLD:
+    case REPLY_COMPACTED:
         head->at = cursor_u64(from);
         break;
     case REPLY_LOCKED:

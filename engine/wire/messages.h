@@ -74,7 +74,7 @@ typedef struct reply_head {
     sb_address leader;     /* of NOT_LEADER; 0 when unknown */
     region_epoch epoch;    /* of NOT_LEADER: the one in which that leader serves the region */
     session_id session;    /* of FENCED */
-    timestamp at;          /* of WRITE_CONFLICT, COMMITTED and TOO_OLD */
+    timestamp at;          /* of WRITE_CONFLICT, COMMITTED, TOO_OLD and COMPACTED */
     lock_description lock; /* of LOCKED */
 } reply_head;
 
