@@ -86,6 +86,7 @@ static job_row some_job(void)
     made.snapshot = 1u << 20;
     made.tenure = 3;
     made.row_count = 12;
+    made.done_row_count = 5;
     return made;
 }
 

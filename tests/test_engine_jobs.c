@@ -237,7 +237,9 @@ static void kinds_world(sb_world *world, void *context)
     submit_job_request several = ask_add(TABLE, "k_1", SBTEST_K);
     also(&several, "k_c", SBTEST_K, SBTEST_C);
     also(&several, "c_k", SBTEST_C, SBTEST_K);
-    await_end(&in, submit(&in, several), JOB_SYNCED, FAILURE_NONE);
+    const job_id three = submit(&in, several);
+    await_end(&in, three, JOB_SYNCED, FAILURE_NONE);
+    ck_assert_uint_eq(status_of(&in, three).row_count, 3 * ROWS);
     const index_id first = check_public(&in, TABLE, "k_1");
     const index_id dropped = check_public(&in, TABLE, "k_c");
     ck_assert_uint_eq(check_public(&in, TABLE, "c_k"), first + 2);

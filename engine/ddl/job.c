@@ -4,7 +4,7 @@
  *     u8 format | u64 nonce | u64 table | u8 kind | u8 single
  *               | u8 indexes | for each: as in a table's definition
  *               | u8 state | u8 phase | u64 version | u64 snapshot | u64 tenure | u64 row count
- *               | u8 cause | u32 errors | u8 the first of them
+ *               | u64 row count of the phases done | u8 cause | u32 errors | u8 the first of them
  *               | u64 checksum of all before and of the job's number
  */
 #include "engine/ddl/job.h"
@@ -14,7 +14,7 @@
 #include "engine/base/checksum.h"
 #include "engine/wire/keys.h"
 
-#define JOB_FORMAT 3u
+#define JOB_FORMAT 4u
 #define CHECKSUM_SIZE 8u
 
 /* ------------------------------------------------------------------------------------- states */
@@ -128,6 +128,7 @@ void job_row_encode(const job_row *from, buffer *into)
     buffer_add_u64(into, from->snapshot);
     buffer_add_u64(into, from->tenure);
     buffer_add_u64(into, from->row_count);
+    buffer_add_u64(into, from->done_row_count);
     buffer_add_u8(into, (uint8_t)from->cause);
     buffer_add_u32(into, from->error_count);
     buffer_add_u8(into, (uint8_t)from->error);
@@ -165,6 +166,7 @@ bool job_row_decode(job_id id, slice value, job_row *into)
     into->snapshot = cursor_u64(&at);
     into->tenure = cursor_u64(&at);
     into->row_count = cursor_u64(&at);
+    into->done_row_count = cursor_u64(&at);
     const uint8_t cause = cursor_u8(&at);
     into->error_count = cursor_u32(&at);
     const uint8_t error = cursor_u8(&at);

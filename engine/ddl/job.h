@@ -59,13 +59,15 @@ typedef struct job_row {
     index_definition indexes[JOB_INDEXES_MAX]; /* their states, which are all the same: how far the
                                                   last committed step has brought them */
     job_state state;
-    uint32_t phase;         /* of the reorganization: those before it have succeeded */
-    schema_version version; /* written by the last step that changed the schema; 0: none has */
-    uint32_t error_count;   /* steps and reorganizations that failed for no known reason */
-    failure error;          /* the first of those */
-    timestamp snapshot;     /* the backfill reads and ingests at it; 0: not chosen yet */
-    tenure_id tenure;       /* who wrote the row last; 0: not an owner */
-    uint64_t row_count;     /* entries put by subtasks that succeeded, as last looked at */
+    uint32_t phase;          /* of the reorganization: those before it have succeeded */
+    schema_version version;  /* written by the last step that changed the schema; 0: none has */
+    uint32_t error_count;    /* steps and reorganizations that failed for no known reason */
+    failure error;           /* the first of those */
+    timestamp snapshot;      /* the backfill reads and ingests at it; 0: not chosen yet */
+    tenure_id tenure;        /* who wrote the row last; 0: not an owner */
+    uint64_t row_count;      /* entries put by subtasks that succeeded, of all phases, as last
+                              * looked at */
+    uint64_t done_row_count; /* of those, by the phases before the present one */
     failure cause;
 } job_row;
 

@@ -78,6 +78,7 @@ static engine_status step_phase(job_worker *of, const job_row *seen)
     }
     status = check_phase(&step, &of->scope);
     step.row.phase++;
+    step.row.done_row_count = step.row.row_count;
     return step_end(&step, status, &of->scope);
 }
 
@@ -123,8 +124,10 @@ static engine_status step_snapshot(job_worker *of, const job_row *seen)
 
 /* ---------------------------------------------------------------------------------- the reorg */
 
-static engine_status save_progress(job_worker *of, const job_row *seen, uint64_t row_count)
+/* How far the present phase is. */
+static engine_status save_progress(job_worker *of, const job_row *seen, uint64_t phase_row_count)
 {
+    const uint64_t row_count = seen->done_row_count + phase_row_count;
     if (row_count <= seen->row_count) {
         return ENGINE_OK;
     }

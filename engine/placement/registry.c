@@ -27,7 +27,8 @@ static const char *const lease_state_texts[] = {
 static const sb_move lease_moves[] = {{LEASE_ENDED, LEASE_LIVE}, {LEASE_LIVE, LEASE_ENDED}};
 
 SB_MACHINE(lease_machine, "lease", lease_state_texts, lease_moves, .initial = LEASE_ENDED,
-           .finals = SB_STATE(LEASE_ENDED) | SB_STATE(LEASE_LIVE));
+           .finals = SB_STATE(LEASE_ENDED) | SB_STATE(LEASE_LIVE),
+           .source = "etcd's leases, which hold TiDB's sessions; registry.h");
 
 /* ----------------------------------------------------------------------------------- encoding */
 
