@@ -75,7 +75,8 @@ static const sb_move server_moves[] = {
 };
 
 SB_MACHINE(server_machine, "server", server_state_texts, server_moves, .initial = SERVER_SEEKING,
-           .finals = SB_STATE(SERVER_HOLDING) | SB_STATE(SERVER_STOPPED));
+           .finals = SB_STATE(SERVER_HOLDING) | SB_STATE(SERVER_STOPPED),
+           .source = "TiDB's server: a session, the roles under it, a drain");
 
 /* A memory of this machine: what it does under a session is fenced by it. */
 static void enter(server *of, server_state to)
