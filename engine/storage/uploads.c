@@ -85,18 +85,27 @@ static upload *oldest(const uploads *of)
     return found;
 }
 
+/* What is being used now is as fresh as can be. */
+static void touch_used(uploads *of, sb_time now)
+{
+    for (ordered_map_cursor at = ordered_map_first(&of->files); ordered_map_valid(&at);
+         ordered_map_next(&at)) {
+        upload *one = ordered_map_value(&at);
+        one->touched = one->in_use ? now : one->touched;
+    }
+}
+
 static void remove_stale(void *argument)
 {
     uploads *of = argument;
     while (sb_scope_status(&of->scope) == SB_OK) {
         const sb_time now = sb_monotonic_time();
+        touch_used(of, now);
         upload *first = oldest(of);
         if (first == NULL) {
             break;
         }
-        if (first->in_use) {
-            first->touched = now;
-        } else if (now >= first->touched + UPLOAD_LIFE) {
+        if (now >= first->touched + UPLOAD_LIFE) {
             SOMETIMES(true, "a store removes a stale upload");
             remove_file(of, first);
         } else {
