@@ -10,6 +10,7 @@
 #define K_AND_C (1u << SBTEST_K | 1u << SBTEST_C)
 #define SCAN_WIDTH_MAX 96u /* ids, some of them without a row */
 #define LOAD_DUPLICATES_SHARE 200u
+#define HOT_ROWS 8u
 #define MILLION 1000000u
 #define INDEXES_READ_AT_ONCE 3u
 
@@ -123,9 +124,20 @@ static uint64_t loaded_rows(const draft *of)
     return boot_table_rows(of->settings, of->table);
 }
 
-/* An id that may be there: a loaded one, or one that some worker inserts. */
+/* A few rows, over all regions: what one server has written is soon written by another. */
+static int64_t draw_hot_id(const draft *of)
+{
+    const uint64_t apart = loaded_rows(of) / HOT_ROWS;
+    return 1 + (int64_t)(apart * sb_random(HOT_ROWS));
+}
+
+/* An id that may be there: a hot one, a loaded one, or one that some worker inserts. */
 static int64_t draw_id(const draft *of)
 {
+    const uint32_t hot = of->settings->client_hot;
+    if (hot > 0 && sb_random(MILLION) < hot) {
+        return draw_hot_id(of);
+    }
     return 1 + (int64_t)sb_random(loaded_rows(of) + of->settings->client_insert_range);
 }
 

@@ -67,6 +67,8 @@ static const sb_setting settings[SETTING_ALL] = {
 #define ORDERS_MAX 3u
 #define DUPLICATES_RATE 250000 /* of a million seeds, in so many clients draw duplicates */
 #define DUPLICATES 100000      /* of a million inserts then */
+#define HOT_ROWS_RATE 250000   /* of a million seeds, in so many clients write the same few rows */
+#define HOT_ROWS 500000        /* of a million ids that they draw then */
 
 #define ONE_IN_A_HUNDRED 10000
 
@@ -202,10 +204,12 @@ static void run(sb_world *world, void *context)
     const uint32_t others = (uint32_t)sb_choose(world, SB_STREAM_SCENARIO, 2);
     const bool duplicates = sb_chance(world, SB_STREAM_SCENARIO, DUPLICATES_RATE);
     const uint32_t hurry = 1 + (uint32_t)sb_choose(world, SB_STREAM_SCENARIO, HURRIES);
+    const bool hot = sb_chance(world, SB_STREAM_SCENARIO, HOT_ROWS_RATE);
     const trial_plan plan = {.network = {.latency_min = latency, .latency_max = latency},
                              .machines = {.sizes = scenario_chaos.faults,
                                           .tables = 1 + others,
                                           .duplicates = duplicates ? DUPLICATES : 0,
+                                          .hot = hot ? HOT_ROWS : 0,
                                           .hurry = hurry},
                              .order = order_jobs,
                              .trouble = trouble};

@@ -287,6 +287,7 @@ static void make_plan(machines *into, sb_world *world, const sb_settings *settin
     plan->settings.batch_size = hurried_batch(plan->settings.batch_size, how->hurry);
     plan->settings.client_pause >>= how->hurry > 0;
     plan->settings.client_duplicates = how->duplicates;
+    plan->settings.client_hot = how->hot;
     if (how->sizes != 0) {
         sb_sizes_start(world, how->sizes);
         vary_sizes(&plan->settings, world);

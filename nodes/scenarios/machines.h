@@ -44,6 +44,7 @@ typedef struct machines_plan {
                         batches are twice as large and clients twice as busy */
     uint32_t tables; /* when the settings leave it open */
     uint32_t duplicates; /* of a million inserts, so many take a value that another row has */
+    uint32_t hot;        /* of a million ids that clients draw, so many are of a few rows */
 } machines_plan;
 
 /* Add them to the world, down. */
