@@ -59,7 +59,11 @@ typedef struct sb_scenario {
     const sb_floor *floors;
     size_t floor_count;
     sb_director *run; /* context: const sb_settings * */
-    bool internal;    /* not listed, not swept by default: for tests */
+    /* Whether these settings go together and promise nothing that the scenario's faults break;
+     * asked before the first seed.  Else the problem is said in one line.  NULL: every setting
+     * goes. */
+    bool (*check)(const sb_settings *settings, char *problem, size_t size);
+    bool internal; /* not listed, not swept by default: for tests */
     const sb_unreachable *unreachable;
     size_t unreachable_count;
 } sb_scenario;

@@ -354,6 +354,8 @@ typedef struct sb_swarm_plan {
     sb_duration stall_max; /* of a sync that stands still; 0: 5 s */
     uint64_t wipeable; /* bits 1 << node of victims that may lose all their files: all of these can
                           be made again */
+    uint64_t precious; /* bits 1 << node that hold the only copy of something: never to be wiped,
+                          and what may rot on them lies in a directory of its own */
     /* Of each of these disks: the directory whose files may rot and be misdirected, because the
      * program can make them again; NULL, also for the whole array: none. */
     const char *const *rebuildable; /* [SB_NODE_COUNT_MAX] or NULL; outlives the world */
@@ -363,6 +365,15 @@ typedef struct sb_swarm_plan {
 } sb_swarm_plan;
 #define SB_TRIGGER_MAX 32
 void sb_swarm_start(sb_world *world, const sb_swarm_plan *plan);
+
+/* Whether a plan, or a network, makes sense and promises nothing that its faults break; else the
+ * problem is said in one line.  A plan that does not is a finding of sb_swarm_start; a scenario
+ * asks before the first seed (sb_scenario.check). */
+bool sb_swarm_plan_check(const sb_swarm_plan *plan, char *problem, size_t size);
+bool sb_network_check(const sb_network *network, char *problem, size_t size);
+
+/* The word of a kind ("kill"). */
+const char *sb_fault_word(sb_fault kind);
 
 /* From now on every choice is 0 and no fault happens; what is blocked opens, what is paused goes
  * on, what is down boots, also a machine that was never booted or whose program had returned by

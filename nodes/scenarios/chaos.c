@@ -62,6 +62,8 @@ static const sb_setting settings[SETTING_ALL] = {
      "between two orders about regions, at most"},
 };
 
+#define DOWN_MIN (100 * SB_MILLISECOND)
+#define TRIGGERS_MAX 24u
 #define HURRIES 3u /* a backfill pauses a half, a quarter or an eighth of what is set */
 #define AFTERWARDS_MAX (6 * SB_SECOND)
 #define ORDERS_MAX 3u
@@ -151,34 +153,54 @@ static void order_jobs(trial *of)
 }
 
 /* docs/FAULTS.md, "What may strike which disk". */
-static void name_rebuildable(trial *of)
+static void name_rebuildable(const machines *all, const char **rebuildable)
 {
-    for (uint32_t i = 0; i < of->machines.store_count; i++) {
-        of->rebuildable[of->machines.stores[i]] = "ingest"; /* sent again */
+    for (uint32_t i = 0; i < all->store_count; i++) {
+        rebuildable[all->stores[i]] = "ingest"; /* sent again */
     }
-    for (uint32_t i = 0; i < of->machines.server_count; i++) {
-        of->rebuildable[of->machines.servers[i]] = "jobs"; /* made again */
+    for (uint32_t i = 0; i < all->server_count; i++) {
+        rebuildable[all->servers[i]] = "jobs"; /* made again */
     }
+}
+
+/* What the swarm may do to these machines. */
+static sb_swarm_plan plan_of(const sb_settings *values, const machines *all,
+                             const char **rebuildable)
+{
+    name_rebuildable(all, rebuildable);
+    return (sb_swarm_plan){
+        .kinds = scenario_chaos.faults,
+        .victims = all->everybody,
+        .down_at_once_max = 1,
+        .down_min = DOWN_MIN,
+        .down_max = setting_of(values, SETTING_DOWN_MAX),
+        .calm_min = SB_SECOND,
+        .calm_max = setting_of(values, SETTING_CALM_MAX),
+        .failpoint_glob = "*",
+        .disks = all->everybody,
+        .rebuildable = rebuildable,
+        .wipeable = machines_bits(all->servers, all->server_count) |
+                    machines_bits(all->clients, all->client_count),
+        .precious =
+            machines_bits(&all->placement, 1) | machines_bits(all->stores, all->store_count),
+        .triggers = TRIGGERS_MAX,
+    };
+}
+
+static bool check(const sb_settings *values, char *problem, size_t size)
+{
+    static const setting_pair pairs[] = {{SETTING_TROUBLE_MIN, SETTING_TROUBLE_MAX}};
+    const char *rebuildable[SB_NODE_COUNT_MAX] = {NULL};
+    machines all;
+    machines_number(&all, values, 1);
+    const sb_swarm_plan plan = plan_of(values, &all, rebuildable);
+    return settings_are_ordered(settings, values, pairs, 1, problem, size) &&
+           sb_swarm_plan_check(&plan, problem, size);
 }
 
 static void trouble(trial *of)
 {
-    name_rebuildable(of);
-    const sb_swarm_plan plan = {
-        .kinds = scenario_chaos.faults,
-        .victims = of->machines.everybody,
-        .down_at_once_max = 1,
-        .down_min = 100 * SB_MILLISECOND,
-        .down_max = trial_setting(of, SETTING_DOWN_MAX),
-        .calm_min = SB_SECOND,
-        .calm_max = trial_setting(of, SETTING_CALM_MAX),
-        .failpoint_glob = "*",
-        .disks = of->machines.everybody,
-        .rebuildable = of->rebuildable,
-        .wipeable = machines_bits(of->machines.servers, of->machines.server_count) |
-                    machines_bits(of->machines.clients, of->machines.client_count),
-        .triggers = 24,
-    };
+    const sb_swarm_plan plan = plan_of(of->settings, &of->machines, of->rebuildable);
     const sb_duration lasts = trial_draw_duration(of, trial_setting(of, SETTING_TROUBLE_MIN),
                                                   trial_setting(of, SETTING_TROUBLE_MAX));
     const sb_disk disk = {.sync_min = 500 * SB_MICROSECOND, .sync_max = 2 * SB_MILLISECOND};
@@ -240,4 +262,5 @@ const sb_scenario scenario_chaos = {
     .floors = floors,
     .floor_count = sizeof(floors) / sizeof(floors[0]),
     .run = run,
+    .check = check,
 };

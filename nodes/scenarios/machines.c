@@ -24,6 +24,23 @@ uint64_t setting_of(const sb_settings *settings, uint32_t setting)
     return settings->values[setting];
 }
 
+bool settings_are_ordered(const sb_setting *table, const sb_settings *values,
+                          const setting_pair *pairs, size_t count, char *problem, size_t size)
+{
+    for (size_t i = 0; i < count; i++) {
+        const uint64_t least = setting_of(values, pairs[i].least);
+        const uint64_t most = setting_of(values, pairs[i].most);
+        if (least > most) {
+            (void)snprintf(problem, size, "%s is over %s: %llums and %llums",
+                           table[pairs[i].least].name, table[pairs[i].most].name,
+                           (unsigned long long)(least / SB_MILLISECOND),
+                           (unsigned long long)(most / SB_MILLISECOND));
+            return false;
+        }
+    }
+    return true;
+}
+
 #define FEW_ROWS 1024u
 #define MANY_ROWS 65536u
 #define BATCH_OF_MANY 64u    /* rows */
@@ -275,6 +292,21 @@ static uint32_t hurried_batch(uint32_t size, uint32_t hurry)
     return hurry > 0 && size <= BATCH_SIZE_MAX / 2 ? 2 * size : size;
 }
 
+void machines_number(machines *into, const sb_settings *settings, sb_node first)
+{
+    into->store_count = (uint32_t)setting_of(settings, SETTING_STORES);
+    into->server_count = (uint32_t)setting_of(settings, SETTING_SERVERS);
+    into->client_count = (uint32_t)setting_of(settings, SETTING_CLIENTS);
+    sb_node next = number_nodes(first, &into->placement, 1);
+    next = number_nodes(next, into->stores, into->store_count);
+    next = number_nodes(next, into->servers, into->server_count);
+    (void)number_nodes(next, into->clients, into->client_count);
+    into->everybody = machines_bits(&into->placement, 1) |
+                      machines_bits(into->stores, into->store_count) |
+                      machines_bits(into->servers, into->server_count) |
+                      machines_bits(into->clients, into->client_count);
+}
+
 static void make_plan(machines *into, sb_world *world, const sb_settings *settings,
                       const machines_plan *how)
 {
@@ -292,13 +324,7 @@ static void make_plan(machines *into, sb_world *world, const sb_settings *settin
         sb_sizes_start(world, how->sizes);
         vary_sizes(&plan->settings, world);
     }
-    into->store_count = (uint32_t)setting_of(settings, SETTING_STORES);
-    into->server_count = (uint32_t)setting_of(settings, SETTING_SERVERS);
-    into->client_count = (uint32_t)setting_of(settings, SETTING_CLIENTS);
-    sb_node next = number_nodes((sb_node)sb_node_count(world), &into->placement, 1);
-    next = number_nodes(next, into->stores, into->store_count);
-    next = number_nodes(next, into->servers, into->server_count);
-    (void)number_nodes(next, into->clients, into->client_count);
+    machines_number(into, settings, (sb_node)sb_node_count(world));
     list_nodes(&plan->placements, &into->placement, 1);
     list_nodes(&plan->stores, into->stores, into->store_count);
     list_nodes(&plan->servers, into->servers, into->server_count);
@@ -343,10 +369,6 @@ void machines_add(machines *into, sb_world *world, const sb_settings *settings,
     add_nodes(world, "server", server_program, into->servers, into->server_count, bytes);
     add_nodes(world, "client", client_program, into->clients, into->client_count, bytes);
     allow_memory(into, world);
-    into->everybody = machines_bits(&into->placement, 1) |
-                      machines_bits(into->stores, into->store_count) |
-                      machines_bits(into->servers, into->server_count) |
-                      machines_bits(into->clients, into->client_count);
     buffer_release(&argument);
 }
 

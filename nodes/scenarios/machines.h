@@ -35,6 +35,13 @@ typedef struct machines {
 
 uint64_t setting_of(const sb_settings *settings, uint32_t setting);
 
+/* Settings of which the first may not be over the second; else the problem is said in one line. */
+typedef struct setting_pair {
+    uint32_t least, most;
+} setting_pair;
+bool settings_are_ordered(const sb_setting *table, const sb_settings *values,
+                          const setting_pair *pairs, size_t count, char *problem, size_t size);
+
 /* What a scenario draws for its seed. */
 typedef struct machines_plan {
     uint64_t sizes;  /* kinds of the family "size", bits 1 << fault, that the world may have: then
@@ -46,6 +53,10 @@ typedef struct machines_plan {
     uint32_t duplicates; /* of a million inserts, so many take a value that another row has */
     uint32_t hot;        /* of a million ids that clients draw, so many are of a few rows */
 } machines_plan;
+
+/* Numbers and sets of machines, as the settings have them; no world is needed.  `first` is the
+ * number of the first, and no plan is made. */
+void machines_number(machines *into, const sb_settings *settings, sb_node first);
 
 /* Add them to the world, down. */
 void machines_add(machines *into, sb_world *world, const sb_settings *settings,

@@ -130,6 +130,12 @@ static void restarts(trial *of)
     (void)trial_wait_for_jobs(of, least > now + rest ? least - now : rest);
 }
 
+static bool check(const sb_settings *values, char *problem, size_t size)
+{
+    static const setting_pair pairs[] = {{SETTING_RESTART_PAUSE_MIN, SETTING_RESTART_PAUSE_MAX}};
+    return settings_are_ordered(settings, values, pairs, 1, problem, size);
+}
+
 static void run(sb_world *world, void *context)
 {
     const sb_settings *values = context;
@@ -166,4 +172,5 @@ const sb_scenario scenario_rolling_restart = {
     .floors = floors,
     .floor_count = sizeof(floors) / sizeof(floors[0]),
     .run = run,
+    .check = check,
 };

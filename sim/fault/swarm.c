@@ -271,9 +271,11 @@ static void say(const sb_swarm *swarm)
 
 void sb_swarm_start(sb_world *world, const sb_swarm_plan *plan)
 {
+    char problem[256];
     sb_assert(world->swarm == NULL && world->running->node->number == 0);
-    sb_assert(plan->calm_min > 0 && plan->calm_min <= plan->calm_max);
-    sb_assert(plan->down_min > 0 && plan->down_min <= plan->down_max);
+    if (!sb_swarm_plan_check(plan, problem, sizeof(problem))) {
+        sb_misuse(world, SB_FINDING_ASSERTION, "sb_swarm_start", "%s", problem);
+    }
     sb_swarm *const swarm = sb_kernel_alloc(world, sizeof(*swarm));
     *swarm = (sb_swarm){.world = world, .plan = *plan};
     sb_scope_init(&swarm->scope, NULL, "swarm");

@@ -192,6 +192,10 @@ bool sb_plan_resolve(const sb_product *product, const sb_plan_words *words, sb_p
         }
     }
     char reason[SB_PROBLEM_SIZE];
+    if (plan->scenario->check != NULL &&
+        !plan->scenario->check(&plan->settings, reason, sizeof reason)) {
+        return refuse(problem, "scenario %s: %.400s", plan->scenario->name, reason);
+    }
     plan->strategy = SB_STRATEGY_PORTFOLIO;
     if (words->strategy != NULL && !sb_parse_strategy(words->strategy, &plan->strategy, reason)) {
         return refuse(problem, "--strategy: '%s' %.400s", words->strategy, reason);
