@@ -59,9 +59,11 @@ sb_status durable_file_replace(const char *directory, const char *path, slice co
     buffer_add(&bytes, content.data, content.size);
     sb_status status = file_write_whole(fresh, buffer_slice(&bytes));
     buffer_release(&bytes);
-    if (status == SB_OK) {
-        status = sb_rename(fresh, path);
+    if (status != SB_OK) {
+        (void)sb_remove(fresh); /* nobody else knows of it: it would be left behind */
+        return status;
     }
+    status = sb_rename(fresh, path);
     if (status == SB_OK) {
         status = sb_directory_sync(directory);
     }
