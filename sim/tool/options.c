@@ -60,6 +60,16 @@ static bool take_bug(sb_arguments *arguments, const char *value, char *problem)
     return true;
 }
 
+static bool take_mask(sb_arguments *arguments, const char *value, char *problem)
+{
+    if (arguments->plan.mask_count == SB_WORD_MAX) {
+        snprintf(problem, SB_PROBLEM_SIZE, "is one too many; expected at most %d", SB_WORD_MAX);
+        return false;
+    }
+    arguments->plan.masks[arguments->plan.mask_count++] = value;
+    return true;
+}
+
 static bool take_setting(sb_arguments *arguments, const char *value, char *problem)
 {
     if (arguments->plan.setting_count == SB_WORD_MAX) {
@@ -104,6 +114,12 @@ static bool take_stop_after(sb_arguments *arguments, const char *value, char *pr
 static bool take_twice_share(sb_arguments *arguments, const char *value, char *problem)
 {
     return sb_parse_share(value, &arguments->twice_share, problem);
+}
+
+static bool take_effect_share(sb_arguments *arguments, const char *value, char *problem)
+{
+    arguments->effect_given = true;
+    return sb_parse_share(value, &arguments->effect_share, problem);
 }
 
 static bool take_around(sb_arguments *arguments, const char *value, char *problem)
@@ -173,6 +189,8 @@ TAKE_FLAG(help)
          take_strategy},                                                                           \
         {"set", 0, "NAME=VALUE", "a setting of the scenario: see `list settings SCENARIO`",        \
          take_setting},                                                                            \
+        {"mask", 0, "KIND",                                                                        \
+         "draw this kind of fault and do not do it; may be given several times", take_mask},       \
     {                                                                                              \
         "runaway-after", 0, "TIME",                                                                \
             "processor time a seed may use without reaching another step; default 10s",            \
@@ -194,6 +212,10 @@ static const sb_option sweep_options[] = {
      take_stop_after},
     {"twice", 0, "SHARE", "run this share of the seeds twice and compare: 10%, 0.1, 1/10, all",
      take_twice_share},
+    {"effect", 0, "SHARE",
+     "of each kind of fault, run this share of the seeds that had it again without it, and compare "
+     "what programs got; default 1/400, 0 with --bug, --stop-after and --exhaust",
+     take_effect_share},
     {"strict", 0, NULL,
      "faults without effect, probes never reached and moves never walked are no success",
      take_strict},

@@ -26,6 +26,8 @@ typedef struct sb_arguments {
     uint64_t shard_index, shard_count; /* 0: not given */
     uint64_t stop_after;               /* 0: never */
     uint32_t twice_share;              /* of a million */
+    uint32_t effect_share;             /* of a million */
+    bool effect_given;
     bool twice;
     bool strict, log, all;
     uint64_t every; /* with --exhaust; 0: not given */

@@ -173,6 +173,33 @@ static bool resolve_exhaust(sb_plan *plan, const sb_plan_words *words, char *pro
            refuse(problem, "--at: '%s' %.400s", words->place, reason);
 }
 
+static const struct {
+    const char *word;
+    bool is_misfortune; /* and not only a reason for which a message is dropped */
+} faults[SB_FAULT_COUNT] = {
+    {"none", false},
+#define FAULT(name, word, family, text) {word, #family[0] != 'e'},
+#include "sim/fault/faults.def"
+#undef FAULT
+};
+
+const char *sb_fault_word(sb_fault fault)
+{
+    return faults[fault].word;
+}
+
+static bool resolve_mask(sb_plan *plan, const char *word, char *problem)
+{
+    for (unsigned fault = 1; fault < SB_FAULT_COUNT; fault++) {
+        if (faults[fault].is_misfortune && strcmp(word, faults[fault].word) == 0) {
+            plan->masked |= UINT64_C(1) << fault;
+            return true;
+        }
+    }
+    return refuse(problem,
+                  "--mask: '%s' is no kind of fault; expected one of those in `list faults`", word);
+}
+
 bool sb_plan_resolve(const sb_product *product, const sb_plan_words *words, sb_plan *plan,
                      char *problem)
 {
@@ -188,6 +215,11 @@ bool sb_plan_resolve(const sb_product *product, const sb_plan_words *words, sb_p
     }
     for (unsigned i = 0; i < words->bug_count; i++) {
         if (!resolve_bug(plan, words->bugs[i], problem)) {
+            return false;
+        }
+    }
+    for (unsigned i = 0; i < words->mask_count; i++) {
+        if (!resolve_mask(plan, words->masks[i], problem)) {
             return false;
         }
     }
@@ -238,6 +270,11 @@ void sb_plan_options(const sb_plan *plan, char *text, size_t size)
             char value[32];
             sb_setting_text(&plan->scenario->settings[i], plan->values[i], value, sizeof value);
             add_word(text, size, " --set %s=%s", plan->scenario->settings[i].name, value);
+        }
+    }
+    for (unsigned fault = 1; fault < SB_FAULT_COUNT; fault++) {
+        if ((plan->masked >> fault & 1) != 0) {
+            add_word(text, size, " --mask %s", faults[fault].word);
         }
     }
     if (plan->exhaust.kind != SB_EXHAUST_NONE) {

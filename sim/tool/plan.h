@@ -25,6 +25,8 @@ typedef struct sb_plan_words {
     unsigned bug_count;
     const char *settings[SB_WORD_MAX]; /* NAME=VALUE; a later one outweighs an earlier one */
     unsigned setting_count;
+    const char *masks[SB_WORD_MAX]; /* kinds of faults */
+    unsigned mask_count;
 } sb_plan_words;
 
 typedef struct sb_plan {
@@ -34,6 +36,7 @@ typedef struct sb_plan {
     bool given[SB_SETTING_MAX]; /* whether a value was given, even if it is the fallback */
     sb_settings settings;       /* over values */
     uint64_t bugs;
+    uint64_t masked; /* bits 1 << fault that are drawn and not done */
     sb_strategy strategy;
     sb_exhaust exhaust;  /* ordinal 0: no place fails */
     const sb_tape *tape; /* to follow instead of drawing from the seed; NULL: none */
@@ -51,6 +54,9 @@ sb_plan sb_plan_at(const sb_plan *plan, uint64_t ordinal);
 
 /* "disk"; static. */
 const char *sb_exhaust_word(sb_exhaust_kind kind);
+
+/* The word for a kind of fault; static. */
+const char *sb_fault_word(sb_fault fault);
 
 /* " --bug tidb-47902 --strategy pct2 --set rows=100", with a blank before each; "" when there is
  * nothing to say. */

@@ -155,6 +155,12 @@ int sb_command_replay(const sb_arguments *arguments)
     if (code != 0) {
         return code;
     }
+    if (arguments->keep != NULL && target.plan.masked != 0) {
+        return sb_complain(
+            SB_EXIT_USAGE,
+            "--keep: '%s' would not say what --mask leaves out; expected one of them",
+            arguments->keep);
+    }
     print_title(&target);
     putchar('\n');
     warn_of_build(&target);

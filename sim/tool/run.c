@@ -45,6 +45,7 @@ static void keep_finding(sb_world *world, sb_seed_result *result)
 static void keep_result(sb_world *world, sb_outcome outcome, sb_seed_result *result)
 {
     result->digest = sb_world_digest(world);
+    result->observation = sb_world_observation(world);
     result->places = sb_world_exhaust_count(world);
     result->steps = sb_world_step(world);
     result->simulated_ns = sb_world_time(world);
@@ -70,6 +71,7 @@ sb_world *sb_run_seed(sb_universe *universe, const sb_plan *plan, uint64_t seed,
     options.strategy = plan->strategy;
     options.bugs = plan->bugs;
     options.tape = plan->tape;
+    options.masked = plan->masked;
     options.exhaust = plan->exhaust;
     memset(result, 0, sizeof *result);
     result->seed = seed;

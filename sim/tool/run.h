@@ -20,6 +20,7 @@ typedef struct sb_seed_result {
     uint64_t ordinal; /* of the place that fails (--exhaust); 0: none */
     uint64_t places;  /* that it met, up to its heal */
     uint64_t digest, steps;
+    uint64_t observation; /* 0: not kept */
     uint64_t simulated_ns, real_ns;
     uint64_t counters[SB_COUNTER_MAX];
     uint64_t probe_bits[SB_WORDS_OF_BITS(SB_PROBE_MAX)];
@@ -37,14 +38,15 @@ typedef struct sb_seed_result {
     char text[192];  /* what was seen */
 } sb_seed_result;
 
-/* One run of a plan: a seed, and the place in it that fails (0: none). */
+/* One run of a plan: a seed, the place in it that fails (0: none), and which faults it masks
+ * besides those of the plan. */
 typedef struct sb_run_name {
-    uint64_t seed, ordinal;
+    uint64_t seed, ordinal, masked;
 } sb_run_name;
 
 static inline sb_run_name sb_run_name_of(const sb_seed_result *result)
 {
-    return (sb_run_name){result->seed, result->ordinal};
+    return (sb_run_name){result->seed, result->ordinal, 0};
 }
 
 static inline bool sb_run_name_before(sb_run_name left, sb_run_name right)

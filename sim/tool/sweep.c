@@ -84,6 +84,7 @@ static bool consume_result(void *context, const sb_seed_result *result)
     if (result->outcome != SB_OUTCOME_LOST && is_chosen_for_twice(sweep, result)) {
         remember_for_twice(sweep, result);
     }
+    sb_effects_remember(&sweep->effects, result);
     return sweep->arguments->stop_after == 0 ||
            sweep->tally.counted_findings < sweep->arguments->stop_after;
 }
@@ -122,6 +123,7 @@ static void run_pool(sb_sweep *sweep)
                                   .jobs = job_count(arguments, sweep->seeds.last_index),
                                   .patience = arguments->patience,
                                   .deadline = sweep->first_deadline,
+                                  .effect_share = sweep->effects.share,
                                   .consume = consume_result,
                                   .tick = tick,
                                   .context = sweep};
@@ -142,6 +144,33 @@ static void run_twice_phase(sb_sweep *sweep)
                                   .patience = sweep->arguments->patience,
                                   .deadline = sweep->deadline,
                                   .consume = consume_second_result,
+                                  .context = sweep};
+    if (sb_pool_run(&pool) == SB_POOL_INTERRUPTED) {
+        sweep->end = SB_POOL_INTERRUPTED;
+    }
+}
+
+static bool consume_masked_result(void *context, const sb_seed_result *result)
+{
+    sb_sweep *const sweep = context;
+    sb_effects_compare(&sweep->effects, &sweep->tally, result);
+    return true;
+}
+
+static void run_effect_phase(sb_sweep *sweep)
+{
+    if (sweep->effects.count == 0 || sb_interrupted()) {
+        return;
+    }
+    const sb_seed_sequence runs = {.list = sweep->effects.runs,
+                                   .last_index = sweep->effects.count - 1};
+    const sb_pool_options pool = {.plan = sweep->plan,
+                                  .seeds = &runs,
+                                  .universe = &sb_usual_universe,
+                                  .jobs = job_count(sweep->arguments, runs.last_index),
+                                  .patience = sweep->arguments->patience,
+                                  .deadline = sweep->deadline,
+                                  .consume = consume_masked_result,
                                   .context = sweep};
     if (sb_pool_run(&pool) == SB_POOL_INTERRUPTED) {
         sweep->end = SB_POOL_INTERRUPTED;
@@ -191,12 +220,13 @@ static void run_sweep(sb_sweep *sweep)
 {
     const sb_arguments *const arguments = sweep->arguments;
     const uint64_t now = sb_host_time();
+    sb_effects_init(&sweep->effects, arguments, sweep->plan);
     sweep->deadline = sweep->first_deadline = UINT64_MAX;
     if (arguments->duration != 0) {
         sweep->deadline = now + arguments->duration;
         /* Leave time for what is run a second time. */
-        sweep->first_deadline =
-            now + arguments->duration / (MILLION + arguments->twice_share) * MILLION;
+        const uint64_t more = arguments->twice_share + SB_EFFECT_KINDS_USUAL * sweep->effects.share;
+        sweep->first_deadline = now + arguments->duration / (MILLION + more) * MILLION;
     }
     if (sweep->plan->exhaust.kind != SB_EXHAUST_NONE) {
         exhaust_seeds(sweep);
@@ -208,6 +238,7 @@ static void run_sweep(sb_sweep *sweep)
     }
     sb_progress_end(&sweep->progress, &sweep->tally);
     run_twice_phase(sweep);
+    run_effect_phase(sweep);
     sb_tally_sort(&sweep->tally);
 }
 
@@ -533,6 +564,7 @@ int sb_command_sweep(const sb_arguments *arguments)
     code = finish(&sweep, &json);
     free(sweep.twice_runs);
     free(sweep.twice_digests);
+    sb_effects_release(&sweep.effects);
     sb_tally_release(&sweep.tally);
     return code;
 }

@@ -5,6 +5,7 @@
 #ifndef SB_TOOL_SWEEP_H
 #define SB_TOOL_SWEEP_H
 
+#include "sim/tool/effect.h"
 #include "sim/tool/options.h"
 #include "sim/tool/progress.h"
 #include "sim/tool/shard.h"
@@ -31,6 +32,7 @@ typedef struct sb_sweep {
     size_t twice_count, twice_capacity, twice_compared;
     sb_difference differences;  /* between two runs of --twice */
     sb_difference unrepeatable; /* between the sweep and a run alone */
+    sb_effects effects;         /* runs without one of their faults */
     sb_progress progress;
     uint64_t deadline, first_deadline; /* of all, and of the first run of each */
     /* of --exhaust */

@@ -80,6 +80,8 @@ static void write_faults(FILE *out, const sb_tally *tally)
             number(out, ",", "triggered", fault->triggered);
             number(out, ",", "effective", fault->effective);
             number(out, ",", "effective_seeds", fault->effective_worlds);
+            number(out, ",", "sampled", fault->sampled);
+            number(out, ",", "observed", fault->observed);
             fputc('}', out);
             separator = ",\n{";
         }

@@ -56,7 +56,7 @@ int sb_sweep_verdict(const sb_sweep *sweep, const char **word)
         *word = "nondeterminism";
         return SB_EXIT_NONDETERMINISM;
     }
-    if (tally->findings != 0) {
+    if (tally->findings + sweep->effects.findings != 0) {
         *word = "findings";
         return SB_EXIT_FINDINGS;
     }
@@ -182,18 +182,24 @@ static void print_faults(FILE *out, const sb_tally *tally)
             continue;
         }
         if (!any) {
-            fprintf(out, "%-20s %9s %9s %12s %10s %12s %9s  %s\n", "faults", "declared", "armed",
-                    "applied", "by trigger", "effective", "in seeds", "judgement");
+            fprintf(out, "%-26s %9s %9s %12s %10s %12s %9s %10s  %s\n", "faults", "declared",
+                    "armed", "applied", "by trigger", "effective", "in seeds", "observed",
+                    "judgement");
             any = true;
         }
         const sb_fault_judgement judgement = sb_judge_fault(tally, (sb_fault)i);
+        char observed[48] = "-";
+        if (fault->sampled != 0) {
+            snprintf(observed, sizeof observed, "%" PRIu64 "/%" PRIu64, fault->observed,
+                     fault->sampled);
+        }
         fprintf(out,
-                "  %-18s %9s %9" PRIu64 " %12" PRIu64 " %10" PRIu64 " %12" PRIu64 " %9" PRIu64
-                "  %s\n",
+                "  %-24s %9s %9" PRIu64 " %12" PRIu64 " %10" PRIu64 " %12" PRIu64 " %9" PRIu64
+                " %10s  %s\n",
                 fault_words[i], declared ? "yes" : "no", fault->armed_worlds, fault->applied,
-                fault->triggered, fault->effective, fault->effective_worlds,
+                fault->triggered, fault->effective, fault->effective_worlds, observed,
                 judgement == SB_FAULT_BITES       ? "bites"
-                : judgement == SB_FAULT_TOOTHLESS ? "without effect"
+                : judgement == SB_FAULT_TOOTHLESS ? "dead: without effect"
                                                   : "not judged");
     }
 }
@@ -243,4 +249,5 @@ void sb_sweep_print_totals(FILE *out, const sb_sweep *sweep)
     sb_goals_print(out, tally, sweep->arguments->strict);
     print_failpoints(out, tally);
     print_twice(out, sweep);
+    sb_effects_print(out, &sweep->effects, sweep->plan);
 }

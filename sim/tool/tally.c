@@ -185,5 +185,9 @@ sb_fault_judgement sb_judge_fault(const sb_tally *tally, sb_fault fault)
     if (!is_declared || tally->faults[fault].armed_worlds < SB_JUDGED_WORLDS_MIN) {
         return SB_FAULT_NOT_JUDGED;
     }
-    return tally->faults[fault].effective != 0 ? SB_FAULT_BITES : SB_FAULT_TOOTHLESS;
+    const sb_fault_tally *const seen = &tally->faults[fault];
+    if (seen->observed == 0 && (seen->effective == 0 || seen->sampled >= SB_SAMPLES_MAX)) {
+        return SB_FAULT_TOOTHLESS;
+    }
+    return SB_FAULT_BITES;
 }

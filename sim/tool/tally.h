@@ -22,6 +22,7 @@ typedef struct sb_group {
 typedef struct sb_fault_tally {
     uint64_t armed_worlds, applied_worlds, effective_worlds;
     uint64_t applied, effective, triggered;
+    uint64_t sampled, observed; /* runs without it, and those in which programs got else */
 } sb_fault_tally;
 
 typedef struct sb_tally {
@@ -63,6 +64,9 @@ void sb_tally_sort(sb_tally *tally);
  * seed must reach it. */
 bool sb_floor_missed(const sb_tally *tally, size_t floor);
 bool sb_floors_missed(const sb_tally *tally);
+
+/* A fault that counts and is never seen is believed only for so many samples. */
+#define SB_SAMPLES_MAX 5
 
 typedef enum sb_fault_judgement {
     SB_FAULT_NOT_JUDGED,

@@ -31,6 +31,9 @@ static int merge_words(const sb_arguments *arguments, const char *path, const sb
     for (unsigned i = 0; i < arguments->plan.bug_count; i++) {
         words->bugs[words->bug_count++] = arguments->plan.bugs[i];
     }
+    for (unsigned i = 0; i < arguments->plan.mask_count; i++) {
+        words->masks[words->mask_count++] = arguments->plan.masks[i]; /* a file has none */
+    }
     for (unsigned i = 0; i < arguments->plan.setting_count; i++) {
         words->settings[words->setting_count++] = arguments->plan.settings[i];
     }

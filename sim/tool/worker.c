@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "sim/tool/contract.h"
+#include "sim/tool/effect.h"
 #include "sim/tool/worker.h"
 
 static bool read_whole(int from, void *data, size_t size)
@@ -46,7 +47,7 @@ static void retire(sb_watch *watch)
 static void run_batch(const sb_pool_options *options, sb_universe *universe,
                       const sb_worker_command *command, sb_watch *watch, int result_pipe)
 {
-    const sb_world_options world_options = {.progress = &watch->step};
+    sb_world_options world_options = {.progress = &watch->step};
     for (uint64_t index = command->first; index < command->first + command->count; index++) {
         if (__atomic_load_n(&watch->stop, __ATOMIC_RELAXED) != 0) {
             retire(watch);
@@ -54,7 +55,10 @@ static void run_batch(const sb_pool_options *options, sb_universe *universe,
         sb_seed_result result;
         watch->index = index;
         const sb_run_name name = sb_sequence_run(options->seeds, index);
-        const sb_plan plan = sb_plan_at(options->plan, name.ordinal);
+        sb_plan plan = sb_plan_at(options->plan, name.ordinal);
+        plan.masked |= name.masked;
+        world_options.observed =
+            name.masked != 0 || sb_effect_kinds(name.seed, options->effect_share) != 0;
         watch->seed = name.seed;
         watch->step = 0;
         __atomic_store_n(&watch->busy, 1, __ATOMIC_RELEASE);

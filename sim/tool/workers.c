@@ -94,8 +94,8 @@ sb_run_name sb_sequence_run(const sb_seed_sequence *sequence, uint64_t index)
         return sequence->list[index];
     }
     const uint64_t number = sequence->first + index * sequence->stride;
-    return sequence->is_of_places ? (sb_run_name){sequence->seed, number}
-                                  : (sb_run_name){number, 0};
+    return sequence->is_of_places ? (sb_run_name){sequence->seed, number, 0}
+                                  : (sb_run_name){number, 0, 0};
 }
 
 static uint32_t batch_size(const seed_pool *pool)

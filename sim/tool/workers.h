@@ -34,6 +34,8 @@ typedef struct sb_pool_options {
     unsigned jobs;
     sb_duration patience;
     uint64_t deadline; /* of sb_host_time; UINT64_MAX: none */
+    /* Keep the observations of this share (of a million) of the runs, and of all that mask. */
+    uint32_t effect_share;
     /* In the order of seeds; false: enough.  Called in the parent. */
     bool (*consume)(void *context, const sb_seed_result *result);
     /* Now and then: how many seeds are done. */
