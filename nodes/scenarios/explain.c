@@ -131,6 +131,50 @@ static void explain_versions(const explanation *in, const job_row *job)
     }
 }
 
+/* The owner goes on without a server whose session has ended once every store refuses that. */
+static void explain_fences(const explanation *in, const job_row *job)
+{
+    const machines *all = &in->of->machines;
+    for (uint32_t i = 0; i < all->server_count * in->durable.store_count; i++) {
+        const sb_node server = all->servers[i / in->durable.store_count];
+        const durable_store *store = &in->durable.stores[i % in->durable.store_count];
+        const session_id last = in->of->watch.sessions[server];
+        const fence *kept = store_state_fence(&store->state, server);
+        if (job->version != 0 && last != 0 && !is_live(in, server) &&
+            (kept == NULL || kept->least <= last)) {
+            sb_explain_link(in->world, 1, store->node, NULL,
+                            "%s would still accept session %llu of %s, which has ended",
+                            sb_node_name(in->world, store->node), number(last),
+                            sb_node_name(in->world, server));
+        }
+    }
+}
+
+/* ------------------------------------------------------------------------------------ the owner */
+
+/* Whether it could work: if not, who could be elected in its place. */
+static void explain_owner(const explanation *in)
+{
+    const machines *all = &in->of->machines;
+    const sb_node owner = (sb_node)in->owner.owner;
+    const bool is_there = owner != 0 && sb_node_is_up(in->world, owner) && is_live(in, owner) &&
+                          (sb_world_away(in->world) >> owner & 1) == 0;
+    if (is_there) {
+        return;
+    }
+    sb_explain_link(in->world, 1, 0, NULL, "nobody rules: the session of %s %s",
+                    owner == 0 ? "nobody" : sb_node_name(in->world, owner),
+                    owner != 0 && is_live(in, owner) ? "lives at placement" : "has ended");
+    for (uint32_t i = 0; i < all->server_count; i++) {
+        const sb_node server = all->servers[i];
+        if (server != owner && sb_node_is_up(in->world, server) &&
+            (sb_world_away(in->world) >> server & 1) == 0) {
+            sb_explain_link(in->world, 2, server, "owner", "%s could be elected",
+                            sb_node_name(in->world, server));
+        }
+    }
+}
+
 /* -------------------------------------------------------------------------------------- tasks */
 
 static void explain_subtask(const explanation *in, const subtask_row *row)
@@ -222,7 +266,15 @@ static void explain_job(const explanation *in, const job_row *job)
                     job->phase, job->error_count,
                     in->owner.owner == 0 ? "nobody" : sb_address_name(in->owner.owner),
                     number(in->owner.tenure));
+    if (job->single && job_schema(job) == SCHEMA_WRITE_REORGANIZATION) {
+        char group[32];
+        snprintf(group, sizeof(group), "ddl-worker-%llu/task", number(job->id));
+        sb_explain_link(in->world, 1, (sb_node)in->owner.owner, group,
+                        "its backfill is done by the owner alone");
+    }
+    explain_owner(in);
     explain_versions(in, job);
+    explain_fences(in, job);
     explain_tasks(in, job);
 }
 
@@ -282,7 +334,8 @@ static void explain_machines(const explanation *in)
     for (uint32_t i = 0; i < in->of->machines.server_count; i++) {
         const sb_node server = in->of->machines.servers[i];
         const server_state state = (server_state)in->of->watch.servers[server];
-        if (sb_node_is_up(in->world, server) && (state == SERVER_LOST || !is_live(in, server))) {
+        if (sb_node_is_up(in->world, server) && (away >> server & 1) == 0 &&
+            (state == SERVER_LOST || !is_live(in, server))) {
             sb_explain_link(in->world, 0, server, "main", "%s has no session that lives: it is %s",
                             sb_node_name(in->world, server), server_words[state]);
         }
