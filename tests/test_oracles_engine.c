@@ -399,6 +399,54 @@ static void a_task_reverts_for_a_cancel(picture *in)
     buffer_release(&key);
 }
 
+/* ------------------------------------------------------------------------------- undone tasks */
+
+static void judge_tasks(const evidence *of, const judged_table *table)
+{
+    (void)table;
+    oracle_tasks(of);
+}
+
+/* A task of one subtask, in history. */
+static void undo_task(picture *in, failure of_task, subtask_state ended, failure of_subtask)
+{
+    task_row task = {.job = 2, .state = TASK_REVERTED, .snapshot = SNAPSHOT, .subtask_count = 1};
+    subtask_row row = {.job = 2, .state = ended, .attempt = 1, .snapshot = SNAPSHOT};
+    task.cause = of_task;
+    row.cause = of_subtask;
+    buffer key, value;
+    buffer_init(&key);
+    buffer_init(&value);
+    key_task_history(&key, 2, 0);
+    task_row_encode(&task, &value);
+    put(in, buffer_slice(&key), buffer_slice(&value), 60, 61);
+    key_subtask_history(&key, 2, 0, 0);
+    subtask_row_encode(&row, &value);
+    put(in, buffer_slice(&key), buffer_slice(&value), 60, 61);
+    buffer_release(&value);
+    buffer_release(&key);
+}
+
+static void undone_for_a_failure(picture *in)
+{
+    undo_task(in, FAILURE_NO_SPACE, SUBTASK_FAILED, FAILURE_NO_SPACE);
+}
+
+static void undone_for_no_failure(picture *in)
+{
+    undo_task(in, FAILURE_NO_SPACE, SUBTASK_FAILED, FAILURE_DUPLICATE_KEY);
+}
+
+static void undone_for_a_cancel(picture *in)
+{
+    undo_task(in, FAILURE_CANCELLED, SUBTASK_CANCELED, FAILURE_NONE);
+}
+
+static void undone_while_it_runs(picture *in)
+{
+    undo_task(in, FAILURE_CANCELLED, SUBTASK_RUNNING, FAILURE_NONE);
+}
+
 #define PROGRESS(what, plant, words)                                                               \
     {                                                                                              \
         what, plant, BRUSH(.only = judge_progress), SB_FINDING_WRONG_STATE, words                  \
@@ -506,6 +554,12 @@ static const plant plants[] = {
     PROGRESS("a reorganization goes back", a_reorganization_goes_back, "what is left became more"),
     PROGRESS("a phase left undone", a_reorganization_leaves_its_phase, "before it was done"),
     PROGRESS("a cancel unseen", a_task_reverts_for_a_cancel, "was never cancelling"),
+    {"undone while it runs", undone_while_it_runs, BRUSH(.only = judge_tasks),
+     SB_FINDING_WRONG_STATE, "its subtask 0 has not ended"},
+    {"undone for no failure", undone_for_no_failure, BRUSH(.only = judge_tasks),
+     SB_FINDING_WRONG_STATE, "for which no subtask failed"},
+    {"undone for a failure", undone_for_a_failure, BRUSH(.only = judge_tasks), SB_FINDING_NONE, ""},
+    {"undone for a cancel", undone_for_a_cancel, BRUSH(.only = judge_tasks), SB_FINDING_NONE, ""},
     NO_HARM("a drop begins", a_drop_begins),
     NO_HARM("an import goes on", an_import_goes_on),
     NO_HARM("the next phase", a_reorganization_goes_on),

@@ -1,5 +1,7 @@
 /*
- * I6 and I8: a task that succeeded did all of its work, each piece once, by whoever had it last.
+ * I6 and I8: a task that succeeded did all of its work, each piece once, by whoever had it last; of
+ * one that was given up nobody runs anything any more, and its cause is that of a piece that
+ * failed.
  */
 #include "engine/task/task.h"
 #include "engine/wire/keys.h"
@@ -40,6 +42,34 @@ static void read_subtasks(check *in)
         }
     }
     buffer_release(&key);
+}
+
+/* Those of a task that was undone have ended too, and one of them has failed for what the task
+ * did. */
+static void check_undone(const check *in)
+{
+    bool failed = in->task.cause == FAILURE_CANCELLED;
+    buffer key;
+    buffer_init(&key);
+    for (uint32_t i = 0; i < in->task.subtask_count; i++) {
+        subtask_row row;
+        key_subtask_history(&key, in->task.job, in->task.phase, i);
+        const version *found = durable_read(in->of->durable, buffer_slice(&key), TIMESTAMP_MAX);
+        if (found == NULL ||
+            !subtask_row_decode(in->task.job, in->task.phase, i, version_value(found), &row) ||
+            !subtask_state_is_final(row.state)) {
+            sb_finding(in->of->world, SB_FINDING_WRONG_STATE, ORACLE,
+                       "the task of job %llu was undone, and its subtask %u has not ended",
+                       number(in->task.job), i);
+        }
+        failed |= row.state == SUBTASK_FAILED && row.cause == in->task.cause;
+    }
+    buffer_release(&key);
+    if (!failed) {
+        sb_finding(in->of->world, SB_FINDING_WRONG_STATE, ORACLE,
+                   "the task of job %llu was undone for \"%s\", for which no subtask failed",
+                   number(in->task.job), failure_text(in->task.cause));
+    }
 }
 
 /* The range that begins at the key, or NULL. */
@@ -172,6 +202,9 @@ static void check_task(const evidence *of, job_id job, uint32_t phase, slice val
         sb_finding(of->world, SB_FINDING_WRONG_STATE, ORACLE,
                    "the task of job %llu is in history and %s", number(job),
                    task_state_text(in.task.state));
+    }
+    if (in.task.state == TASK_REVERTED) {
+        check_undone(&in);
     }
     if (in.task.state != TASK_SUCCEED) {
         return;
