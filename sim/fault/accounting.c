@@ -9,17 +9,11 @@
 #include "sim/fault/swarm.h"
 #include "sim/machine/network.h"
 
-static const char *const words[SB_FAULT_COUNT] = {
-    "none",
-#define FAULT(name, word, family, text) word,
-#include "sim/fault/faults.def"
-#undef FAULT
-};
-
 bool sb_fault_is_barred_slow(sb_world *world, sb_fault fault)
 {
     if ((world->masked >> fault & 1) == 0) {
-        sb_misuse(world, SB_FINDING_ASSERTION, "heal", "a fault after the heal: %s", words[fault]);
+        sb_misuse(world, SB_FINDING_ASSERTION, "heal", "a fault after the heal: %s",
+                  sb_fault_word(fault));
     }
     return true;
 }
@@ -29,7 +23,7 @@ static void must_not_last(sb_world *world, bool lasts, sb_fault fault, const sb_
 {
     if (lasts) {
         sb_misuse(world, SB_FINDING_ASSERTION, "heal", "%s lasts after the heal: %s %s",
-                  words[fault], node->name, how);
+                  sb_fault_word(fault), node->name, how);
     }
 }
 

@@ -183,11 +183,6 @@ static const struct {
 #undef FAULT
 };
 
-const char *sb_fault_word(sb_fault fault)
-{
-    return faults[fault].word;
-}
-
 static bool resolve_mask(sb_plan *plan, const char *word, char *problem)
 {
     for (unsigned fault = 1; fault < SB_FAULT_COUNT; fault++) {

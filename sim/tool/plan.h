@@ -55,9 +55,6 @@ sb_plan sb_plan_at(const sb_plan *plan, uint64_t ordinal);
 /* "disk"; static. */
 const char *sb_exhaust_word(sb_exhaust_kind kind);
 
-/* The word for a kind of fault; static. */
-const char *sb_fault_word(sb_fault fault);
-
 /* " --bug tidb-47902 --strategy pct2 --set rows=100", with a blank before each; "" when there is
  * nothing to say. */
 void sb_plan_options(const sb_plan *plan, char *text, size_t size);
