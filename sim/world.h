@@ -199,6 +199,15 @@ size_t sb_machine_list(const sb_machine *const **machines);
 bool sb_machine_ends_in(const sb_machine *machine, uint32_t state);
 /* Whether a name is what the glob says: ? is any character, * any run of them. */
 bool sb_glob_matches(const char *glob, const char *name);
+#define SB_STATE_ALL_MAX 256 /* states of all machines */
+#define SB_STATE_WORDS (SB_STATE_ALL_MAX / 64)
+
+/* What has come together.  Of each kind [SB_FAULT_COUNT]: bits 1 << fault of those that were done
+ * within SB_PAIR_WINDOW of it; and [SB_FAULT_COUNT * SB_STATE_WORDS]: a bit for each state, of all
+ * machines in listing order, that something was in when it was done. */
+#define SB_PAIR_WINDOW (2 * SB_SECOND)
+const uint64_t *sb_world_fault_pairs(const sb_world *world);
+const uint64_t *sb_world_fault_states(const sb_world *world);
 #define SB_PROBE_MAX 512
 #define SB_FAILPOINT_MAX 256
 #define SB_EDGE_MAX 1024

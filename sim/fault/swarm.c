@@ -280,6 +280,7 @@ void sb_swarm_start(sb_world *world, const sb_swarm_plan *plan)
     *swarm = (sb_swarm){.world = world, .plan = *plan};
     sb_scope_init(&swarm->scope, NULL, "swarm");
     world->swarm = swarm;
+    sb_pairs_start(world);
     for (unsigned fault = 1; fault < SB_FAULT_COUNT; fault++) {
         world->faults[fault].declared = (plan->kinds >> fault & 1) != 0;
         if ((CRASH_KINDS >> fault & 1) != 0) {

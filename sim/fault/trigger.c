@@ -122,7 +122,7 @@ static void hold(sb_world *world, errand *of)
     of->incarnation = node->incarnation;
 }
 
-static void release(sb_world *world, const errand *of)
+static void let_go(sb_world *world, const errand *of)
 {
     sb_node_state *const node = world->nodes[of->node];
     if (!of->held) {
@@ -144,7 +144,8 @@ static bool pass(const sb_trigger *trigger, sb_duration duration, sb_scope *scop
 
 static bool is_cut(sb_fault kind)
 {
-    return kind == SB_FAULT_PARTITION || kind == SB_FAULT_PARTITION_ONE_WAY;
+    return kind == SB_FAULT_PARTITION || kind == SB_FAULT_PARTITION_ONE_WAY ||
+           kind == SB_FAULT_PARTITION_PARTIAL || kind == SB_FAULT_CLOG;
 }
 
 static bool is_of_disk(sb_fault kind)
@@ -153,9 +154,10 @@ static bool is_of_disk(sb_fault kind)
            kind == SB_FAULT_SYNC_ERROR || kind == SB_FAULT_SYNC_STALL || kind == SB_FAULT_DISK_FULL;
 }
 
+typedef void link_change(sb_world *world, sb_node from, sb_node to);
+
 /* One machine and all others but the director. */
-static void cut_off(sb_world *world, sb_node node, bool both_ways,
-                    void (*change)(sb_world *world, sb_node from, sb_node to))
+static void for_each_other(sb_world *world, sb_node node, bool both_ways, link_change *change)
 {
     for (unsigned other = 1; other < world->node_count; other++) {
         if (other != node) {
@@ -164,6 +166,46 @@ static void cut_off(sb_world *world, sb_node node, bool both_ways,
                 change(world, (sb_node)other, node);
             }
         }
+    }
+}
+
+/* Whom it cannot reach in a partial partition: those whose names hash so, and at least one. */
+static uint64_t some_others(const sb_trigger *trigger, sb_node node)
+{
+    const sb_world *const world = trigger->swarm->world;
+    uint64_t some = 0;
+    for (unsigned i = 1; i < world->node_count; i++) {
+        const char *const name = world->nodes[i]->name;
+        const uint64_t hash = XXH3_64bits_withSeed(name, strlen(name), trigger->salt);
+        some |= i != node && (hash & 1) != 0 ? UINT64_C(1) << i : 0;
+    }
+    return some != 0 ? some : UINT64_C(1) << (node == 1 ? 2 : 1);
+}
+
+static void release_link(sb_world *world, sb_node from, sb_node to)
+{
+    sb_network_release(world, from, to, false);
+}
+
+static void cut_off(sb_world *world, const sb_trigger *trigger, sb_node node)
+{
+    if (trigger->kind == SB_FAULT_PARTITION_PARTIAL) {
+        sb_network_cut(world, node, some_others(trigger, node));
+    } else if (trigger->kind == SB_FAULT_CLOG) {
+        for_each_other(world, node, false, sb_network_clog);
+    } else {
+        for_each_other(world, node, trigger->kind == SB_FAULT_PARTITION, sb_network_block);
+    }
+}
+
+static void join_again(sb_world *world, const sb_trigger *trigger, sb_node node)
+{
+    if (trigger->kind == SB_FAULT_PARTITION_PARTIAL) {
+        sb_network_mend(world, node, some_others(trigger, node));
+    } else if (trigger->kind == SB_FAULT_CLOG) {
+        for_each_other(world, node, false, release_link);
+    } else {
+        for_each_other(world, node, trigger->kind == SB_FAULT_PARTITION, sb_network_unblock);
     }
 }
 
@@ -196,7 +238,7 @@ static void jump(sb_world *world, const sb_trigger *trigger, sb_node node)
 static void begin(sb_world *world, const sb_trigger *trigger, sb_node node)
 {
     if (is_cut(trigger->kind)) {
-        cut_off(world, node, trigger->kind == SB_FAULT_PARTITION, sb_network_block);
+        cut_off(world, trigger, node);
     } else if (is_of_disk(trigger->kind)) {
         trouble_disk(world, trigger, node);
     } else if (trigger->kind == SB_FAULT_FREEZE) {
@@ -213,7 +255,7 @@ static void last(sb_world *world, sb_trigger *trigger, sb_node node)
         return; /* the heal has ended it */
     }
     if (is_cut(trigger->kind)) {
-        cut_off(world, node, trigger->kind == SB_FAULT_PARTITION, sb_network_unblock);
+        join_again(world, trigger, node);
     } else if (is_of_disk(trigger->kind)) {
         sb_disk_trouble_set(world, node, NULL);
     } else if (trigger->kind == SB_FAULT_FREEZE) {
@@ -241,7 +283,7 @@ static void errand_main(void *argument)
     if (trigger->delay != 0 && !of.held && !of.begun) {
         (void)pass(trigger, trigger->delay, &trigger->swarm->scope);
     }
-    release(world, &of);
+    let_go(world, &of);
     if (!trigger->swarm->healed) {
         if (is_strike(trigger->kind)) {
             sb_swarm_strike(trigger->swarm, trigger->kind, of.node, trigger->duration,

@@ -25,6 +25,10 @@
  * holds that one number brings the same trigger back, a tape without it none, and nothing is drawn
  * while the world runs.  A salt of 0 is no trigger.
  *
+ * The first trigger of each world, and a third of the others, are aimed at a cell of the table of
+ * kinds and states (pairs.c): the kind, among those this world has, strikes soon after some thing
+ * has entered the state.  Over a sweep all cells are aimed at alike, and cold ones get warm.
+ *
  * A fault at a moment happens before the effect: the file is not written yet, the answer is not
  * sent yet, and a machine that is killed there never does it.  What is done to the machine itself
  * needs a task of the director; until that has run, which is at this same instant, the machine is

@@ -23,6 +23,8 @@ static const struct {
     {SB_FAULT_PAUSE, EVERYWHERE},
     {SB_FAULT_PARTITION, EVERYWHERE},
     {SB_FAULT_PARTITION_ONE_WAY, EVERYWHERE},
+    {SB_FAULT_PARTITION_PARTIAL, EVERYWHERE},
+    {SB_FAULT_CLOG, EVERYWHERE},
     {SB_FAULT_CRASH_LOOP, EVERYWHERE},
     {SB_FAULT_EMPTY_DISK, EVERYWHERE},
     {SB_FAULT_JUMP_FORWARD, EVERYWHERE},
@@ -141,6 +143,15 @@ static uint64_t choose_move(const sb_trigger *trigger)
     return key;
 }
 
+static bool is_entered(const sb_machine *machine, uint32_t state)
+{
+    uint32_t move = 0;
+    while (move < machine->move_count && machine->moves[move].to != state) {
+        move++;
+    }
+    return move < machine->move_count;
+}
+
 /* Some state that things move to. */
 static sb_state_of choose_state(const sb_trigger *trigger, const char *what)
 {
@@ -150,7 +161,8 @@ static sb_state_of choose_state(const sb_trigger *trigger, const char *what)
     sb_state_of chosen = {NULL, 0};
     for (size_t i = 0; i < count; i++) {
         for (uint32_t state = 0; state < machines[i]->state_count; state++) {
-            if (wins(&among, state_hash(machines[i], state, state))) {
+            if (is_entered(machines[i], state) &&
+                wins(&among, state_hash(machines[i], state, state))) {
                 chosen = (sb_state_of){machines[i], state};
             }
         }
@@ -304,7 +316,40 @@ static void make(sb_swarm *swarm, uint64_t salt, uint64_t kinds)
     }
 }
 
-/* Each choice is a trigger; half of the worlds that have some have few. */
+/* One cell of the table of kinds and states (pairs.c): the kind first, so that those which suit few
+ * moments are not left behind; then any state, and the first such moments in it. */
+static void aim(sb_swarm *swarm, uint64_t salt, uint64_t kinds)
+{
+    sb_trigger_set *const set = &swarm->triggers;
+    sb_trigger *const trigger = &set->triggers[set->count];
+    *trigger = (sb_trigger){.swarm = swarm, .salt = salt};
+    election of_kind = election_of(trigger, "aimed-kind"), moments = election_of(trigger, "moment");
+    uint64_t suiting = 0;
+    for (size_t i = 0; i < SUITS_COUNT; i++) {
+        if (suits[i].kind != SB_FAULT_FAILPOINT && (kinds >> suits[i].kind & 1) != 0 &&
+            wins(&of_kind, name_hash(fault_words[suits[i].kind]))) {
+            trigger->kind = suits[i].kind;
+            suiting = suits[i].moments;
+        }
+    }
+    for (unsigned moment = 0; moment < SB_MOMENT_COUNT; moment++) {
+        if ((suiting >> moment & 1) != 0 && wins(&moments, name_hash(moment_words[moment]))) {
+            trigger->moment = (sb_moment)moment;
+        }
+    }
+    if (suiting != 0) {
+        choose_how(trigger);
+        trigger->share = 1;
+        trigger->nth = 1;
+        trigger->after = choose_state(trigger, "aimed-state");
+        trigger->counting = trigger->after.machine == NULL;
+        watch(swarm->world, trigger);
+        set->count++;
+    }
+}
+
+/* Each choice is a trigger; half of the worlds that have some have few.  The first, and a third of
+ * the others, are aimed at a cell. */
 void sb_triggers_draw(sb_swarm *swarm, uint64_t bound)
 {
     sb_world *const world = swarm->world;
@@ -314,7 +359,9 @@ void sb_triggers_draw(sb_swarm *swarm, uint64_t bound)
         bound == 0 || most == 0 ? 0 : sb_draw_log(world, SB_STREAM_SWARM, 1, most);
     for (uint64_t i = 0; i < count; i++) {
         const uint64_t salt = sb_choose(world, SB_STREAM_SWARM, UINT64_C(1) << 32);
-        if (salt != 0) {
+        if (salt != 0 && (i == 0 || salt % 3 == 0)) {
+            aim(swarm, salt, bound);
+        } else if (salt != 0) {
             make(swarm, salt, bound);
         }
     }

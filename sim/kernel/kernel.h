@@ -307,6 +307,10 @@ struct sb_world {
     uint64_t failpoint_bits[SB_FAILPOINT_MAX / 64];
     uint64_t edge_bits[SB_EDGE_MAX / 64];
     uint64_t move_count; /* of state machines */
+    uint64_t fault_pairs[SB_FAULT_COUNT];
+    uint64_t fault_states[SB_FAULT_COUNT][SB_STATE_WORDS];
+    sb_time pair_due[SB_FAULT_COUNT]; /* when a kind that is done is looked at again */
+    struct sb_pairs *pairs;           /* fault/pairs.c; NULL: nothing is looked at */
     uint32_t failpoint_rates[SB_FAILPOINT_MAX];
     uint8_t failpoint_kinds[SB_FAILPOINT_MAX]; /* what it stands for beside itself; 0: nothing */
     uint64_t size_kinds;                       /* bits 1 << fault of the family "size" */
@@ -668,6 +672,13 @@ static inline bool sb_exhaust_hits(sb_world *world, sb_exhaust_kind kind)
            ++world->exhaust_count == world->exhaust_ordinal;
 }
 
+/* What comes together (fault/pairs.c): a kind is done; a thing enters a state; a machine is gone.
+ */
+void sb_pairs_start(sb_world *world);
+void sb_pairs_applied(sb_world *world, sb_fault fault) __attribute__((cold));
+void sb_pairs_move(sb_world *world, unsigned machine, uint64_t id, uint32_t to);
+void sb_pairs_forget(sb_world *world, sb_node node);
+
 /*
  * Count a fault: armed when the world may do it, applied when done, effective where a program gets
  * another value.
@@ -684,6 +695,9 @@ static inline void sb_fault_armed(sb_world *world, sb_fault fault)
 static inline void sb_fault_has_struck(sb_world *world, sb_fault fault)
 {
     world->faults[fault].applied++;
+    if (SB_UNLIKELY(world->now >= world->pair_due[fault])) {
+        sb_pairs_applied(world, fault);
+    }
 }
 bool sb_fault_is_barred_slow(sb_world *world, sb_fault fault) __attribute__((cold));
 SB_HOT bool sb_fault_is_barred(sb_world *world, sb_fault fault)
@@ -695,7 +709,7 @@ __attribute__((warn_unused_result)) SB_HOT bool sb_fault_strikes(sb_world *world
     if (sb_fault_is_barred(world, fault)) {
         return false;
     }
-    world->faults[fault].applied++;
+    sb_fault_has_struck(world, fault);
     return true;
 }
 static inline void sb_fault_effective(sb_world *world, sb_fault fault)

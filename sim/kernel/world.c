@@ -292,6 +292,7 @@ sb_world *sb_world_reset(sb_universe *universe, const sb_world_options *options,
     world->outcome = SB_OUTCOME_RUNNING;
     world->network = (sb_network){.latency_min = SB_MILLISECOND, .latency_max = SB_MILLISECOND};
     world->disk = (sb_disk){.sync_min = 100 * SB_MICROSECOND, .sync_max = 100 * SB_MICROSECOND};
+    memset(world->pair_due, 0xff, sizeof(world->pair_due)); /* never */
     XXH3_64bits_reset(world->digest);
     if (world->record != NULL) {
         sb_record_clear(world->record);

@@ -127,6 +127,7 @@ unsigned sb_failpoint_number(const sb_place_name *failpoint)
 typedef struct machine_list {
     const sb_machine *machines[MACHINE_MAX];
     size_t first_edge[MACHINE_MAX];
+    unsigned first_state[MACHINE_MAX];
     size_t count;
 } machine_list;
 
@@ -213,9 +214,15 @@ static const machine_list *machines(void)
             insert_machine(&list, *at);
         }
         size_t edges = 0;
+        unsigned states = 0;
         for (size_t i = 0; i < list.count; i++) {
             list.first_edge[i] = edges;
+            list.first_state[i] = states;
             edges += list.machines[i]->move_count;
+            states += list.machines[i]->state_count;
+        }
+        if (states > SB_STATE_ALL_MAX) {
+            too_many("states of state machines", SB_STATE_ALL_MAX);
         }
         if (edges > SB_EDGE_MAX) {
             too_many("moves of state machines", SB_EDGE_MAX);
@@ -239,4 +246,9 @@ unsigned sb_machine_number(const sb_machine *machine, size_t *first_edge)
     }
     *first_edge = all->first_edge[at];
     return (unsigned)at;
+}
+
+unsigned sb_machine_first_state(unsigned machine)
+{
+    return machines()->first_state[machine];
 }

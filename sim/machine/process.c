@@ -109,6 +109,7 @@ static void power_off(sb_world *world, sb_node_state *node)
 {
     sb_network_drop_mail(world, node);
     sb_heap_reset(&node->heap);
+    sb_pairs_forget(world, node->number);
     node->power = SB_NODE_DOWN;
     node->paused = false;
     node->stopping = false;

@@ -204,6 +204,7 @@ void sb_machine_move(const sb_machine *machine, uint64_t id, uint32_t from, uint
                               machine->state_count);
     }
     sb_event_here(world, SB_EVENT_MOVE, index, id, (uint64_t)from << 32 | to);
+    sb_pairs_move(world, (unsigned)index, id, to);
     if (world->move_observer != NULL) {
         world->observing = true;
         world->move_observer(world, world->running->node->number, machine, id, from, to);

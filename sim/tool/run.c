@@ -58,6 +58,8 @@ static void keep_result(sb_world *world, sb_outcome outcome, sb_seed_result *res
     memcpy(result->failpoint_bits, sb_world_failpoint_bits(world), sizeof result->failpoint_bits);
     memcpy(result->edge_bits, sb_world_edge_bits(world), sizeof result->edge_bits);
     memcpy(result->faults, sb_world_fault_counts(world), sizeof result->faults);
+    memcpy(result->fault_pairs, sb_world_fault_pairs(world), sizeof result->fault_pairs);
+    memcpy(result->fault_states, sb_world_fault_states(world), sizeof result->fault_states);
     if (outcome == SB_OUTCOME_FINDING) {
         keep_finding(world, result);
     }

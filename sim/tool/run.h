@@ -27,6 +27,8 @@ typedef struct sb_seed_result {
     uint64_t failpoint_bits[SB_WORDS_OF_BITS(SB_FAILPOINT_MAX)];
     uint64_t edge_bits[SB_WORDS_OF_BITS(SB_EDGE_MAX)];
     sb_fault_counts faults[SB_FAULT_COUNT];
+    uint64_t fault_pairs[SB_FAULT_COUNT];
+    uint64_t fault_states[SB_FAULT_COUNT][SB_STATE_WORDS];
     sb_step finding_step;
     sb_time finding_time;
     uint32_t signature;

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "sim/record/trace_file.h"
+#include "sim/tool/pairs.h"
 #include "sim/tool/reach.h"
 #include "sim/tool/sweep.h"
 
@@ -180,6 +181,7 @@ void sb_sweep_write_json(FILE *out, const sb_sweep *sweep, char *const *details)
     write_strategies(out, tally);
     write_counters(out, tally);
     write_faults(out, tally);
+    sb_pairs_write_json(out, tally);
     write_goals(out, tally, SB_GOAL_PROBE, "probes");
     write_goals(out, tally, SB_GOAL_MOVE, "moves");
     write_findings(out, sweep, details);

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "sim/tool/contract.h"
+#include "sim/tool/pairs.h"
 #include "sim/tool/reach.h"
 #include "sim/tool/sweep.h"
 
@@ -246,6 +247,7 @@ void sb_sweep_print_totals(FILE *out, const sb_sweep *sweep)
     print_counters(out, tally);
     print_floors(out, tally);
     print_faults(out, tally);
+    sb_pairs_print(out, tally);
     sb_goals_print(out, tally, sweep->arguments->strict);
     print_failpoints(out, tally);
     print_twice(out, sweep);

@@ -123,6 +123,10 @@ void sb_tally_add(sb_tally *tally, const sb_seed_result *result)
     add_bits(tally->probe_seeds, result->probe_bits, SB_PROBE_MAX);
     add_bits(tally->failpoint_seeds, result->failpoint_bits, SB_FAILPOINT_MAX);
     add_bits(tally->edge_seeds, result->edge_bits, SB_EDGE_MAX);
+    for (unsigned i = 1; i < SB_FAULT_COUNT; i++) {
+        add_bits(tally->pair_seeds[i], &result->fault_pairs[i], SB_FAULT_COUNT);
+        add_bits(tally->state_seeds[i], result->fault_states[i], SB_STATE_ALL_MAX);
+    }
     if (result->outcome == SB_OUTCOME_FINDING) {
         add_finding(tally, result);
     } else if (result->outcome == SB_OUTCOME_INCONCLUSIVE) {

@@ -42,6 +42,10 @@ typedef struct sb_tally {
     uint64_t probe_seeds[SB_PROBE_MAX];
     uint64_t failpoint_seeds[SB_FAILPOINT_MAX];
     uint64_t edge_seeds[SB_EDGE_MAX];
+    /* How many seeds did two kinds shortly after each other, and a kind while something was in a
+     * state. */
+    uint64_t pair_seeds[SB_FAULT_COUNT][SB_FAULT_COUNT];
+    uint64_t state_seeds[SB_FAULT_COUNT][SB_STATE_ALL_MAX];
     sb_group *groups;
     size_t group_count;
     struct {
