@@ -185,6 +185,20 @@ static sb_status cut_tail(write_log *log, uint64_t file_size)
     return status == SB_OK ? sb_file_sync(log->file) : status;
 }
 
+/* What is read is durable first: an earlier boot that stopped in good order may have left what it
+ * could not sync in the machine's memory, and a later sync that fails would drop it from under us.
+ */
+static sb_status read_durable(write_log *log, const char *path, buffer *into)
+{
+    sb_status status = sb_file_open(path, 0, &log->file);
+    if (status != SB_OK) {
+        log->file = NULL;
+        return status;
+    }
+    status = sb_file_sync(log->file);
+    return status == SB_OK ? file_read_whole(path, into) : status;
+}
+
 write_log_opened write_log_open(write_log *log, const char *path, uint64_t generation,
                                 log_sequence base, write_log_visit *visit, void *context,
                                 uint64_t *offset)
@@ -193,17 +207,13 @@ write_log_opened write_log_open(write_log *log, const char *path, uint64_t gener
     write_log_opened result = WRITE_LOG_IO_ERROR;
     *offset = 0;
     buffer_init(&bytes);
-    const sb_status status = file_read_whole(path, &bytes);
+    const sb_status status = read_durable(log, path, &bytes);
     if (status == SB_NOT_FOUND) {
         result = WRITE_LOG_DAMAGED;
     } else if (status == SB_OK) {
         const bool sound =
             replay_file(log, buffer_slice(&bytes), generation, base, visit, context, offset);
         result = sound ? WRITE_LOG_OPENED : WRITE_LOG_DAMAGED;
-    }
-    if (result == WRITE_LOG_OPENED && sb_file_open(path, 0, &log->file) != SB_OK) {
-        log->file = NULL;
-        result = WRITE_LOG_IO_ERROR;
     }
     if (result == WRITE_LOG_OPENED && cut_tail(log, bytes.size) != SB_OK) {
         result = WRITE_LOG_IO_ERROR;
