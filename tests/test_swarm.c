@@ -146,7 +146,8 @@ static sb_swarm_plan plan_of(uint64_t kinds)
 
 static struct {
     uint64_t seeds, armed[SB_FAULT_COUNT], applied[SB_FAULT_COUNT], effective[SB_FAULT_COUNT];
-    uint64_t quiet; /* worlds in which nothing of it was done */
+    uint64_t times[SB_FAULT_COUNT]; /* applied, in all worlds together */
+    uint64_t quiet;                 /* worlds in which nothing of it was done */
     int down_seen;
 } totals;
 
@@ -175,6 +176,7 @@ static void note_totals(sb_world *world)
         ck_assert(counts[i].armed || counts[i].applied == 0);
         totals.armed[i] += counts[i].armed;
         totals.applied[i] += counts[i].applied != 0;
+        totals.times[i] += counts[i].applied;
         totals.effective[i] += counts[i].effective != 0;
         applied += declared ? counts[i].applied : 0;
     }
@@ -230,6 +232,30 @@ static void troubled(sb_world *world, void *context)
     }
 }
 
+/* How often a kind is applied in a thousand worlds that are armed with it: within a factor of four
+ * of what was measured, so that a rate that is ten times as high, or a tenth, is noticed. */
+static const struct {
+    sb_fault kind;
+    uint64_t expected;
+} bands[] = {
+#define BAND(name, word, cluster, chaos) {SB_FAULT_##name, cluster},
+#include "tests/bands.def"
+#undef BAND
+};
+
+static void must_be_in_bands(void)
+{
+    for (size_t i = 0; i < sizeof(bands) / sizeof(bands[0]); i++) {
+        const sb_fault kind = bands[i].kind;
+        const uint64_t expected = bands[i].expected;
+        const uint64_t seen =
+            totals.armed[kind] == 0 ? 0 : totals.times[kind] * 1000 / totals.armed[kind];
+        ck_assert_msg(expected == 0 || (seen >= expected / 4 && seen <= expected * 4),
+                      "%s: applied %llu times in a thousand armed worlds; expected about %llu",
+                      sb_fault_word(kind), (unsigned long long)seen, (unsigned long long)expected);
+    }
+}
+
 /* Each declared kind is there in some worlds and not in others, is done, and bites. */
 START_TEST(every_kind_comes_and_bites)
 {
@@ -253,6 +279,7 @@ START_TEST(every_kind_comes_and_bites)
                       (int)totals.effective[i]);
     }
     ck_assert_int_gt(totals.down_seen, 0);
+    must_be_in_bands();
     sb_universe_close(universe);
 }
 END_TEST

@@ -1,0 +1,41 @@
+#!/bin/sh
+# How often each kind of trouble is applied in a sweep of chaos, against tests/bands.def: a rate that has become ten
+# times as high, or a tenth, is named.
+#
+#   tests/test_bands.sh [PROGRAM [SEEDS]]
+#
+# PROGRAM is seedbed. A factor of four is let pass either way, and four times more, for kinds that are rare.
+
+set -u
+here=$(cd "$(dirname "$0")/.." && pwd) || exit 1
+tool=${1:-$here/build/${VARIANT:-release}/seedbed}
+seeds=${2:-1..400}
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+
+"$tool" sweep chaos --seeds "$seeds" --json "$work/sweep.json" >"$work/out" 2>"$work/err" || {
+    echo "FAILED: sweep chaos --seeds $seeds"
+    tail -n 3 "$work/out" "$work/err"
+    exit 1
+}
+# kind armed applied, one a line
+sed -n 's/^{"kind":"\([a-z-]*\)",.*"armed_seeds":"\([0-9]*\)","applied":"\([0-9]*\)".*/\1 \2 \3/p' \
+    "$work/sweep.json" >"$work/seen"
+# kind expected: so many times in a thousand armed worlds
+sed -n 's/^BAND([A-Z_]*, "\([a-z-]*\)", [0-9]*, \([0-9]*\))$/\1 \2/p' "$here/tests/bands.def" >"$work/expected"
+[ -s "$work/seen" ] && [ -s "$work/expected" ] || {
+    echo "FAILED: nothing to compare"
+    exit 1
+}
+awk '
+    NR == FNR { armed[$1] = $2; applied[$1] = $3; next }
+    $2 > 0 {
+        compared++
+        expected = $2 * armed[$1] / 1000
+        if (applied[$1] < expected / 4 - 4 || applied[$1] > expected * 4 + 4) {
+            printf "FAILED: %s applied %d times in %d armed seeds; expected about %d\n", $1, applied[$1], armed[$1], expected
+            failed = 1
+        }
+    }
+    END { printf "bands: %d kinds compared\n", compared; exit failed || compared < 40 }
+' "$work/seen" "$work/expected"
