@@ -96,10 +96,11 @@ bool garbage_find(const mvcc *within, slice start, slice end, timestamp safe_poi
 
 /* ------------------------------------------------------------------------------------- dropping */
 
-static void drop_version(mvcc *within, version **link)
+static void drop_version(mvcc *within, entry *of, version **link)
 {
     version *gone = *link;
     *link = gone->older;
+    of->size -= version_encoded_size(gone);
     within->size -= version_encoded_size(gone);
     sb_free(gone);
 }
@@ -108,11 +109,11 @@ static void drop_garbage(mvcc *within, entry *of, timestamp safe_point)
 {
     version **values = (version **)(uintptr_t)garbage_values(&of->values, safe_point);
     while (*values != NULL) {
-        drop_version(within, values);
+        drop_version(within, of, values);
     }
     for (version **mark = &of->marks; *mark != NULL;) {
         if (mark_is_garbage(*mark, safe_point)) {
-            drop_version(within, mark);
+            drop_version(within, of, mark);
         } else {
             mark = &(*mark)->older;
         }

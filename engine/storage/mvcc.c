@@ -7,6 +7,7 @@
 
 /* Of entry_encode's format and the lengths around key and value. */
 #define ENTRY_SIZE 17u
+#define ENTRY_HEAD_SIZE 9u /* of those before the versions */
 #define VERSION_SIZE 29u
 
 /* ------------------------------------------------------------------------- making and freeing */
@@ -28,19 +29,17 @@ uint64_t version_encoded_size(const version *of)
     return VERSION_SIZE + of->value_size + of->primary_size;
 }
 
-static uint64_t versions_size(const version *newest)
+static void grow(mvcc *store, entry *of, uint64_t size)
 {
-    uint64_t size = 0;
-    for (; newest != NULL; newest = newest->older) {
-        size += version_encoded_size(newest);
-    }
-    return size;
+    of->size += size;
+    store->size += size;
 }
 
-uint64_t entry_encoded_size(const entry *of)
+static void shrink(mvcc *store, entry *of, uint64_t size)
 {
-    return entry_size(of) + (of->lock != NULL ? version_encoded_size(of->lock) : 0) +
-           versions_size(of->values) + versions_size(of->marks);
+    sb_assert_op(of->size, >=, size);
+    of->size -= size;
+    store->size -= size;
 }
 
 static void free_versions(version *first)
@@ -102,7 +101,7 @@ static entry *find_or_add(mvcc *store, slice key)
     }
     entry *added = make_entry(key);
     (void)ordered_map_insert(&store->entries, entry_key(added), added);
-    store->size += entry_size(added);
+    grow(store, added, entry_size(added));
     return added;
 }
 
@@ -223,7 +222,7 @@ void mvcc_prewrite(mvcc *store, timestamp start, uint32_t ttl_ms, slice primary,
     into->lock->older = NULL;
     into->lock->ttl_ms = ttl_ms;
     into->sequence = sequence;
-    store->size += version_encoded_size(into->lock);
+    grow(store, into, version_encoded_size(into->lock));
 }
 
 void mvcc_commit(mvcc *store, slice key, timestamp start, timestamp commit, log_sequence sequence)
@@ -244,7 +243,7 @@ void mvcc_rollback(mvcc *store, slice key, timestamp start, log_sequence sequenc
 {
     entry *into = find_or_add(store, key);
     if (entry_own_lock(into, start) != NULL) {
-        store->size -= version_encoded_size(into->lock);
+        shrink(store, into, version_encoded_size(into->lock));
         sb_free(into->lock);
         into->lock = NULL;
         into->sequence = sequence;
@@ -254,7 +253,7 @@ void mvcc_rollback(mvcc *store, slice key, timestamp start, log_sequence sequenc
         record->commit = start;
         link_version(into, record);
         into->sequence = sequence;
-        store->size += version_encoded_size(record);
+        grow(store, into, version_encoded_size(record));
     }
 }
 
@@ -268,13 +267,13 @@ void mvcc_ingest(mvcc *store, slice key, slice value, timestamp at, log_sequence
     ingested->commit = at;
     link_version(into, ingested);
     into->sequence = sequence;
-    store->size += version_encoded_size(ingested);
+    grow(store, into, version_encoded_size(ingested));
 }
 
 void mvcc_remove_at(mvcc *store, ordered_map_cursor *at)
 {
     entry *victim = ordered_map_remove_at(&store->entries, at);
-    store->size -= entry_encoded_size(victim);
+    store->size -= victim->size;
     free_entry(victim);
 }
 
@@ -374,6 +373,6 @@ bool mvcc_load_entry(mvcc *store, slice key, slice encoded, log_sequence sequenc
     }
     versions_decode(&from, &loaded->values, value_count);
     versions_decode(&from, &loaded->marks, mark_count);
-    store->size += entry_encoded_size(loaded);
+    grow(store, loaded, entry_size(loaded) + encoded.size - ENTRY_HEAD_SIZE);
     return cursor_finished(&from);
 }

@@ -49,6 +49,7 @@ typedef struct entry {
     version *values;
     version *marks;
     log_sequence sequence; /* of the last record that changed it: no reply may tell of it earlier */
+    uint64_t size;         /* what it adds to mvcc.size */
     uint32_t key_size;
     unsigned char key[];
 } entry;
@@ -89,8 +90,7 @@ const version *entry_own_lock(const entry *of, timestamp start);
 /* What was ingested at that timestamp, or NULL. */
 const version *entry_ingested(const entry *of, timestamp at);
 
-/* What it adds to mvcc.size; what a version does. */
-uint64_t entry_encoded_size(const entry *of);
+/* What a version adds to the size of its entry. */
 uint64_t version_encoded_size(const version *of);
 
 /* ------------------------------------------------------------------------------------ changes */

@@ -91,9 +91,12 @@ uint64_t region_file_encode(const store_state *state, const region *of, buffer *
 range_size region_size(const store_state *state, slice start, slice end)
 {
     range_size size = {0};
-    ordered_map_cursor at = ordered_map_seek(&state->data.entries, start);
-    while (ordered_map_valid(&at) && key_in_range(ordered_map_key(&at), start, end)) {
-        size.bytes += entry_encoded_size(ordered_map_value(&at));
+    const ordered_map *entries = &state->data.entries;
+    const ordered_map_cursor stop =
+        end.size > 0 ? ordered_map_seek(entries, end) : (ordered_map_cursor){NULL, 0};
+    ordered_map_cursor at = ordered_map_seek(entries, start);
+    while (at.leaf != stop.leaf || at.slot != stop.slot) {
+        size.bytes += ((const entry *)ordered_map_value(&at))->size;
         size.keys++;
         ordered_map_next(&at);
     }

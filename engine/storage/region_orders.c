@@ -46,7 +46,7 @@ static slice middle_of(const store_state *state, const region *of)
         if (passed >= half && passed > 0 && slice_compare(key, of->start) > 0) {
             return key;
         }
-        passed += entry_encoded_size(ordered_map_value(&at));
+        passed += ((const entry *)ordered_map_value(&at))->size;
     }
     return (slice){0};
 }
