@@ -37,6 +37,7 @@ static void observe_move(sb_world *world, sb_node node, const sb_machine *machin
 {
     trial *of = sb_world_data(world);
     (void)from;
+    oracle_office_moved(&of->offices, world, node, machine, to);
     if (machine == &job_machine) {
         of->watch.full_disks = script_full_disks(world);
     }

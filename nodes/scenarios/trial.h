@@ -12,6 +12,7 @@
 #ifndef NODES_SCENARIOS_TRIAL_H
 #define NODES_SCENARIOS_TRIAL_H
 
+#include "nodes/oracles/offices.h"
 #include "nodes/oracles/promises.h"
 #include "nodes/scenarios/machines.h"
 #include "nodes/scenarios/region_trouble.h"
@@ -24,6 +25,7 @@ typedef struct trial {
     machines machines;
     watch watch;
     promises promises; /* of placement */
+    offices offices;
     operator_desk desk;
     script script;
     region_trouble regions;
