@@ -155,6 +155,8 @@ static void run(sb_world *world, void *context)
                                  .reply_loss = loss,
                                  .duplicate = loss,
                                  .reset = loss / 10,
+                                 .corrupt = loss,
+                                 .reorder = loss,
                              }};
     trial_run(world, values, &plan);
 }
@@ -167,8 +169,8 @@ const sb_scenario scenario_rolling_restart = {
     .settings = settings,
     .setting_count = sizeof(settings) / sizeof(settings[0]),
     .faults = DECLARES(DELAY) | DECLARES(LOSS) | DECLARES(REPLY_LOSS) | DECLARES(DUPLICATE) |
-              DECLARES(RESET) | DECLARES(REGION_SPLIT) | DECLARES(REGION_MERGE) |
-              DECLARES(LEADER_MOVE),
+              DECLARES(RESET) | DECLARES(CORRUPT) | DECLARES(REORDER) | DECLARES(REGION_SPLIT) |
+              DECLARES(REGION_MERGE) | DECLARES(LEADER_MOVE),
     .floors = floors,
     .floor_count = sizeof(floors) / sizeof(floors[0]),
     .run = run,
