@@ -146,12 +146,12 @@ static void list_path(void *context, const char *path, uint64_t size)
     found->later |= begins_with(path, CHECKPOINT_PREFIX) && strcmp(path, checkpoint) != 0;
 }
 
-/* Remove what no manifest names and what was uploaded to an earlier incarnation.  Failures leave
- * litter, which the next boot removes. */
+/* Remove what no manifest names and what was uploaded to an earlier incarnation, for good: a loss of
+ * power would bring a name back until its directory is synced, also one that an earlier incarnation
+ * removed.  Failures leave litter, which the next boot removes. */
 static void sweep(const store *of, const listing *found)
 {
     char log[CHECKPOINT_PATH_SIZE], checkpoint[CHECKPOINT_PATH_SIZE];
-    bool removed = false;
     log_path(log, of->manifest.generation);
     checkpoint_path(checkpoint, of->manifest.generation);
     for (uint32_t at = 0; at < found->paths.size;) {
@@ -160,13 +160,10 @@ static void sweep(const store *of, const listing *found)
         if (strcmp(path, log) != 0 && strcmp(path, checkpoint) != 0 &&
             strcmp(path, STORE_MANIFEST) != 0) {
             (void)sb_remove(path);
-            removed = true;
         }
     }
-    if (removed) { /* gone for good, or a loss of power would bring it back */
-        (void)directory_settle("");
-        (void)directory_settle(UPLOADS_DIRECTORY);
-    }
+    (void)directory_settle("");
+    (void)directory_settle(UPLOADS_DIRECTORY);
 }
 
 static store_opened load(store *of, packed_regions born_with, const listing *found, sb_status *io)
