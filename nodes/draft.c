@@ -10,6 +10,7 @@
 #define K_AND_C (1u << SBTEST_K | 1u << SBTEST_C)
 #define SCAN_WIDTH_MAX 96u /* ids, some of them without a row */
 #define LOAD_DUPLICATES_SHARE 200u
+#define INSERTS_PER_REPEAT 8u
 #define HOT_ROWS 8u
 #define MILLION 1000000u
 #define INDEXES_READ_AT_ONCE 3u
@@ -221,11 +222,30 @@ static bool add_insert_pad(draft *of, int64_t id, int64_t k, slice pad)
     return set_c(of, added) != 0;
 }
 
+/* A row whose k and pad a new one is to have too, though a unique index says that it may not; NULL:
+ * none.  Only where such an index has been read by: else what is being built would fail for it. */
+static const remembered_row *draw_repeated(const draft *of)
+{
+    uint32_t unique = 0;
+    for (uint32_t i = 0; i < workload_index_count; i++) {
+        const bool has_c = (workload_index_columns(&workload_indexes[i]) & 1u << SBTEST_C) != 0;
+        unique |= workload_indexes[i].unique && !has_c ? 1u << i : 0;
+    }
+    const bool known = (of->readable[of->table - of->settings->table] & unique) != 0;
+    return known && sb_random(INSERTS_PER_REPEAT) == 0 ? recall(of) : NULL;
+}
+
 static bool add_insert(draft *of, int64_t id, int64_t k)
 {
     statement *added = add(of, STATEMENT_INSERT, id);
     added->k = k;
     const uint64_t number = set_c(of, added);
+    const remembered_row *repeated = draw_repeated(of);
+    if (repeated != NULL) {
+        added->k = repeated->k;
+        added->pad = slice_of(repeated->pad, of->settings->value_size);
+        return number != 0;
+    }
     const uint64_t pad = draw_pad_number(of, number, of->settings->client_duplicates);
     added->pad = format_pad(of, pad, value_place(of, of->statement_count - 1, 1));
     return number != 0;
