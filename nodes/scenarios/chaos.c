@@ -94,6 +94,8 @@ static const sb_floor floors[] = {
     {COUNTER_region_splits, 1, 400000},
     {COUNTER_region_merges, 1, 300000},
     {COUNTER_leader_moves, 1, 400000},
+    {COUNTER_servers_away, 1, 100000},
+    {COUNTER_jobs_left_to_a_core, 1, 30000},
     {COUNTER_registers_judged, 1000, 990000},
 };
 
