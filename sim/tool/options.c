@@ -263,6 +263,8 @@ static const sb_option museum_options[] = {
     {"limit", 0, "N", "seeds after which a sweep gives up; default 5000", take_limit},
     {"for", 0, "TIME", "all bugs together may take this long, each an equal part (90s, 10m)",
      take_duration},
+    {"strategy", 0, "NAME", "hunt with this one alone; default portfolio", take_strategy},
+    {"json", 0, "FILE", "write the outcome as JSON", take_json},
     {"jobs", 'j', "N", "worker processes; default one a processor", take_jobs},
     {"runaway-after", 0, "TIME",
      "processor time a seed may use without reaching another step; default 10s", take_patience},
@@ -304,8 +306,9 @@ const sb_command sb_commands[] = {
      trace_options, COUNT(trace_options), sb_command_trace},
     {"museum", "[BUG]...", SB_POSITIONAL_MAX, "prove that the historical bugs are still found",
      "For each bug (by default all) its scenario is swept from several starts until the bug is "
-     "found; the median of the "
-     "seeds it took is reported.\nWith --for, starts that the time did not suffice for do not "
+     "found; the medians of the "
+     "seeds and steps it took are reported, and the hits of each strategy.\nWith --for, starts "
+     "that the time did not suffice for do not "
      "count.\n"
      "Exit code: 1 if a bug was missed by half of its starts or more, else 2 if it was interrupted "
      "or there was no time for a single start of some bug.",

@@ -130,5 +130,6 @@ void sb_progress_end(sb_progress *progress, const sb_tally *tally)
             tally->seeds, unit, elapsed / SB_SECOND, elapsed / SB_MILLISECOND % 1000,
             rate(tally->seeds, elapsed), unit, rate(tally->seeds, tally->real_ns), unit,
             rate(tally->steps, tally->real_ns), ratio);
+    sb_strategies_print_time(stderr, tally->strategies);
     fflush(stderr);
 }

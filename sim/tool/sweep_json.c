@@ -127,19 +127,6 @@ static void write_goals(FILE *out, const sb_tally *tally, sb_goal_kind kind, con
     fputc(']', out);
 }
 
-static void write_strategies(FILE *out, const sb_tally *tally)
-{
-    const char *separator = "";
-    fputs(",\n\"strategies\":{", out);
-    for (unsigned i = SB_STRATEGY_PORTFOLIO + 1; i < SB_STRATEGY_COUNT; i++) {
-        if (tally->strategies[i] != 0) {
-            number(out, separator, sb_strategy_name((sb_strategy)i), tally->strategies[i]);
-            separator = ",";
-        }
-    }
-    fputc('}', out);
-}
-
 void sb_sweep_write_json(FILE *out, const sb_sweep *sweep, char *const *details)
 {
     const sb_tally *const tally = &sweep->tally;
@@ -178,7 +165,8 @@ void sb_sweep_write_json(FILE *out, const sb_sweep *sweep, char *const *details)
     number(out, ",", "vacuous", tally->vacuous);
     number(out, ",", "compared_twice", sweep->twice_compared);
     number(out, ",", "differing", sweep->differences.count + sweep->unrepeatable.count);
-    write_strategies(out, tally);
+    fputs(",\n\"strategies\":", out);
+    sb_strategies_write_json(out, tally->strategies);
     write_counters(out, tally);
     write_faults(out, tally);
     sb_pairs_write_json(out, tally);

@@ -205,17 +205,6 @@ static void print_faults(FILE *out, const sb_tally *tally)
     }
 }
 
-static void print_strategies(FILE *out, const sb_tally *tally)
-{
-    fputs("strategies", out);
-    for (unsigned i = SB_STRATEGY_PORTFOLIO + 1; i < SB_STRATEGY_COUNT; i++) {
-        if (tally->strategies[i] != 0) {
-            fprintf(out, " %s %" PRIu64, sb_strategy_name((sb_strategy)i), tally->strategies[i]);
-        }
-    }
-    fputc('\n', out);
-}
-
 static void print_failpoints(FILE *out, const sb_tally *tally)
 {
     const sb_place_name **failpoints;
@@ -243,7 +232,8 @@ void sb_sweep_print_totals(FILE *out, const sb_sweep *sweep)
     print_exhausted(out, sweep);
     print_outcomes(out, tally);
     print_time(out, tally);
-    print_strategies(out, tally);
+    sb_strategies_print(out, tally->strategies,
+                        tally->plan->exhaust.kind != SB_EXHAUST_NONE ? "runs" : "seeds");
     print_counters(out, tally);
     print_floors(out, tally);
     print_faults(out, tally);

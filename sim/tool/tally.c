@@ -69,12 +69,18 @@ static void add_floors(sb_tally *tally, const sb_seed_result *result)
     }
 }
 
+/* Whether a finding is one that the sweep is after. */
+static bool is_counted(const sb_tally *tally, const sb_seed_result *result)
+{
+    return tally->counted_kind == SB_FINDING_NONE ||
+           tally->counted_kind == (sb_finding_kind)result->finding_kind;
+}
+
 static void add_finding(sb_tally *tally, const sb_seed_result *result)
 {
     tally->findings++;
     tally->kinds[result->finding_kind]++;
-    if (tally->counted_kind == SB_FINDING_NONE ||
-        tally->counted_kind == (sb_finding_kind)result->finding_kind) {
+    if (is_counted(tally, result)) {
         tally->counted_findings++;
     }
     for (size_t i = 0; i < tally->group_count; i++) {
@@ -117,8 +123,8 @@ void sb_tally_add(sb_tally *tally, const sb_seed_result *result)
     for (unsigned i = 0; i < SB_COUNTER_MAX; i++) {
         tally->counters[i] += result->counters[i];
     }
-    assert(result->strategy < SB_STRATEGY_COUNT);
-    tally->strategies[result->strategy]++;
+    sb_strategies_add(tally->strategies, result,
+                      result->outcome == SB_OUTCOME_FINDING && is_counted(tally, result));
     add_faults(tally, result);
     add_bits(tally->probe_seeds, result->probe_bits, SB_PROBE_MAX);
     add_bits(tally->failpoint_seeds, result->failpoint_bits, SB_FAILPOINT_MAX);

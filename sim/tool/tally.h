@@ -6,7 +6,7 @@
 #ifndef SB_TOOL_TALLY_H
 #define SB_TOOL_TALLY_H
 
-#include "sim/tool/run.h"
+#include "sim/tool/strategies.h"
 
 /* Law 8 and law 10 judge shares only where there are enough worlds. */
 #define SB_JUDGED_WORLDS_MIN 200
@@ -35,7 +35,7 @@ typedef struct sb_tally {
     uint64_t vacuous;       /* passed seeds that missed a floor every seed must reach */
     uint64_t first_vacuous; /* the smallest such seed */
     unsigned first_vacuous_floor;
-    uint64_t strategies[SB_STRATEGY_COUNT]; /* PORTFOLIO: of seeds that never told */
+    sb_strategy_count strategies[SB_STRATEGY_COUNT]; /* hits: counted_findings */
     uint64_t kinds[SB_FINDING_KIND_COUNT];
     sb_fault_tally faults[SB_FAULT_COUNT];
     /* How many seeds reached a probe, fired a failpoint, walked a move. */
