@@ -342,6 +342,18 @@ for plant in plant-heap plant-clock plant-pointer; do
     check 1 replay $plant 1 --twice
     says 'finding nondeterminism'
 done
+export TZ=UTC
+check 3 sweep plant-environment --seeds 1..4 --twice all
+says 'the runs part at step'
+check 1 replay plant-environment 1 --twice
+unset TZ
+# By one worker, so that both times each seed would have the same one before it, were it not for the order.
+check 3 sweep plant-count --seeds 1..20 --jobs 1 --twice all
+says 'something survives from one seed to the next'
+check 0 sweep plant-count --seeds 1..20 --jobs 1 --twice 0
+# A share of every sweep is run twice, asked for or not.
+check 3 sweep plant-heap --seeds 1..1000
+says_not 'of 0 seeds compared'
 check 3 sweep plant-static --seeds 1..20 --jobs 1
 says 'does not repeat'
 check 0 sweep ping-pong --seeds 1..40 --twice 1/2

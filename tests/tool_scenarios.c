@@ -4,6 +4,7 @@
  * They are no part of the product; tests/test_tool.sh drives this program through the command line
  * as a user would.
  */
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
@@ -581,6 +582,35 @@ static void run_static(sb_world *world, void *context)
     run_one(world, static_program, NULL, 0);
 }
 
+/* The same without an assertion: no run of it is ever found but by comparing two. */
+static int count_program(const sb_boot *boot)
+{
+    (void)boot;
+    static uint64_t boots;
+    sb_sleep((++boots) * SB_MICROSECOND, NULL);
+    return 0;
+}
+
+static void run_count(sb_world *world, void *context)
+{
+    (void)context;
+    run_one(world, count_program, NULL, 0);
+}
+
+static int environment_program(const sb_boot *boot)
+{
+    (void)boot;
+    const char *const zone = getenv("TZ");
+    sb_sleep(zone != NULL && strcmp(zone, "UTC") == 0 ? SB_MICROSECOND : 2 * SB_MICROSECOND, NULL);
+    return 0;
+}
+
+static void run_environment(sb_world *world, void *context)
+{
+    (void)context;
+    run_one(world, environment_program, NULL, 0);
+}
+
 /* ------------------------------------------------------------------------------------- tables */
 
 #define INTERNAL(variable, word, director)                                                         \
@@ -604,14 +634,16 @@ INTERNAL(heap_scenario, "plant-heap", run_heap);
 INTERNAL(clock_scenario, "plant-clock", run_clock);
 INTERNAL(pointer_scenario, "plant-pointer", run_pointer);
 INTERNAL(static_scenario, "plant-static", run_static);
+INTERNAL(count_scenario, "plant-count", run_count);
+INTERNAL(environment_scenario, "plant-environment", run_environment);
 
 static const sb_scenario *const scenarios[] = {
-    &ping_pong,          &vacuous,       &nil_scenario,       &museum_piece,
-    &memcpy_scenario,    &exit_scenario, &call_scenario,      &overflow_scenario,
-    &assertion_scenario, &leak_scenario, &file_leak_scenario, &giving_up_scenario,
-    &runaway_scenario,   &busy_scenario, &deadlock_scenario,  &stuck_scenario,
-    &refuted_scenario,   &heap_scenario, &clock_scenario,     &pointer_scenario,
-    &static_scenario,
+    &ping_pong,          &vacuous,        &nil_scenario,         &museum_piece,
+    &memcpy_scenario,    &exit_scenario,  &call_scenario,        &overflow_scenario,
+    &assertion_scenario, &leak_scenario,  &file_leak_scenario,   &giving_up_scenario,
+    &runaway_scenario,   &busy_scenario,  &deadlock_scenario,    &stuck_scenario,
+    &refuted_scenario,   &heap_scenario,  &clock_scenario,       &pointer_scenario,
+    &static_scenario,    &count_scenario, &environment_scenario,
 };
 
 static const sb_product product = {.name = "seedbed",

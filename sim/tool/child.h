@@ -74,7 +74,8 @@ void sb_child_run(sb_child_body *body, void *context, sb_duration patience, sb_c
 bool sb_run_alone(const sb_plan *plan, uint64_t seed, const sb_universe_options *universe,
                   sb_duration patience, sb_seed_result *result, sb_child_end *end);
 
-/* A universe, or the end of the process with one line. */
+/* A universe, or the end of the process with one line.  With the other one comes another
+ * environment: only for processes of their own. */
 sb_universe *sb_open_universe(const sb_universe_options *options);
 
 /* "SIGKILL"; "signal 34". */

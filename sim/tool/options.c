@@ -9,6 +9,7 @@
 #include "sim/tool/contract.h"
 
 #define JOBS_MAX 1024
+#define TWICE_SHARE_DEFAULT 10000 /* of a million */
 
 /* ---------------------------------------------------------------------- values into arguments */
 
@@ -210,7 +211,8 @@ static const sb_option sweep_options[] = {
     PLAN_OPTIONS,
     {"stop-after", 0, "N", "stop at the N-th finding; with --bug only findings of its kind count",
      take_stop_after},
-    {"twice", 0, "SHARE", "run this share of the seeds twice and compare: 10%, 0.1, 1/10, all",
+    {"twice", 0, "SHARE",
+     "run this share of the seeds twice and compare: 10%, 0.1, 1/10, all; 0: none; default 1%",
      take_twice_share},
     {"effect", 0, "SHARE",
      "of each kind of fault, run this share of the seeds that had it again without it, and compare "
@@ -391,6 +393,7 @@ int sb_arguments_parse(const sb_command *command, const sb_product *product, int
     memset(arguments, 0, sizeof *arguments);
     arguments->product = product;
     arguments->patience = SB_PATIENCE_DEFAULT;
+    arguments->twice_share = TWICE_SHARE_DEFAULT;
     for (int at = 0; at < count; at++) {
         if (!only_operands && strcmp(words[at], "--") == 0) {
             only_operands = true;

@@ -130,11 +130,26 @@ static void run_pool(sb_sweep *sweep)
     sweep->end = sb_pool_run(&pool);
 }
 
+/* The second time the last comes first: what survives from one seed to the next in a process finds
+ * another one before it. */
+static void turn_round(sb_sweep *sweep)
+{
+    for (size_t i = 0, j = sweep->twice_count; i + 1 < j--; i++) {
+        const sb_run_name run = sweep->twice_runs[i];
+        const uint64_t digest = sweep->twice_digests[i];
+        sweep->twice_runs[i] = sweep->twice_runs[j];
+        sweep->twice_digests[i] = sweep->twice_digests[j];
+        sweep->twice_runs[j] = run;
+        sweep->twice_digests[j] = digest;
+    }
+}
+
 static void run_twice_phase(sb_sweep *sweep)
 {
     if (sweep->twice_count == 0 || sb_interrupted()) {
         return;
     }
+    turn_round(sweep);
     const sb_seed_sequence seeds = {.list = sweep->twice_runs,
                                     .last_index = sweep->twice_count - 1};
     const sb_pool_options pool = {.plan = sweep->plan,
