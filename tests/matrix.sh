@@ -86,15 +86,15 @@ kernel_digests() { # FOLDER [base fill permute]
     "$HERE/$folder/tests/digests" 1 "$KERNEL_SEEDS" "$@"
 }
 
-# A line for each line of the list: its words, then steps, time, kind and digest. Beside them, in places.BUILD, where each finding
-# is and its signature.
+# A line for each line of the list: its words, then steps, time, kind and digest. Beside them, in places.BUILD, the function and
+# the signature of each finding; its line is not the same at -O0 and at -O3.
 list_digests() { # BUILD
     : >"$WORK/places.$1"
     grep -v '^#' seeds/digests.list | while read -r words; do
         # shellcheck disable=SC2046,SC2086
         $(runner_of "$1") "$HERE/$(folder_of "$1")/seedbed" replay $words >"$WORK/replay" 2>/dev/null
         tail -n 1 "$WORK/replay" | sed -n "s|.*  steps \([0-9]*\)  time \([0-9.]*s\)  verdict \([a-z-]*\).*  digest |$words  \1 \2 \3 |p"
-        echo "$words  $(sed -n 's/^finding //p' "$WORK/replay") $(tail -n 1 "$WORK/replay" | sed -n 's/.*  verdict \([a-z-]* [0-9a-f]\{8\}\).*/\1/p')" \
+        echo "$words  $(sed -n 's/^finding //p' "$WORK/replay" | sed 's/:[0-9]* / /') $(tail -n 1 "$WORK/replay" | sed -n 's/.*  verdict \([a-z-]* [0-9a-f]\{8\}\).*/\1/p')" \
             >>"$WORK/places.$1"
     done
 }

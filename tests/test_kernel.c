@@ -277,7 +277,8 @@ static sb_step run_to_trap(sb_step break_at)
         workload plan = WORKLOAD_DEFAULT;
         const struct rlimit no_core = {0, 0};
         setrlimit(RLIMIT_CORE, &no_core);
-        const sb_world_options options = {.seed = 2, .break_at = break_at, .progress = progress};
+        const sb_world_options options = {
+            .seed = 2, .strategy = SB_STRATEGY_FIFO, .break_at = break_at, .progress = progress};
         run_options(open_universe(NULL), &options, workload_run, &plan);
         _exit(0);
     }

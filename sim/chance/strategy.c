@@ -24,12 +24,26 @@
 static const char *const names[SB_STRATEGY_COUNT] = {"portfolio", "fifo", "random", "pct-2",
                                                      "pct-3",     "pos",  "starve"};
 
-/* The portfolio: a seed's hash picks a row. */
-static const sb_strategy portfolio[] = {SB_STRATEGY_RANDOM, SB_STRATEGY_RANDOM, SB_STRATEGY_RANDOM,
-                                        SB_STRATEGY_PCT2,   SB_STRATEGY_PCT3,   SB_STRATEGY_POS,
-                                        SB_STRATEGY_POS,    SB_STRATEGY_STARVE, SB_STRATEGY_STARVE,
-                                        SB_STRATEGY_FIFO};
-#define PORTFOLIO_SIZE (sizeof(portfolio) / sizeof(portfolio[0]))
+/* The portfolio: a seed's hash picks one, in proportion to its weight. Where the weights come from
+ * is told in docs/STRATEGIES.md. */
+static const struct {
+    sb_strategy strategy;
+    uint32_t weight;
+} portfolio[] = {
+    {SB_STRATEGY_FIFO, 5},  {SB_STRATEGY_RANDOM, 10}, {SB_STRATEGY_PCT2, 30},
+    {SB_STRATEGY_PCT3, 10}, {SB_STRATEGY_POS, 5},     {SB_STRATEGY_STARVE, 40},
+};
+#define PORTFOLIO_WEIGHT 100 /* of all together */
+
+static sb_strategy from_portfolio(uint64_t seed)
+{
+    uint64_t place = XXH3_64bits(&seed, sizeof(seed)) % PORTFOLIO_WEIGHT;
+    size_t row = 0;
+    while (place >= portfolio[row].weight) {
+        place -= portfolio[row++].weight;
+    }
+    return portfolio[row].strategy;
+}
 
 const char *sb_strategy_name(sb_strategy strategy)
 {
@@ -80,7 +94,7 @@ void sb_strategy_begin(sb_world *world, sb_strategy strategy)
 {
     sb_exploration *const exploration = &world->exploration;
     if (strategy == SB_STRATEGY_PORTFOLIO) {
-        strategy = portfolio[XXH3_64bits(&world->seed, sizeof(world->seed)) % PORTFOLIO_SIZE];
+        strategy = from_portfolio(world->seed);
     }
     memset(exploration, 0, sizeof(*exploration));
     exploration->strategy = strategy;
