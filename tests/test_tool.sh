@@ -182,7 +182,8 @@ sed 's/1:7/1:6/' nil.seed >other.seed
 check 1 replay other.seed
 says 'verdict passed, expected nil-dereference'
 check 0 replay nil.seed --keep again.seed
-cmp -s nil.seed again.seed || fail 'a tape that is kept again is another'
+grep -v '^#' nil.seed >nil.choices # the comment tells how many there were before
+grep -v '^#' again.seed | cmp -s nil.choices - || fail 'a tape that is kept again is another'
 check 1 replay deadlock 1 --keep deadlock.seed
 grep -qx 'tape = none' deadlock.seed || fail 'a finding that needs no choice has a tape'
 check 0 replay deadlock.seed
