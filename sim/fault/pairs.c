@@ -5,6 +5,8 @@
  * Which things are in which states is told by their moves.  A thing is forgotten when the machine
  * dies or exits that moved it last: what it kept in memory is gone, and what it kept on a disk
  * moves again.  So a state that is noted is a true one, and some true ones are not noted.
+ *
+ * Kinds of the family size last as long as the world: they are on whenever another is done.
  */
 #include <string.h>
 
@@ -34,6 +36,44 @@ void sb_pairs_start(sb_world *world)
     }
 }
 
+typedef enum family {
+    FAMILY_network,
+    FAMILY_process,
+    FAMILY_disk,
+    FAMILY_clock,
+    FAMILY_size,
+    FAMILY_service,
+    FAMILY_code,
+    FAMILY_effect
+} family;
+
+/* Those of the kinds that last which are on: bits 1 << fault. */
+static uint64_t lasting(const sb_world *world)
+{
+    static const uint8_t families[SB_FAULT_COUNT] = {
+#define FAULT(name, word, family, text) [SB_FAULT_##name] = FAMILY_##family,
+#include "sim/fault/faults.def"
+#undef FAULT
+    };
+    uint64_t on = 0;
+    for (unsigned fault = 1; fault < SB_FAULT_COUNT; fault++) {
+        const bool lasts = families[fault] == FAMILY_size && world->faults[fault].applied != 0;
+        on |= lasts ? UINT64_C(1) << fault : 0;
+    }
+    return on;
+}
+
+/* They are on together, and while this one is done. */
+static void pair_with_lasting(sb_world *world, sb_fault fault)
+{
+    const uint64_t on = lasting(world), bit = UINT64_C(1) << fault;
+    world->fault_pairs[fault] |= on & ~bit;
+    for (uint64_t left = on; left != 0; left &= left - 1) {
+        const unsigned each = (unsigned)__builtin_ctzll(left);
+        world->fault_pairs[each] |= (on | bit) & ~(UINT64_C(1) << each);
+    }
+}
+
 /* A kind that comes again and again is looked at a few times in a window, and after every move. */
 void sb_pairs_applied(sb_world *world, sb_fault fault)
 {
@@ -47,6 +87,7 @@ void sb_pairs_applied(sb_world *world, sb_fault fault)
             world->fault_pairs[other] |= UINT64_C(1) << fault;
         }
     }
+    pair_with_lasting(world, fault);
     for (unsigned word = 0; word < SB_STATE_WORDS; word++) {
         world->fault_states[fault][word] |= pairs->states[word];
     }
@@ -82,6 +123,9 @@ void sb_pairs_move(sb_world *world, unsigned machine, uint64_t id, uint32_t to)
     leave(pairs, of);
     of->node = world->running->node->number;
     enter(pairs, of, state);
+    for (uint64_t on = lasting(world); on != 0; on &= on - 1) {
+        world->fault_states[__builtin_ctzll(on)][state / 64] |= UINT64_C(1) << state % 64;
+    }
     memset(world->pair_due, 0, sizeof(world->pair_due)); /* what comes now comes in other states */
 }
 

@@ -18,6 +18,9 @@ void sb_fault_note(sb_world *world, sb_fault kind, uint64_t applied, uint64_t ef
     counts->armed = true;
     counts->applied += applied;
     counts->effective += effective;
+    if (applied != 0 && world->now >= world->pair_due[kind]) {
+        sb_pairs_applied(world, kind);
+    }
 }
 
 /* As the families of the swarm: off, mild or harsh, and three in four of its kinds. */

@@ -58,13 +58,6 @@ static const unsigned doublings[SB_MOMENT_COUNT] = {
 #undef MOMENT
 };
 
-static const char *const fault_words[SB_FAULT_COUNT] = {
-    "none",
-#define FAULT(name, word, family, text) word,
-#include "sim/fault/faults.def"
-#undef FAULT
-};
-
 static const char *const moment_words[SB_MOMENT_COUNT] = {
 #define MOMENT(name, word, doublings, text) word,
 #include "sim/fault/moments.def"
@@ -258,7 +251,7 @@ static bool choose_what(sb_trigger *trigger, uint64_t kinds)
     }
     for (size_t i = 0; i < SUITS_COUNT; i++) {
         if (is_possible(trigger, i, kinds) &&
-            wins(&of_kind, name_hash(fault_words[suits[i].kind]))) {
+            wins(&of_kind, name_hash(sb_fault_word(suits[i].kind)))) {
             trigger->kind = suits[i].kind;
         }
     }
@@ -327,7 +320,7 @@ static void aim(sb_swarm *swarm, uint64_t salt, uint64_t kinds)
     uint64_t suiting = 0;
     for (size_t i = 0; i < SUITS_COUNT; i++) {
         if (suits[i].kind != SB_FAULT_FAILPOINT && (kinds >> suits[i].kind & 1) != 0 &&
-            wins(&of_kind, name_hash(fault_words[suits[i].kind]))) {
+            wins(&of_kind, name_hash(sb_fault_word(suits[i].kind)))) {
             trigger->kind = suits[i].kind;
             suiting = suits[i].moments;
         }

@@ -9,13 +9,6 @@
 
 #define COLD_SHOWN 4u
 
-static const char *const fault_words[SB_FAULT_COUNT] = {
-    "none",
-#define FAULT(name, word, family, text) word,
-#include "sim/fault/faults.def"
-#undef FAULT
-};
-
 static bool is_declared(const sb_tally *tally, unsigned fault)
 {
     return (tally->plan->scenario->faults >> fault & 1) != 0;
@@ -94,7 +87,8 @@ static void sum_pairs(summary *sum, const sb_tally *tally)
     for (unsigned one = 1; one < SB_FAULT_COUNT; one++) {
         for (unsigned other = one + 1; other < SB_FAULT_COUNT; other++) {
             if (is_declared(tally, one) && is_declared(tally, other)) {
-                add(sum, tally->pair_seeds[one][other], fault_words[one], "", fault_words[other]);
+                add(sum, tally->pair_seeds[one][other], sb_fault_word((sb_fault)one), "",
+                    sb_fault_word((sb_fault)other));
             }
         }
     }
@@ -109,7 +103,7 @@ static void sum_states(summary *sum, const sb_tally *tally)
             if (is_entered(of)) {
                 char name[64];
                 snprintf(name, sizeof name, "%s: ", of.machine->name);
-                add(sum, tally->state_seeds[fault][i], fault_words[fault], name,
+                add(sum, tally->state_seeds[fault][i], sb_fault_word((sb_fault)fault), name,
                     of.machine->states[of.number]);
             }
         }
@@ -133,7 +127,7 @@ static void write_pairs_of(FILE *out, const sb_tally *tally, unsigned one)
     for (unsigned other = 1; other < SB_FAULT_COUNT; other++) {
         if (other != one && is_declared(tally, other)) {
             fputs(separator, out);
-            sb_json_string(out, fault_words[other]);
+            sb_json_string(out, sb_fault_word((sb_fault)other));
             fprintf(out, ":\"%" PRIu64 "\"", tally->pair_seeds[one][other]);
             separator = ",";
         }
@@ -165,7 +159,7 @@ static void write_table(FILE *out, const sb_tally *tally, const char *name,
     for (unsigned fault = 1; fault < SB_FAULT_COUNT; fault++) {
         if (is_declared(tally, fault)) {
             fputs(separator, out);
-            sb_json_string(out, fault_words[fault]);
+            sb_json_string(out, sb_fault_word((sb_fault)fault));
             fputs(":{", out);
             write(out, tally, fault);
             fputc('}', out);
