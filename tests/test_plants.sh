@@ -1,7 +1,8 @@
 #!/bin/sh
 # What the determinism checks are for, planted: each plant must be caught, and the innocent program beside it must not be.
 #
-#   a run that reads what it has not written, the wall clock, or the order of addresses    `--twice` names the first step
+#   a run that reads what it has not written, the wall clock, the environment, or the order of addresses    `--twice` names the first step
+#   a static that survives from one seed to the next                                       `sweep --twice` says so
 #   state between seeds, the operating system, floats, unordered draws                     `make lint` names the place
 set -u
 cd "$(dirname "$0")/.." || exit 1
@@ -34,6 +35,25 @@ for plant in plant-heap plant-clock plant-pointer; do
     expect "$plant" '^ *first  *[0-9]' $OUT/report
     expect "$plant" '^ *second  *[0-9]' $OUT/report
 done
+
+# A sweep finds them as well, names the event from both sides with what differs in it, and ends with code 3.
+PLANTS=build/release/tests/plant_scenarios
+sweep_twice() { # PLANT
+    checks=$((checks + 1))
+    $PLANTS sweep "$1" --seeds 1..6 --jobs 1 --twice all >$OUT/report 2>/dev/null </dev/null
+    code=$?
+    [ $code = 3 ] || fail "$1: the sweep ends with $code, expected 3"
+}
+for plant in 'plant-environment deadline' 'plant-padding hash' 'plant-table line'; do
+    sweep_twice "${plant% *}"
+    expect "${plant% *}" 'the runs part at step 3005' $OUT/report
+    expect "${plant% *}" '^ *first  *3005 .*victim1#1/main' $OUT/report
+    expect "${plant% *}" '^ *second  *3005 .*victim1#1/main' $OUT/report
+    expect "${plant% *}" "^ *${plant#* }: 0x[0-9a-f]* and 0x" $OUT/report
+    expect "${plant% *}" 'what led to it' $OUT/report
+done
+sweep_twice plant-static
+expect plant-static 'something survives from one seed to the next in a process' $OUT/report
 
 # The same question about an innocent one.
 checks=$((checks + 1))

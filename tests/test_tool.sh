@@ -312,6 +312,7 @@ check 0 sweep ping-pong --seeds 32918 # it ends in the last interval of the stuc
 check 0 sweep ping-pong --seeds 1..5 --set pings=20000
 check 2 sweep vacuous --seeds 1..5
 says 'verdict vacuous'
+says 'floors     0 of 1 held, 5 of 5 passed seeds vacuous'
 check 1 sweep runaway --seeds 1..3 --runaway-after 300ms
 says_place 'finding runaway  tests/tool_scenarios.c'
 check 1 replay runaway 2 --runaway-after 300ms

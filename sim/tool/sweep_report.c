@@ -153,6 +153,15 @@ static void print_counters(FILE *out, const sb_tally *tally)
 static void print_floors(FILE *out, const sb_tally *tally)
 {
     const sb_scenario *const scenario = tally->plan->scenario;
+    size_t held = 0;
+    for (size_t i = 0; i < scenario->floor_count; i++) {
+        held += !sb_floor_missed(tally, i);
+    }
+    if (scenario->floor_count != 0) {
+        fprintf(out,
+                "floors     %zu of %zu held, %" PRIu64 " of %" PRIu64 " passed seeds vacuous\n",
+                held, scenario->floor_count, tally->vacuous, tally->passed);
+    }
     for (size_t i = 0; i < scenario->floor_count; i++) {
         if (!sb_floor_missed(tally, i)) {
             continue;

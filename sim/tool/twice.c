@@ -130,11 +130,26 @@ static void print_event(FILE *out, const char *which, const sb_record *record, s
             event->time / SB_SECOND, event->time % SB_SECOND, lane, text);
 }
 
+static void print_field(FILE *out, const char *name, uint64_t left, uint64_t right)
+{
+    if (left != right) {
+        fprintf(out, "    %s: %" PRIu64 " and %" PRIu64 "\n", name, left, right);
+    }
+}
+
 /* Two events read alike when they differ only in what the program had been told before. */
 static void print_how(FILE *out, const sb_event *left, const sb_event *right)
 {
-    if (left == NULL || right == NULL || left->kind != right->kind || left->time != right->time ||
-        left->node != right->node || left->task != right->task || left->cause != right->cause) {
+    if (left == NULL || right == NULL) {
+        return;
+    }
+    print_field(out, "time", left->time, right->time);
+    print_field(out, "cause", left->cause, right->cause);
+    print_field(out, "node", left->node, right->node);
+    print_field(out, "incarnation", left->incarnation, right->incarnation);
+    print_field(out, "task", left->task, right->task);
+    print_field(out, "kind", left->kind, right->kind);
+    if (left->kind != right->kind) {
         return;
     }
     const sb_event_description *const description = &sb_event_descriptions[left->kind];
