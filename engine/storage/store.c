@@ -146,9 +146,9 @@ static void list_path(void *context, const char *path, uint64_t size)
     found->later |= begins_with(path, CHECKPOINT_PREFIX) && strcmp(path, checkpoint) != 0;
 }
 
-/* Remove what no manifest names and what was uploaded to an earlier incarnation, for good: a loss of
- * power would bring a name back until its directory is synced, also one that an earlier incarnation
- * removed.  Failures leave litter, which the next boot removes. */
+/* Remove what no manifest names and what was uploaded to an earlier incarnation, for good: a loss
+ * of power would bring a name back until its directory is synced, also one that an earlier
+ * incarnation removed.  Failures leave litter, which the next boot removes. */
 static void sweep(const store *of, const listing *found)
 {
     char log[CHECKPOINT_PATH_SIZE], checkpoint[CHECKPOINT_PATH_SIZE];
