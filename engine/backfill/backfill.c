@@ -25,6 +25,7 @@
 #define WRITER_QUOTA 2048u
 #define MEMORY_QUOTA ((uint64_t)8 << 20)
 #define CHANNEL_CAPACITY 2u
+#define LAST_TRIES 16u /* to remove litter before a stop; some seven seconds */
 
 /* ------------------------------------------------------------------------------------- states */
 
@@ -131,12 +132,31 @@ void backfill_find_leftovers(backfill *of)
     of->leftovers = leftovers_find();
 }
 
-static void drop_leftover(leftover *of)
+/* False: the disk refuses it for now. */
+static bool drop_leftover(leftover *of)
 {
     char folder[SORTER_FOLDER_MAX];
     backend_folder(of->job, of->number, folder);
-    sb_free(of);
-    backend_folder_clean(folder, NULL);
+    const bool dropped = backend_folder_clean(folder, NULL);
+    if (dropped) {
+        sb_free(of);
+    }
+    return dropped;
+}
+
+/* Unless the folder has been left again meanwhile. */
+static void put_back(backfill *of, leftover *one)
+{
+    const leftover *same = of->leftovers;
+    while (same != NULL && (same->job != one->job || same->number != one->number)) {
+        same = same->next;
+    }
+    if (same != NULL) {
+        sb_free(one);
+        return;
+    }
+    one->next = of->leftovers;
+    of->leftovers = one;
 }
 
 /* Take it out of the list; false: there is none. */
@@ -179,7 +199,10 @@ void backfill_remove_unclaimed(backfill *of, bool single, backfill_claims *claim
         }
         SOMETIMES(true, "leftover-folder-that-nobody-continues-removed");
         *link = one->next;
-        drop_leftover(one); /* may switch: begin anew */
+        if (!drop_leftover(one)) { /* may switch: begin anew */
+            put_back(of, one);
+            return; /* again at the next look */
+        }
         link = &of->leftovers;
     }
 }
@@ -197,6 +220,19 @@ static void park(backfill *of, const backfill_work *work, bool ours)
     SOMETIMES(ours, "interrupted-run-leaves-its-checkpoint");
 }
 
+/* There is no next look: wait for the disk, though not for ever. */
+static void drop_at_last(leftover *of)
+{
+    uint32_t tries = 0;
+    while (!drop_leftover(of)) {
+        SOMETIMES(true, "litter-waits-for-the-disk-at-a-stop");
+        if (tries == LAST_TRIES || disk_back_off(&tries, NULL) != SB_OK) {
+            sb_free(of);
+            return;
+        }
+    }
+}
+
 void backfill_close(backfill *of)
 {
     sb_assert_op(backfill_backend_count(of), ==, 0);
@@ -207,7 +243,7 @@ void backfill_close(backfill *of)
         if (one->ours) {
             sb_free(one); /* for the next incarnation */
         } else {
-            drop_leftover(one);
+            drop_at_last(one);
         }
     }
     memory_quota_release(&of->memory);
@@ -285,7 +321,7 @@ static void find_start(backfill *in, backend *of)
         } else {
             sorter_remove_files(files); /* those that were adopted before one was found damaged */
         }
-        backend_folder_clean(files->folder, files);
+        (void)backend_folder_clean(files->folder, files);
     }
     row_scan_init(&of->scan, in->cluster, work, start, &in->settings);
     of->scan.finished = of->has_checkpoint && found.finished;

@@ -197,10 +197,10 @@ static bool is_kept(const char *path, const sorter *keep)
     return found;
 }
 
-void backend_folder_clean(const char *folder, const sorter *keep)
+bool backend_folder_clean(const char *folder, const sorter *keep)
 {
     file_list found = {0};
-    bool removed = false;
+    bool removed = keep == NULL;
     if (keep == NULL || keep->run_count == 0) {
         local_checkpoint_remove(folder); /* first: it may name the others */
     }
@@ -214,10 +214,8 @@ void backend_folder_clean(const char *folder, const sorter *keep)
             removed = true;
         }
     }
-    if (removed) { /* gone for good, or a loss of power would bring it back */
-        (void)directory_settle(folder);
-    }
     buffer_release(&found.paths);
+    return !removed || directory_settle(folder);
 }
 
 /* A decimal number and the '/' behind it. */
@@ -290,9 +288,12 @@ leftover *leftovers_find(void)
             continue;
         }
         SOMETIMES(true, "files-of-an-earlier-incarnation-removed");
-        backend_folder_clean(folder, NULL);
-        *link = one->next;
-        sb_free(one);
+        if (backend_folder_clean(folder, NULL)) {
+            *link = one->next;
+            sb_free(one);
+        } else {
+            link = &one->next; /* litter, for whoever looks after leftovers */
+        }
     }
     return list;
 }

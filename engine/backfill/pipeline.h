@@ -152,8 +152,9 @@ typedef struct leftover {
 } leftover;
 
 /* Remove every file of the folder but those of the sorter's runs and, if it keeps any, their
- * checkpoint.  sorter NULL: all files. */
-void backend_folder_clean(const char *folder, const sorter *keep);
+ * checkpoint.  sorter NULL: all files, also those that were removed before and whose directory
+ * would not be synced then.  False: a loss of power would bring something back. */
+bool backend_folder_clean(const char *folder, const sorter *keep);
 
 /* Those on the disk; files that belong to none are removed. */
 leftover *leftovers_find(void);
