@@ -263,7 +263,8 @@ typedef struct sb_request {
 } sb_request;
 
 /* Runs in its own task, named after the method.  It answers at most once; a handler that returns
- * without an answer leaves the caller to its deadline. */
+ * without an answer leaves the caller to its deadline.  A copy of the request, without its data,
+ * may be answered later instead, as long as the exchange is open. */
 typedef void sb_handler(void *context, const sb_request *request);
 
 /* method_names[method] names the methods, for tasks and reports; static.  handler NULL: a node that

@@ -207,7 +207,7 @@ static void vary_garbage(boot_settings *into, sb_world *world)
         {0, 0},
         {0, 0},
         {4 * SB_SECOND, 8 * SB_SECOND},
-        {2 * SB_SECOND, 500 * SB_MILLISECOND},
+        {SB_SECOND, 100 * SB_MILLISECOND},
     };
     const uint64_t pace = sb_choose(world, SB_STREAM_SCENARIO, sizeof(paces) / sizeof(paces[0]));
     into->garbage_interval = paces[pace].interval;
