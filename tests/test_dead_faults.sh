@@ -11,6 +11,7 @@ cd "$(dirname "$0")/.." || exit 1
 OUT=build/dead
 BASE=$OUT/base
 SEEDS=1..700
+share=1/10
 checks=0
 failures=0
 errors=0
@@ -55,7 +56,7 @@ plant() { # NAME SOURCE SED-EXPRESSION
 }
 
 sweep() { # TOOL
-    "$1" sweep trouble --seeds $SEEDS --effect 1/10 --stop-after 100 >$OUT/report 2>/dev/null </dev/null
+    "$1" sweep trouble --seeds $SEEDS --effect "$share" --stop-after 100 >$OUT/report 2>/dev/null </dev/null
 }
 
 # The kinds that the table calls dead are just these.
@@ -112,9 +113,11 @@ plant rate sim/fault/swarm.c 's/\(trouble->loss += draw_rate(.*\));/\1) \/ 10000
     expect_dead rate loss
 plant draw sim/fault/trouble_machines.c '/gentlest_first\[\]/,/;/s/SB_FAULT_PAUSE/SB_FAULT_STOP/' &&
     expect_dead draw pause
+share=all # fifty samples of a kind, and more
 plant liar sim/machine/disk_trouble.c \
     's/if (fail(world, disk, SB_FAULT_WRITE_ERROR, SB_IO_ERROR) != SB_OK)/if (fail(world, disk, SB_FAULT_WRITE_ERROR, SB_IO_ERROR) == SB_STATUS_COUNT)/' &&
     expect_dead liar write-error
+share=1/10
 plant name sim/chance/stream.c \
     's/"%s\/%s", node->name, stream_words\[stream\]/"%s\/%s", stream == SB_STREAM_DISK ? "all" : node->name, stream_words[stream]/' &&
     expect_finding name 'draw from one stream for their disk'
