@@ -14,6 +14,7 @@
 #include <string.h>
 
 #include "engine/transaction/route.h"
+#include "engine/wire/method_points.h"
 #include "nodes/boot.h"
 #include "nodes/counters.h"
 #include "nodes/draft.h"
@@ -125,9 +126,8 @@ static sb_status execute(worker *of, uint32_t server, const execute_request *ask
     /* Not under the shutdown scope: an operation under way should come to a known end. */
     sb_scope scope;
     sb_scope_init_timeout(&scope, NULL, "client operation", timeout);
-    const sb_status status =
-        sb_call(of->of->exchange, of->of->plan->servers.addresses[server], METHOD_EXECUTE,
-                of->bytes.data, of->bytes.size, message, &scope);
+    const sb_status status = method_call(of->of->exchange, of->of->plan->servers.addresses[server],
+                                         METHOD_EXECUTE, &of->bytes, message, &scope);
     sb_scope_release(&scope);
     if (status == SB_OK && !execute_reply_decode(slice_of(message->data, message->size), reply)) {
         sb_fail("a server's reply cannot be read");

@@ -66,6 +66,8 @@ typedef struct sb_scenario {
     bool internal; /* not listed, not swept by default: for tests */
     const sb_unreachable *unreachable;
     size_t unreachable_count;
+    /* A glob: failpoints that no retry heals, which are left out of --exhaust failpoint; NULL. */
+    const char *permanent;
 } sb_scenario;
 
 /* A historical bug of the museum; its number is its place in the table and the argument of sb_bug.

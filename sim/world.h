@@ -113,6 +113,7 @@ typedef enum sb_exhaust_kind {
 typedef struct sb_exhaust {
     sb_exhaust_kind kind;
     uint64_t ordinal;
+    const char *except; /* a glob: failpoints that are no places; NULL: none */
 } sb_exhaust;
 
 typedef struct sb_world_options {
@@ -188,9 +189,10 @@ typedef struct sb_fault_counts {
 } sb_fault_counts;
 const sb_fault_counts *sb_world_fault_counts(const sb_world *world); /* [SB_FAULT_COUNT] */
 const uint64_t *sb_world_probe_bits(const sb_world *world); /* a bit for each of sb_probe_list */
-const uint64_t *sb_world_failpoint_bits(const sb_world *world); /* fired */
-uint64_t sb_world_exhaust_count(const sb_world *world);         /* places met, until the heal */
-const uint64_t *sb_world_edge_bits(const sb_world *world);      /* moves walked, in listing order */
+const uint64_t *sb_world_failpoint_bits(const sb_world *world);         /* fired */
+const uint64_t *sb_world_failpoint_enabled_bits(const sb_world *world); /* could fire */
+uint64_t sb_world_exhaust_count(const sb_world *world);    /* places met, until the heal */
+const uint64_t *sb_world_edge_bits(const sb_world *world); /* moves walked, in listing order */
 
 /* Lists gathered from the linked program, by name, without repetition. */
 size_t sb_probe_list(const sb_place_name ***probes);

@@ -156,6 +156,12 @@ static void run_questions(sb_world *world, void *context)
 
 /* ------------------------------------------------------------------------------------- passes */
 
+static int cold_program(const sb_boot *boot)
+{
+    (void)boot;
+    return sb_random(2) == 2 && failpoint("never-passed") ? 1 : 0;
+}
+
 static int passing_program(const sb_boot *boot)
 {
     (void)boot;
@@ -166,8 +172,9 @@ static int passing_program(const sb_boot *boot)
         const bool heavy = failpoint("a-heavy-error");
         sb_assert(!heavy || round != 2);
         SOMETIMES(failpoint("the-last-error"), "the last error was met");
+        (void)failpoint("a-permanent-error");
     }
-    return 0;
+    return cold_program(boot);
 }
 
 static void run_passes(sb_world *world, void *context)
@@ -197,7 +204,27 @@ static void run_calm(sb_world *world, void *context)
     static const sb_scenario variable = {.name = word, .summary = "for tests", .run = director}
 SCENARIO(diary, "diary", run_diary);
 SCENARIO(questions, "questions", run_questions);
-SCENARIO(passes, "passes", run_passes);
+static const sb_setting bounds[] = {
+    {"least", SB_SETTING_NUMBER, "1", 0, 100, "for tests"},
+    {"most", SB_SETTING_NUMBER, "2", 0, 100, "for tests"},
+};
+
+static bool check_bounds(const sb_settings *settings, char *problem, size_t size)
+{
+    if (settings->values[0] > settings->values[1]) {
+        snprintf(problem, size, "least is over most; expected at most as much");
+        return false;
+    }
+    return true;
+}
+
+static const sb_scenario passes = {.name = "passes",
+                                   .summary = "for tests",
+                                   .run = run_passes,
+                                   .settings = bounds,
+                                   .setting_count = 2,
+                                   .permanent = "*permanent*",
+                                   .check = check_bounds};
 SCENARIO(calm, "calm", run_calm);
 
 static const sb_scenario *const scenarios[] = {&diary, &questions, &passes, &calm};

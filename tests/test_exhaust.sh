@@ -128,7 +128,9 @@ says "finding stuck-job"
 check 1 sweep passes --exhaust failpoint
 says "exhausted  failpoint: 9 places of 1 seed"
 says "(1 run, smallest 1 at 5)"
-says "failpoints 3 of 3 fired"
+says "failpoints 3 of 5 fired, 1 not enabled, 1 never"
+check 1 sweep passes --exhaust failpoint --strict
+says "never: never-passed (tests/exhaust_scenarios.c:"
 
 # The first finding is enough; the second runs agree; nothing to fail is no success.
 check 1 sweep questions --exhaust message --stop-after 1 --jobs 1
@@ -148,6 +150,28 @@ refused "--at: '3' is the place of nothing; expected --exhaust KIND beside it" r
 refused "--exhaust: 'disk' has no place; expected --at PLACE beside it" replay diary 1 --exhaust disk
 refused "--at: '0' is out of range" replay diary 1 --exhaust disk --at 0
 refused "--at: 'x' is no number" replay diary 1 --exhaust disk --at x
+
+# Failpoints by glob: what is enabled and never fires is named, and counts with --strict.
+check 0 sweep passes --seeds 1..3 --failpoint 'a-light-*=1000000' --failpoint 'never-*=5'
+says "failpoints 1 of 5 fired, 3 not enabled, 1 never"
+check 2 sweep passes --seeds 1..3 --failpoint '*-passed=5' --strict --json off.json
+says "never: never-passed (tests/exhaust_scenarios.c:"
+grep -q '"name":"never-passed",.*"seeds":"0","enabled_seeds":"3"' off.json || fail "the JSON does not say what was enabled"
+check 0 sweep passes --seeds 1..3 --failpoint 'never-*=5' --failpoint 'never-*=0'
+check 1 sweep passes --seeds 1..1 --failpoint 'a-heavy-error=1000000' --out points
+says "replay: seedbed replay passes 1 --failpoint 'a-heavy-error=1000000'"
+grep -qx "failpoint = a-heavy-error=1000000" points/assertion-*.seed || fail "a kept seed does not hold the failpoint"
+check 0 replay points/assertion-*.seed
+refused "--failpoint: 'x*' matches no failpoint; expected one of" sweep passes --failpoint 'x*=5'
+refused "--failpoint: 'a-*' has no rate; expected GLOB=RATE" sweep passes --failpoint 'a-*'
+refused "--failpoint a-*: '1000001' is out of range; expected 0 to 1000000" sweep passes --failpoint 'a-*=1000001'
+
+# Settings that contradict each other.
+check 1 sweep passes --set least=2 --exhaust failpoint
+refused "scenario passes: least is over most; expected at most as much" sweep passes --set least=3
+printf 'scenario = passes\nseed = 1\nset = most=0\n' >bad.seed
+check 128 replay bad.seed
+grep -qF "bad.seed: scenario passes: least is over most" err || fail "settings of a kept seed are not checked"
 
 echo "$checks checks, $failures failed"
 [ "$failures" -eq 0 ]

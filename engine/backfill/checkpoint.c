@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "engine/backfill/pipeline.h"
+#include "engine/base/disk_points.h"
 #include "engine/base/durable_file.h"
 #include "engine/sort/local_disk.h"
 
@@ -76,7 +77,11 @@ void local_checkpoint_remove(const char *folder)
 {
     char path[SORTER_PATH_MAX];
     checkpoint_path(folder, path);
-    if (sb_remove(path) == SB_OK) {
+    const sb_status status = disk_do("local-checkpoint-removal", sb_remove(path));
+    if (status == SB_IO_ERROR) {
+        (void)file_remove(path);
+    }
+    if (status != SB_NOT_FOUND) {
         (void)directory_settle(folder);
     }
 }
@@ -204,13 +209,13 @@ bool backend_folder_clean(const char *folder, const sorter *keep)
     if (keep == NULL || keep->run_count == 0) {
         local_checkpoint_remove(folder); /* first: it may name the others */
     }
-    (void)sb_directory_list(folder, note_file, &found);
+    (void)directory_paths(folder, note_file, &found);
     uint32_t at = 0;
     for (uint32_t i = 0; i < found.count; i++) {
         const char *path = (const char *)found.paths.data + at;
         at += (uint32_t)strlen(path) + 1;
         if (!is_kept(path, keep)) {
-            (void)sb_remove(path);
+            (void)file_remove(path);
             removed = true;
         }
     }
@@ -275,7 +280,7 @@ static leftover *note_folders(const file_list *found)
 leftover *leftovers_find(void)
 {
     file_list found = {0};
-    (void)sb_directory_list(JOBS_FOLDER, note_file, &found);
+    (void)directory_paths(JOBS_FOLDER, note_file, &found);
     leftover *list = note_folders(&found);
     buffer_release(&found.paths);
     leftover **link = &list;

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "engine/base/checksum.h"
+#include "engine/base/disk_points.h"
 
 #define SETTLE_TRIES 16u
 #define MAGIC 0x656c626172756473u /* "sdurable" */
@@ -18,14 +19,15 @@
 sb_status file_read_whole(const char *path, buffer *into)
 {
     sb_file *file = NULL;
-    sb_status status = sb_file_open(path, 0, &file);
+    sb_status status = disk_open("whole-file-open", path, 0, &file);
     if (status != SB_OK) {
         return status;
     }
     const uint64_t size = sb_file_size(file);
     const uint32_t before = into->size;
     size_t read_size = 0;
-    status = sb_file_read(file, 0, buffer_extend(into, (size_t)size), (size_t)size, &read_size);
+    status = disk_do("whole-file-read", sb_file_read(file, 0, buffer_extend(into, (size_t)size),
+                                                     (size_t)size, &read_size));
     sb_file_close(file);
     into->size = before + (status == SB_OK ? (uint32_t)read_size : 0);
     return status;
@@ -34,13 +36,14 @@ sb_status file_read_whole(const char *path, buffer *into)
 sb_status file_write_whole(const char *path, slice content)
 {
     sb_file *file = NULL;
-    sb_status status = sb_file_open(path, SB_FILE_CREATE | SB_FILE_TRUNCATE, &file);
+    sb_status status =
+        disk_open("whole-file-creation", path, SB_FILE_CREATE | SB_FILE_TRUNCATE, &file);
     if (status != SB_OK) {
         return status;
     }
-    status = sb_file_write(file, 0, content.data, content.size);
+    status = disk_do("whole-file-write", sb_file_write(file, 0, content.data, content.size));
     if (status == SB_OK) {
-        status = sb_file_sync(file);
+        status = disk_do("whole-file-sync", sb_file_sync(file));
     }
     sb_file_close(file);
     return status;
@@ -59,13 +62,13 @@ sb_status durable_file_replace(const char *directory, const char *path, slice co
     buffer_add(&bytes, content.data, content.size);
     sb_status status = file_write_whole(fresh, buffer_slice(&bytes));
     buffer_release(&bytes);
-    if (status != SB_OK) {
-        (void)sb_remove(fresh); /* nobody else knows of it: it would be left behind */
-        return status;
-    }
-    status = sb_rename(fresh, path);
     if (status == SB_OK) {
-        status = sb_directory_sync(directory);
+        status = disk_do("durable-file-renaming", sb_rename(fresh, path));
+    }
+    if (status != SB_OK) {
+        (void)file_remove(fresh); /* nobody else knows of it: it would be left behind */
+    } else {
+        status = disk_do("durable-file-directory-sync", sb_directory_sync(directory));
     }
     return status;
 }
@@ -105,12 +108,31 @@ sb_status disk_back_off(uint32_t *tries, sb_scope *scope)
     return sb_sleep(BACK_OFF_MIN << doublings, scope);
 }
 
+bool file_remove(const char *path)
+{
+    sb_status status = disk_do("file-removal", sb_remove(path));
+    for (uint32_t tries = 1; status == SB_IO_ERROR && tries < SETTLE_TRIES; tries++) {
+        status = disk_do("file-removal", sb_remove(path));
+    }
+    return status == SB_OK || status == SB_NOT_FOUND;
+}
+
+bool directory_paths(const char *directory, sb_directory_visit *visit, void *context)
+{
+    sb_status status = SB_IO_ERROR;
+    for (uint32_t tries = 0; status != SB_OK && tries < SETTLE_TRIES; tries++) {
+        status =
+            failpoint("listing-fails") ? SB_IO_ERROR : sb_directory_list(directory, visit, context);
+    }
+    return status == SB_OK;
+}
+
 bool directory_settle(const char *directory)
 {
     sb_status status = sb_directory_sync(directory);
     for (uint32_t tries = 1; status != SB_OK && tries < SETTLE_TRIES; tries++) {
         SOMETIMES(true, "removed-names-synced-again");
-        status = sb_directory_sync(directory);
+        status = disk_do("durable-file-directory-sync", sb_directory_sync(directory));
     }
     return status == SB_OK;
 }

@@ -37,6 +37,13 @@ sb_status file_write_whole(const char *path, slice content);
  * ended, or SB_OK. */
 sb_status disk_back_off(uint32_t *tries, sb_scope *scope);
 
+/* There is no such file any more.  A disk that refuses is asked again and again; false: in vain. */
+bool file_remove(const char *path);
+
+/* sb_directory_list, asked again and again of a disk that refuses; false: in vain, and some paths
+ * may have been visited. */
+bool directory_paths(const char *directory, sb_directory_visit *visit, void *context);
+
 /* What was removed from the directory is gone for good: a name comes back at a loss of power until
  * the directory is synced.  False: the disk has refused that again and again. */
 bool directory_settle(const char *directory);

@@ -3,6 +3,8 @@
  */
 #include "engine/placement/region_orders.h"
 
+#include "engine/wire/method_points.h"
+
 #define ORDER_TIMEOUT (500 * SB_MILLISECOND)
 
 /* A region as it was when an order was begun: the table may change while the store is asked. */
@@ -26,12 +28,8 @@ static bool call_store(placement_service *of, sb_address store, wire_method meth
                        const buffer *request, sb_reply *reply)
 {
     sb_scope bounded;
-    if (failpoint("region-order-fails")) {
-        return false;
-    }
     sb_scope_init_timeout(&bounded, &of->scope, "order to a store", ORDER_TIMEOUT);
-    const sb_status status = sb_call(of->exchange, store, (uint16_t)method, request->data,
-                                     request->size, reply, &bounded);
+    const sb_status status = method_call(of->exchange, store, method, request, reply, &bounded);
     sb_scope_release(&bounded);
     return status == SB_OK;
 }

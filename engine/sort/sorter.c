@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "engine/base/durable_file.h"
 #include "engine/sort/local_disk.h"
 
 #define BLOCK_SIZE_MIN 512u
@@ -149,7 +150,7 @@ static sb_status write_sorted(sorter *of, const entry_run *run, run_writer *into
 
 static void drop_file(const char *path)
 {
-    (void)sb_remove(path);
+    (void)file_remove(path);
 }
 
 sorter_status sorter_spill(sorter *of, entry_run *run)

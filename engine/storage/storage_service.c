@@ -5,6 +5,7 @@
 
 #include "engine/storage/command.h"
 #include "engine/storage/region_moves.h"
+#include "engine/wire/method_points.h"
 
 #define CALL_TIMEOUT_MIN (250 * SB_MILLISECOND)
 #define CALL_DOUBLINGS_MAX 3u
@@ -42,8 +43,7 @@ bool storage_call(storage_service *of, sb_address to, wire_method method, const 
     const uint32_t doublings = attempt < CALL_DOUBLINGS_MAX ? attempt : CALL_DOUBLINGS_MAX;
     sb_scope bounded;
     sb_scope_init_timeout(&bounded, &of->scope, "call of a store", CALL_TIMEOUT_MIN << doublings);
-    const sb_status status =
-        sb_call(of->exchange, to, (uint16_t)method, request->data, request->size, reply, &bounded);
+    const sb_status status = method_call(of->exchange, to, method, request, reply, &bounded);
     sb_scope_release(&bounded);
     return status == SB_OK;
 }

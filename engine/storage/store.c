@@ -5,6 +5,7 @@
 
 #include <string.h>
 
+#include "engine/base/disk_points.h"
 #include "engine/base/durable_file.h"
 
 #define CHECKPOINT_PREFIX "checkpoint-"
@@ -39,7 +40,7 @@ static sb_status write_generation(const manifest *of, slice checkpoint)
         log_path(path, of->generation);
         status = write_log_create(path, of->generation, of->sequence);
     }
-    return status == SB_OK ? sb_directory_sync("") : status;
+    return status == SB_OK ? disk_do("generation-directory-sync", sb_directory_sync("")) : status;
 }
 
 static sb_status create(packed_regions born_with)
@@ -159,7 +160,7 @@ static void sweep(const store *of, const listing *found)
         at += (uint32_t)strlen(path) + 1;
         if (strcmp(path, log) != 0 && strcmp(path, checkpoint) != 0 &&
             strcmp(path, STORE_MANIFEST) != 0) {
-            (void)sb_remove(path);
+            (void)file_remove(path);
         }
     }
     (void)directory_settle("");
@@ -212,7 +213,7 @@ static store_opened try_open(store *of, packed_regions born_with, sb_status *io)
 {
     listing found = {0};
     store_opened result = STORE_OPENED;
-    *io = sb_directory_list("", list_path, &found);
+    *io = disk_do("store-listing", sb_directory_list("", list_path, &found));
     if (*io == SB_OK || *io == SB_NOT_FOUND) {
         *io = SB_OK;
         result = load(of, born_with, &found, io);
@@ -258,9 +259,9 @@ static void remove_generation(uint64_t generation)
 {
     char path[CHECKPOINT_PATH_SIZE];
     log_path(path, generation);
-    (void)sb_remove(path);
+    (void)file_remove(path);
     checkpoint_path(path, generation);
-    (void)sb_remove(path);
+    (void)file_remove(path);
 }
 
 /* The manifest may count from the first try on, whatever that returned, so there is no way back. */
@@ -289,7 +290,7 @@ static bool replace_log(store *of)
     next.digest = checkpoint_encode(&of->state, &checkpoint);
     log_path(path, next.generation);
     if (write_generation(&next, buffer_slice(&checkpoint)) != SB_OK ||
-        sb_file_open(path, 0, &file) != SB_OK) {
+        disk_open("generation-open", path, 0, &file) != SB_OK) {
         buffer_release(&checkpoint);
         remove_generation(next.generation);
         return false;

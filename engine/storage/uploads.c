@@ -8,6 +8,7 @@
 
 #include <string.h>
 
+#include "engine/base/disk_points.h"
 #include "engine/base/durable_file.h"
 
 #define FOLDER "ingest/"
@@ -68,7 +69,7 @@ static void remove_file(uploads *of, upload *victim)
     memcpy(path, victim->path, sizeof(path));
     (void)ordered_map_remove(&of->files, upload_name(victim));
     sb_free(victim);
-    (void)sb_remove(path);
+    (void)file_remove(path);
 }
 
 /* The file that was touched longest ago, or NULL. */
@@ -137,13 +138,14 @@ static sb_status write_piece(upload *into, const upload_request *piece)
 {
     sb_file *file = NULL;
     const uint64_t end = piece->offset + piece->bytes.size;
-    sb_status status = sb_file_open(into->path, SB_FILE_CREATE, &file);
+    sb_status status = disk_open("upload-open", into->path, SB_FILE_CREATE, &file);
     if (status != SB_OK) {
         return status;
     }
-    status = sb_file_write(file, piece->offset, piece->bytes.data, piece->bytes.size);
+    status = disk_do("upload-write",
+                     sb_file_write(file, piece->offset, piece->bytes.data, piece->bytes.size));
     if (status == SB_OK && piece->last && into->size > end) {
-        status = sb_file_truncate(file, end);
+        status = disk_do("upload-truncation", sb_file_truncate(file, end));
     }
     if (status == SB_OK && (into->size < end || piece->last)) {
         into->size = end;

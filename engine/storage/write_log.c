@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "engine/base/checksum.h"
+#include "engine/base/disk_points.h"
 #include "engine/base/durable_file.h"
 
 #define FILE_MAGIC 0x31676f6c64656573u /* "seedlog1" */
@@ -181,8 +182,9 @@ static sb_status cut_tail(write_log *log, uint64_t file_size)
     if (log->size == file_size) {
         return SB_OK;
     }
-    const sb_status status = sb_file_truncate(log->file, log->size);
-    return status == SB_OK ? sb_file_sync(log->file) : status;
+    const sb_status status =
+        disk_do("storage-log-truncation", sb_file_truncate(log->file, log->size));
+    return status == SB_OK ? disk_do("storage-log-tail-sync", sb_file_sync(log->file)) : status;
 }
 
 /* What is read is durable first: an earlier boot that stopped in good order may have left what it
@@ -190,12 +192,12 @@ static sb_status cut_tail(write_log *log, uint64_t file_size)
  */
 static sb_status read_durable(write_log *log, const char *path, buffer *into)
 {
-    sb_status status = sb_file_open(path, 0, &log->file);
+    sb_status status = disk_open("storage-log-open", path, 0, &log->file);
     if (status != SB_OK) {
         log->file = NULL;
         return status;
     }
-    status = sb_file_sync(log->file);
+    status = disk_do("storage-log-first-sync", sb_file_sync(log->file));
     return status == SB_OK ? file_read_whole(path, into) : status;
 }
 
@@ -273,17 +275,9 @@ static void make_batch(write_log *log)
 
 static sb_status write_batch(write_log *log)
 {
-    if (failpoint("storage-log-write-fails")) {
-        return SB_IO_ERROR;
-    }
-    sb_status status = sb_file_write(log->file, log->size, log->batch.data, log->batch.size);
-    if (status == SB_OK) {
-        status = sb_file_sync(log->file);
-    }
-    if (status == SB_OK && failpoint("storage-log-sync-fails-after-the-effect")) {
-        status = SB_IO_ERROR;
-    }
-    return status;
+    const sb_status status = disk_do(
+        "storage-log-write", sb_file_write(log->file, log->size, log->batch.data, log->batch.size));
+    return status == SB_OK ? disk_do("storage-log-sync", sb_file_sync(log->file)) : status;
 }
 
 /* Write a batch of everything pending, by the task that owns the log. */

@@ -5,6 +5,7 @@
  * the engine may be repeated, so a short deadline costs a message and never correctness.
  */
 #include "engine/transaction/cluster.h"
+#include "engine/wire/method_points.h"
 
 #define WAIT_MIN (4 * SB_MILLISECOND)
 #define WAIT_DOUBLINGS_MAX 7u /* 512 ms */
@@ -36,8 +37,7 @@ sb_status cluster_call(cluster *of, sb_address to, wire_method method, const buf
     const uint32_t doublings = attempt < ATTEMPT_DOUBLINGS_MAX ? attempt : ATTEMPT_DOUBLINGS_MAX;
     sb_scope bounded;
     sb_scope_init_timeout(&bounded, scope, "one attempt", ATTEMPT_MIN << doublings);
-    const sb_status status =
-        sb_call(of->exchange, to, (uint16_t)method, request->data, request->size, reply, &bounded);
+    const sb_status status = method_call(of->exchange, to, method, request, reply, &bounded);
     sb_scope_release(&bounded);
     return status;
 }
@@ -64,21 +64,19 @@ engine_status cluster_ask(cluster *of, wire_method method, const buffer *request
     engine_status status = engine_scope_status(scope);
     while (status == ENGINE_OK) {
         const uint32_t asked = of->endpoint;
-        if (!failpoint("placement-request-fails")) {
-            const sb_status call =
-                cluster_call(of, of->endpoints[asked], method, request, wait.rounds, reply, scope);
-            if (exchange_closed(call, scope)) {
-                return ENGINE_CANCELED;
+        const sb_status call =
+            cluster_call(of, of->endpoints[asked], method, request, wait.rounds, reply, scope);
+        if (exchange_closed(call, scope)) {
+            return ENGINE_CANCELED;
+        }
+        if (call == SB_OK) {
+            const reply_status said = reply_status_of(reply);
+            const bool later = said == REPLY_STARTING || said == REPLY_NOT_LEADER ||
+                               said == REPLY_BUSY || said == REPLY_CORRUPT;
+            if (!later) {
+                return ENGINE_OK;
             }
-            if (call == SB_OK) {
-                const reply_status said = reply_status_of(reply);
-                const bool later = said == REPLY_STARTING || said == REPLY_NOT_LEADER ||
-                                   said == REPLY_BUSY || said == REPLY_CORRUPT;
-                if (!later && !failpoint("placement-reply-is-lost")) {
-                    return ENGINE_OK;
-                }
-                sb_reply_release(reply);
-            }
+            sb_reply_release(reply);
         }
         if (of->endpoint == asked) {
             of->endpoint = (asked + 1) % of->endpoint_count;
@@ -176,15 +174,8 @@ static bool follow_hint(route *way)
 
 bool route_send(route *way, wire_method method, const buffer *request, sb_reply *reply)
 {
-    sb_status call = SB_RESET;
-    if (!failpoint("store-request-fails")) {
-        call = cluster_call(way->of, way->region->leader, method, request, way->wait.rounds, reply,
-                            way->scope);
-        if (call == SB_OK && failpoint("store-reply-is-lost")) {
-            sb_reply_release(reply);
-            call = SB_RESET;
-        }
-    }
+    const sb_status call = cluster_call(way->of, way->region->leader, method, request,
+                                        way->wait.rounds, reply, way->scope);
     if (call == SB_OK) {
         note_hint(way, reply);
         return true;

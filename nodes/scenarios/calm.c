@@ -47,4 +47,5 @@ const sb_scenario scenario_calm = {
     .floors = floors,
     .floor_count = sizeof(floors) / sizeof(floors[0]),
     .run = run,
+    .permanent = TRIAL_PERMANENT,
 };

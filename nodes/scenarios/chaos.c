@@ -105,7 +105,7 @@ static void draw_permanent_errors(trial *of)
     const bool wanted = sb_chance(of->world, SB_STREAM_SCENARIO,
                                   (uint32_t)trial_setting(of, SETTING_PERMANENT_RATE));
     const uint32_t rate = (uint32_t)1000 << sb_choose(of->world, SB_STREAM_SCENARIO, 6);
-    sb_failpoints_enable(of->world, "*permanent*", wanted ? rate : 0);
+    sb_failpoints_enable(of->world, TRIAL_PERMANENT, wanted ? rate : 0);
 }
 
 /* Errors after an effect and before whoever caused it knows: half of all hot failpoints. */
@@ -127,7 +127,7 @@ static void draw_hot_failpoint(trial *of)
     for (size_t i = 0; i < count; i++) {
         const char *name = failpoints[i]->name;
         const uint64_t hash = checksum64_of_part(slice_of_string(name), salt);
-        if (hash >= most && strstr(name, "permanent") == NULL &&
+        if (hash >= most && !sb_glob_matches(TRIAL_PERMANENT, name) &&
             (any || is_behind_its_effect(name))) {
             most = hash;
             hottest = failpoints[i];
@@ -264,5 +264,6 @@ const sb_scenario scenario_chaos = {
     .floors = floors,
     .floor_count = sizeof(floors) / sizeof(floors[0]),
     .run = run,
+    .permanent = TRIAL_PERMANENT,
     .check = check,
 };

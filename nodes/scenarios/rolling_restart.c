@@ -174,5 +174,6 @@ const sb_scenario scenario_rolling_restart = {
     .floors = floors,
     .floor_count = sizeof(floors) / sizeof(floors[0]),
     .run = run,
+    .permanent = TRIAL_PERMANENT,
     .check = check,
 };

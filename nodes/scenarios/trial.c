@@ -343,7 +343,7 @@ static bool permanent_error_was_injected(const sb_world *world)
     const uint64_t *fired = sb_world_failpoint_bits(world);
     for (size_t i = 0; i < count; i++) {
         if ((fired[i / 64] >> (i % 64) & 1) != 0 &&
-            strstr(failpoints[i]->name, "permanent") != NULL) {
+            sb_glob_matches(TRIAL_PERMANENT, failpoints[i]->name)) {
             return true;
         }
     }

@@ -19,6 +19,9 @@
 #include "nodes/scenarios/script.h"
 #include "nodes/scenarios/watch.h"
 
+/* Failpoints of this name are errors that no retry heals: a job must fail for them. */
+#define TRIAL_PERMANENT "*permanent*"
+
 typedef struct trial {
     sb_world *world;
     const sb_settings *settings;

@@ -42,6 +42,7 @@ void sb_failpoints_name(sb_world *world, const char *glob, sb_fault kind)
 void sb_failpoint_arm(sb_world *world, size_t number)
 {
     const sb_fault kind = (sb_fault)world->failpoint_kinds[number];
+    world->failpoint_enabled_bits[number / 64] |= UINT64_C(1) << (number % 64);
     if (kind != SB_FAULT_NONE) {
         sb_fault_armed(world, kind);
     }

@@ -305,6 +305,7 @@ struct sb_world {
     uint64_t counters[SB_COUNTER_MAX];
     uint64_t probe_bits[SB_PROBE_MAX / 64];
     uint64_t failpoint_bits[SB_FAILPOINT_MAX / 64];
+    uint64_t failpoint_enabled_bits[SB_FAILPOINT_MAX / 64]; /* at some time */
     uint64_t edge_bits[SB_EDGE_MAX / 64];
     uint64_t move_count; /* of state machines */
     uint64_t fault_pairs[SB_FAULT_COUNT];
@@ -317,6 +318,7 @@ struct sb_world {
     bool sizes_are_harsh;
     bool failpoints_on;
     uint64_t exhaust_ordinal, exhaust_count;
+    uint64_t exhaust_skips[SB_FAILPOINT_MAX / 64]; /* failpoints that are no places */
     uint32_t watched; /* bits 1 << sb_moment that some trigger waits for */
     sb_method_names methods[SB_METHOD_LISTS_MAX]; /* of the exchanges opened so far */
     struct sb_swarm *swarm;

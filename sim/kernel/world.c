@@ -247,6 +247,19 @@ static void name_waits(sb_world *world)
     }
 }
 
+/* Every failpoint may fire, but those excepted. */
+static void exhaust_failpoints(sb_world *world, const char *except)
+{
+    const sb_place_name **names;
+    const size_t count = sb_failpoint_list(&names);
+    world->failpoints_on = true;
+    for (size_t i = 0; i < count; i++) {
+        const bool is_place = except == NULL || !sb_glob_matches(except, names[i]->name);
+        uint64_t *const bits = is_place ? world->failpoint_enabled_bits : world->exhaust_skips;
+        bits[i / 64] |= UINT64_C(1) << (i % 64);
+    }
+}
+
 static void director_main(void *argument)
 {
     sb_world *const world = argument;
@@ -283,7 +296,9 @@ sb_world *sb_world_reset(sb_universe *universe, const sb_world_options *options,
     world->progress = options->progress;
     world->exhaust_kind = (uint8_t)options->exhaust.kind;
     world->exhaust_ordinal = options->exhaust.ordinal;
-    world->failpoints_on = options->exhaust.kind == SB_EXHAUST_FAILPOINT;
+    if (options->exhaust.kind == SB_EXHAUST_FAILPOINT) {
+        exhaust_failpoints(world, options->exhaust.except);
+    }
     world->masked = options->masked;
     world->barred = options->masked;
     world->keeps_observations = options->observed;
@@ -367,6 +382,11 @@ const uint64_t *sb_world_failpoint_bits(const sb_world *world)
 const uint64_t *sb_world_edge_bits(const sb_world *world)
 {
     return world->edge_bits;
+}
+
+const uint64_t *sb_world_failpoint_enabled_bits(const sb_world *world)
+{
+    return world->failpoint_enabled_bits;
 }
 
 uint64_t sb_world_exhaust_count(const sb_world *world)

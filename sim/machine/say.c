@@ -115,7 +115,9 @@ bool sb_failpoint_fires(const sb_place_name *failpoint)
     const bool drawn = sb_chance_at(world, world->running->node, SB_STREAM_FAILPOINT,
                                     world->failpoint_rates[number]);
     const sb_fate fate = sb_moment_here(world, SB_MOMENT_PASS, NULL, number, failpoint->name);
-    if (!sb_exhaust_hits(world, SB_EXHAUST_FAILPOINT) && !drawn && fate != SB_FATE_FIRES) {
+    const bool fires = drawn || fate == SB_FATE_FIRES;
+    const bool skipped = (world->exhaust_skips[number / 64] >> (number % 64) & 1) != 0;
+    if (!fires && (skipped || !sb_exhaust_hits(world, SB_EXHAUST_FAILPOINT))) {
         return false;
     }
     const sb_fault kind = (sb_fault)world->failpoint_kinds[number];

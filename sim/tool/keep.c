@@ -286,6 +286,10 @@ void sb_kept_seed_write(FILE *out, const sb_plan *plan, const sb_seed_result *re
             fprintf(out, "set = %s=%s\n", plan->scenario->settings[i].name, value);
         }
     }
+    for (unsigned i = 0; i < plan->failpoint_count; i++) {
+        fprintf(out, "failpoint = %s=%" PRIu32 "\n", plan->failpoints[i].glob,
+                plan->failpoints[i].rate);
+    }
     if (result->ordinal != 0) {
         fprintf(out, "exhaust = %s %" PRIu64 "\n", sb_exhaust_word(plan->exhaust.kind),
                 result->ordinal);

@@ -88,6 +88,16 @@ static bool take_strategy(sb_arguments *arguments, const char *value, char *prob
     return true;
 }
 
+static bool take_failpoint(sb_arguments *arguments, const char *value, char *problem)
+{
+    if (arguments->plan.failpoint_count == SB_WORD_MAX) {
+        snprintf(problem, SB_PROBLEM_SIZE, "is one too many; expected at most %d", SB_WORD_MAX);
+        return false;
+    }
+    arguments->plan.failpoints[arguments->plan.failpoint_count++] = value;
+    return true;
+}
+
 static bool take_exhaust(sb_arguments *arguments, const char *value, char *problem)
 {
     (void)problem;
@@ -192,6 +202,10 @@ TAKE_FLAG(help)
          take_setting},                                                                            \
         {"mask", 0, "KIND",                                                                        \
          "draw this kind of fault and do not do it; may be given several times", take_mask},       \
+        {"failpoint", 0, "GLOB=RATE",                                                              \
+         "failpoints whose names match fire so often of a million passes, from the start to the "  \
+         "heal; may be given several times",                                                       \
+         take_failpoint},                                                                          \
     {                                                                                              \
         "runaway-after", 0, "TIME",                                                                \
             "processor time a seed may use without reaching another step; default 10s",            \
@@ -219,7 +233,8 @@ static const sb_option sweep_options[] = {
      "what programs got; default 1/400, 0 with --bug, --stop-after and --exhaust",
      take_effect_share},
     {"strict", 0, NULL,
-     "faults without effect, probes never reached and moves never walked are no success",
+     "faults without effect, probes never reached, moves never walked and enabled failpoints "
+     "that never fired are no success",
      take_strict},
     {"exhaust", 0, "KIND",
      "fail the 1st, 2nd, 3rd ... place of a seed until none is left: disk, message or failpoint; "

@@ -149,6 +149,7 @@ static const char *exhaust_word_at(const void *table, size_t index)
 static bool resolve_exhaust(sb_plan *plan, const sb_plan_words *words, char *problem)
 {
     char reason[SB_PROBLEM_SIZE];
+    plan->exhaust.except = plan->scenario->permanent;
     if (words->exhaust == NULL) {
         return words->place == NULL || refuse(problem,
                                               "--at: '%s' is the place of nothing; expected "
@@ -195,6 +196,46 @@ static bool resolve_mask(sb_plan *plan, const char *word, char *problem)
                   "--mask: '%s' is no kind of fault; expected one of those in `list faults`", word);
 }
 
+static bool matches_any_failpoint(const char *glob)
+{
+    const sb_place_name **names;
+    const size_t count = sb_failpoint_list(&names);
+    for (size_t i = 0; i < count; i++) {
+        if (sb_glob_matches(glob, names[i]->name)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool resolve_failpoint(sb_plan *plan, const char *word, char *problem)
+{
+    char reason[SB_PROBLEM_SIZE];
+    const char *const equals = strrchr(word, '=');
+    if (equals == NULL || equals == word) {
+        return refuse(problem, "--failpoint: '%s' has no rate; expected GLOB=RATE", word);
+    }
+    const size_t length = (size_t)(equals - word);
+    if (plan->failpoint_count == SB_PLAN_FAILPOINT_MAX || length >= SB_GLOB_SIZE) {
+        return refuse(problem,
+                      "--failpoint: '%s' is one too many, or too long; expected at most %d", word,
+                      SB_PLAN_FAILPOINT_MAX);
+    }
+    sb_failpoint_rate *const into = &plan->failpoints[plan->failpoint_count++];
+    snprintf(into->glob, sizeof into->glob, "%.*s", (int)length, word);
+    if (!matches_any_failpoint(into->glob)) {
+        return refuse(
+            problem, "--failpoint: '%s' matches no failpoint; expected one of `%s list failpoints`",
+            into->glob, plan->product->name);
+    }
+    uint64_t rate;
+    if (!sb_parse_number_within(equals + 1, 0, 1000000, &rate, reason)) {
+        return refuse(problem, "--failpoint %s: '%s' %.400s", into->glob, equals + 1, reason);
+    }
+    into->rate = (uint32_t)rate;
+    return true;
+}
+
 bool sb_plan_resolve(const sb_product *product, const sb_plan_words *words, sb_plan *plan,
                      char *problem)
 {
@@ -226,6 +267,11 @@ bool sb_plan_resolve(const sb_product *product, const sb_plan_words *words, sb_p
     plan->strategy = SB_STRATEGY_PORTFOLIO;
     if (words->strategy != NULL && !sb_parse_strategy(words->strategy, &plan->strategy, reason)) {
         return refuse(problem, "--strategy: '%s' %.400s", words->strategy, reason);
+    }
+    for (unsigned i = 0; i < words->failpoint_count; i++) {
+        if (!resolve_failpoint(plan, words->failpoints[i], problem)) {
+            return false;
+        }
     }
     return resolve_exhaust(plan, words, problem);
 }
@@ -271,6 +317,10 @@ void sb_plan_options(const sb_plan *plan, char *text, size_t size)
         if ((plan->masked >> fault & 1) != 0) {
             add_word(text, size, " --mask %s", faults[fault].word);
         }
+    }
+    for (unsigned i = 0; i < plan->failpoint_count; i++) {
+        add_word(text, size, " --failpoint '%s=%" PRIu32 "'", plan->failpoints[i].glob,
+                 plan->failpoints[i].rate);
     }
     if (plan->exhaust.kind != SB_EXHAUST_NONE) {
         add_word(text, size, " --exhaust %s", sb_exhaust_word(plan->exhaust.kind));

@@ -23,11 +23,21 @@ typedef struct sb_plan_words {
     const char *place;    /* the number of the one that fails; NULL: not given */
     const char *bugs[SB_WORD_MAX];
     unsigned bug_count;
+    const char *failpoints[SB_WORD_MAX]; /* GLOB=RATE; the same */
+    unsigned failpoint_count;
     const char *settings[SB_WORD_MAX]; /* NAME=VALUE; a later one outweighs an earlier one */
     unsigned setting_count;
     const char *masks[SB_WORD_MAX]; /* kinds of faults */
     unsigned mask_count;
 } sb_plan_words;
+
+/* Failpoints that are on, whatever the scenario does not set itself. */
+#define SB_PLAN_FAILPOINT_MAX 16
+#define SB_GLOB_SIZE 96
+typedef struct sb_failpoint_rate {
+    char glob[SB_GLOB_SIZE];
+    uint32_t rate; /* of a million */
+} sb_failpoint_rate;
 
 typedef struct sb_plan {
     const sb_product *product;
@@ -38,7 +48,9 @@ typedef struct sb_plan {
     uint64_t bugs;
     uint64_t masked; /* bits 1 << fault that are drawn and not done */
     sb_strategy strategy;
-    sb_exhaust exhaust;  /* ordinal 0: no place fails */
+    sb_exhaust exhaust; /* ordinal 0: no place fails */
+    sb_failpoint_rate failpoints[SB_PLAN_FAILPOINT_MAX];
+    unsigned failpoint_count;
     const sb_tape *tape; /* to follow instead of drawing from the seed; NULL: none */
     const char *path;    /* of the kept seed that holds the tape */
 } sb_plan;

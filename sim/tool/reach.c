@@ -42,8 +42,38 @@ static size_t move_count(void)
 
 size_t sb_goal_count(sb_goal_kind kind)
 {
-    const sb_place_name **probes;
-    return kind == SB_GOAL_PROBE ? sb_probe_list(&probes) : move_count();
+    const sb_place_name **names;
+    switch (kind) {
+    case SB_GOAL_PROBE:
+        return sb_probe_list(&names);
+    case SB_GOAL_FAILPOINT:
+        return sb_failpoint_list(&names);
+    default:
+        return move_count();
+    }
+}
+
+static void get_move(const sb_tally *tally, size_t index, sb_goal *goal)
+{
+    size_t at = index;
+    const sb_machine *const machine = machine_of(&at);
+    snprintf(goal->name, sizeof goal->name, "%s: %s -> %s", machine->name,
+             machine->states[machine->moves[at].from], machine->states[machine->moves[at].to]);
+    goal->place = "";
+    goal->seeds = tally->edge_seeds[index];
+    goal->wanted = tally->seeds;
+}
+
+static void get_place(const sb_tally *tally, sb_goal_kind kind, size_t index, sb_goal *goal)
+{
+    const sb_place_name **names;
+    const bool is_probe = kind == SB_GOAL_PROBE;
+    const size_t count = is_probe ? sb_probe_list(&names) : sb_failpoint_list(&names);
+    assert(index < count);
+    snprintf(goal->name, sizeof goal->name, "%s", names[index]->name);
+    goal->place = names[index]->place;
+    goal->seeds = is_probe ? tally->probe_seeds[index] : tally->failpoint_seeds[index];
+    goal->wanted = is_probe ? tally->seeds : tally->failpoint_enabled_seeds[index];
 }
 
 static const char *excuse_of(const sb_scenario *scenario, const sb_goal *goal)
@@ -59,22 +89,17 @@ static const char *excuse_of(const sb_scenario *scenario, const sb_goal *goal)
 
 void sb_goal_get(const sb_tally *tally, sb_goal_kind kind, size_t index, sb_goal *goal)
 {
-    if (kind == SB_GOAL_PROBE) {
-        const sb_place_name **probes;
-        const size_t count = sb_probe_list(&probes);
-        assert(index < count);
-        snprintf(goal->name, sizeof goal->name, "%s", probes[index]->name);
-        goal->place = probes[index]->place;
-        goal->seeds = tally->probe_seeds[index];
+    if (kind == SB_GOAL_MOVE) {
+        get_move(tally, index, goal);
     } else {
-        size_t at = index;
-        const sb_machine *const machine = machine_of(&at);
-        snprintf(goal->name, sizeof goal->name, "%s: %s -> %s", machine->name,
-                 machine->states[machine->moves[at].from], machine->states[machine->moves[at].to]);
-        goal->place = "";
-        goal->seeds = tally->edge_seeds[index];
+        get_place(tally, kind, index, goal);
     }
     goal->excuse = excuse_of(tally->plan->scenario, goal);
+}
+
+bool sb_goal_is_missing(const sb_goal *goal)
+{
+    return goal->seeds == 0 && goal->excuse == NULL && goal->wanted != 0;
 }
 
 sb_goal_sum sb_goals_sum(const sb_tally *tally, sb_goal_kind kind)
@@ -84,11 +109,19 @@ sb_goal_sum sb_goals_sum(const sb_tally *tally, sb_goal_kind kind)
         sb_goal goal;
         sb_goal_get(tally, kind, i, &goal);
         sum.reached += goal.seeds != 0;
-        sum.missing += goal.seeds == 0 && goal.excuse == NULL;
+        sum.missing += sb_goal_is_missing(&goal);
+        sum.idle += goal.seeds == 0 && goal.excuse == NULL && goal.wanted == 0;
         sum.excused += goal.seeds == 0 && goal.excuse != NULL;
         sum.refuted += goal.seeds != 0 && goal.excuse != NULL;
     }
     return sum;
+}
+
+const char *sb_goal_word(sb_goal_kind kind)
+{
+    static const char *const words[SB_GOAL_KIND_COUNT] = {
+        [SB_GOAL_PROBE] = "probes", [SB_GOAL_MOVE] = "moves", [SB_GOAL_FAILPOINT] = "failpoints"};
+    return words[kind];
 }
 
 bool sb_goals_missed(const sb_tally *tally)
@@ -110,7 +143,7 @@ static void print_names(FILE *out, const sb_tally *tally, sb_goal_kind kind, con
     for (size_t i = 0; i < sum->count && shown < NAMES_SHOWN_MAX; i++) {
         sb_goal goal;
         sb_goal_get(tally, kind, i, &goal);
-        if (goal.seeds == 0 && goal.excuse == NULL) {
+        if (sb_goal_is_missing(&goal)) {
             const bool has_place = goal.place[0] != '\0';
             fprintf(out, "  never: %s%s%s%s\n", goal.name, has_place ? " (" : "", goal.place,
                     has_place ? ")" : "");
@@ -138,13 +171,15 @@ static void print_kind(FILE *out, const sb_tally *tally, sb_goal_kind kind, bool
 {
     const sb_goal_sum sum = sb_goals_sum(tally, kind);
     const bool is_named = is_strict || tally->seeds >= SB_NAMED_SEEDS_MIN;
-    if (sum.count == 0) {
-        return;
+    static const char *const done[SB_GOAL_KIND_COUNT] = {
+        [SB_GOAL_PROBE] = "reached", [SB_GOAL_MOVE] = "walked", [SB_GOAL_FAILPOINT] = "fired"};
+    if (sum.count == sum.idle) {
+        return; /* no failpoint was enabled, or there is none */
     }
-    fprintf(out,
-            kind == SB_GOAL_PROBE ? "probes     %zu of %zu reached"
-                                  : "moves      %zu of %zu walked",
-            sum.reached, sum.count);
+    fprintf(out, "%-10s %zu of %zu %s", sb_goal_word(kind), sum.reached, sum.count, done[kind]);
+    if (sum.idle != 0) {
+        fprintf(out, ", %zu not enabled", sum.idle);
+    }
     if (sum.excused != 0) {
         fprintf(out, ", %zu not expected here", sum.excused);
     }

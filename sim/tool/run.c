@@ -56,6 +56,8 @@ static void keep_result(sb_world *world, sb_outcome outcome, sb_seed_result *res
     }
     memcpy(result->probe_bits, sb_world_probe_bits(world), sizeof result->probe_bits);
     memcpy(result->failpoint_bits, sb_world_failpoint_bits(world), sizeof result->failpoint_bits);
+    memcpy(result->failpoint_enabled_bits, sb_world_failpoint_enabled_bits(world),
+           sizeof result->failpoint_enabled_bits);
     memcpy(result->edge_bits, sb_world_edge_bits(world), sizeof result->edge_bits);
     memcpy(result->faults, sb_world_fault_counts(world), sizeof result->faults);
     memcpy(result->fault_pairs, sb_world_fault_pairs(world), sizeof result->fault_pairs);
@@ -81,6 +83,9 @@ sb_world *sb_run_seed(sb_universe *universe, const sb_plan *plan, uint64_t seed,
     const uint64_t start = sb_host_time();
     sb_settings settings = {plan->values, plan->scenario->setting_count};
     sb_world *const world = sb_world_reset(universe, &options, plan->scenario->run, &settings);
+    for (unsigned i = 0; i < plan->failpoint_count; i++) {
+        sb_failpoints_enable(world, plan->failpoints[i].glob, plan->failpoints[i].rate);
+    }
     const sb_outcome outcome = sb_world_run(world);
     assert(outcome != SB_OUTCOME_RUNNING);
     result->real_ns = sb_host_time() - start;

@@ -25,6 +25,7 @@ typedef struct sb_seed_result {
     uint64_t counters[SB_COUNTER_MAX];
     uint64_t probe_bits[SB_WORDS_OF_BITS(SB_PROBE_MAX)];
     uint64_t failpoint_bits[SB_WORDS_OF_BITS(SB_FAILPOINT_MAX)];
+    uint64_t failpoint_enabled_bits[SB_WORDS_OF_BITS(SB_FAILPOINT_MAX)];
     uint64_t edge_bits[SB_WORDS_OF_BITS(SB_EDGE_MAX)];
     sb_fault_counts faults[SB_FAULT_COUNT];
     uint64_t fault_pairs[SB_FAULT_COUNT];

@@ -162,6 +162,8 @@ static bool take_pair(sb_kept_seed *kept, const char *key, char *value, char *pr
         plan->scenario = value;
     } else if (strcmp(key, "strategy") == 0) {
         plan->strategy = value;
+    } else if (strcmp(key, "failpoint") == 0 && plan->failpoint_count < SB_WORD_MAX) {
+        plan->failpoints[plan->failpoint_count++] = value;
     } else if (strcmp(key, "exhaust") == 0) {
         return take_exhaust(plan, value, problem);
     } else if (strcmp(key, "build") == 0) {
@@ -187,10 +189,11 @@ static bool take_pair(sb_kept_seed *kept, const char *key, char *value, char *pr
     } else if (strcmp(key, "tape") == 0) {
         return take_tape(kept, value, problem);
     } else if (strcmp(key, "note") != 0) {
-        snprintf(problem, SB_PROBLEM_SIZE,
-                 "'%.64s' is no key; expected one of scenario, seed, strategy, bug, set, exhaust, "
-                 "expect, build, note, tape",
-                 key);
+        snprintf(
+            problem, SB_PROBLEM_SIZE,
+            "'%.64s' is no key; expected one of scenario, seed, strategy, bug, set, failpoint, "
+            "exhaust, expect, build, note, tape",
+            key);
         return false;
     }
     return true;

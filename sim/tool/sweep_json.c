@@ -90,13 +90,16 @@ static void write_faults(FILE *out, const sb_tally *tally)
     fputc(']', out);
 }
 
-static void write_goal(FILE *out, const sb_goal *goal)
+static void write_goal(FILE *out, sb_goal_kind kind, const sb_goal *goal)
 {
     pair(out, "{", "name", goal->name);
     if (goal->place[0] != '\0') {
         pair(out, ",", "place", goal->place);
     }
     number(out, ",", "seeds", goal->seeds);
+    if (kind == SB_GOAL_FAILPOINT) {
+        number(out, ",", "enabled_seeds", goal->wanted);
+    }
     if (goal->excuse != NULL) {
         pair(out, ",", "unreachable", goal->excuse);
     }
@@ -104,21 +107,22 @@ static void write_goal(FILE *out, const sb_goal *goal)
 }
 
 /* All of a kind with how many seeds reached each, then the names of those that are missing. */
-static void write_goals(FILE *out, const sb_tally *tally, sb_goal_kind kind, const char *name)
+static void write_goals(FILE *out, const sb_tally *tally, sb_goal_kind kind)
 {
+    const char *const name = sb_goal_word(kind);
     const size_t count = sb_goal_count(kind);
     sb_goal goal;
     fprintf(out, ",\n\"%s\":[", name);
     for (size_t i = 0; i < count; i++) {
         fputs(i == 0 ? "\n" : ",\n", out);
         sb_goal_get(tally, kind, i, &goal);
-        write_goal(out, &goal);
+        write_goal(out, kind, &goal);
     }
     fprintf(out, "],\n\"%s_missing\":[", name);
     const char *separator = "";
     for (size_t i = 0; i < count; i++) {
         sb_goal_get(tally, kind, i, &goal);
-        if (goal.seeds == 0 && goal.excuse == NULL) {
+        if (sb_goal_is_missing(&goal)) {
             fputs(separator, out);
             sb_json_string(out, goal.name);
             separator = ",";
@@ -170,8 +174,9 @@ void sb_sweep_write_json(FILE *out, const sb_sweep *sweep, char *const *details)
     write_counters(out, tally);
     write_faults(out, tally);
     sb_pairs_write_json(out, tally);
-    write_goals(out, tally, SB_GOAL_PROBE, "probes");
-    write_goals(out, tally, SB_GOAL_MOVE, "moves");
+    for (int kind = 0; kind < SB_GOAL_KIND_COUNT; kind++) {
+        write_goals(out, tally, (sb_goal_kind)kind);
+    }
     write_findings(out, sweep, details);
     fputs("}\n", out);
 }

@@ -214,19 +214,6 @@ static void print_faults(FILE *out, const sb_tally *tally)
     }
 }
 
-static void print_failpoints(FILE *out, const sb_tally *tally)
-{
-    const sb_place_name **failpoints;
-    const size_t count = sb_failpoint_list(&failpoints);
-    size_t fired = 0;
-    for (size_t i = 0; i < count; i++) {
-        fired += tally->failpoint_seeds[i] != 0;
-    }
-    if (fired != 0) {
-        fprintf(out, "failpoints %zu of %zu fired\n", fired, count);
-    }
-}
-
 static void print_twice(FILE *out, const sb_sweep *sweep)
 {
     if (sweep->arguments->twice_share != 0) {
@@ -248,7 +235,6 @@ void sb_sweep_print_totals(FILE *out, const sb_sweep *sweep)
     print_faults(out, tally);
     sb_pairs_print(out, tally);
     sb_goals_print(out, tally, sweep->arguments->strict);
-    print_failpoints(out, tally);
     print_twice(out, sweep);
     sb_effects_print(out, &sweep->effects, sweep->plan);
 }

@@ -128,6 +128,7 @@ void sb_tally_add(sb_tally *tally, const sb_seed_result *result)
     add_faults(tally, result);
     add_bits(tally->probe_seeds, result->probe_bits, SB_PROBE_MAX);
     add_bits(tally->failpoint_seeds, result->failpoint_bits, SB_FAILPOINT_MAX);
+    add_bits(tally->failpoint_enabled_seeds, result->failpoint_enabled_bits, SB_FAILPOINT_MAX);
     add_bits(tally->edge_seeds, result->edge_bits, SB_EDGE_MAX);
     for (unsigned i = 1; i < SB_FAULT_COUNT; i++) {
         add_bits(tally->pair_seeds[i], &result->fault_pairs[i], SB_FAULT_COUNT);

@@ -38,9 +38,10 @@ typedef struct sb_tally {
     sb_strategy_count strategies[SB_STRATEGY_COUNT]; /* hits: counted_findings */
     uint64_t kinds[SB_FINDING_KIND_COUNT];
     sb_fault_tally faults[SB_FAULT_COUNT];
-    /* How many seeds reached a probe, fired a failpoint, walked a move. */
+    /* How many seeds reached a probe, fired a failpoint, could fire it, walked a move. */
     uint64_t probe_seeds[SB_PROBE_MAX];
     uint64_t failpoint_seeds[SB_FAILPOINT_MAX];
+    uint64_t failpoint_enabled_seeds[SB_FAILPOINT_MAX];
     uint64_t edge_seeds[SB_EDGE_MAX];
     /* How many seeds did two kinds shortly after each other, and a kind while something was in a
      * state. */

@@ -22,6 +22,14 @@ static int merge_words(const sb_arguments *arguments, const char *path, const sb
             "%s: has too many bugs and settings with those given; expected at most %d", path,
             SB_WORD_MAX);
     }
+    for (unsigned i = 0; i < arguments->plan.failpoint_count; i++) {
+        if (words->failpoint_count == SB_WORD_MAX) {
+            return sb_complain(SB_EXIT_USAGE,
+                               "%s: has too many failpoints with those given; expected at most %d",
+                               path, SB_WORD_MAX);
+        }
+        words->failpoints[words->failpoint_count++] = arguments->plan.failpoints[i];
+    }
     if (arguments->plan.exhaust != NULL) {
         words->exhaust = arguments->plan.exhaust;
     }
