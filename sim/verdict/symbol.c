@@ -219,6 +219,10 @@ sb_symbol_owner sb_symbol_owner_of(const sb_symbol *symbol)
     if (!symbol->is_program) {
         return SB_OWNER_LIBRARY;
     }
+    /* clang gives what is written in assembly its whole path, whatever prefix is mapped. */
+    if (symbol->function != NULL && strncmp(symbol->function, "sb_fiber_", 9) == 0) {
+        return SB_OWNER_FRAMEWORK;
+    }
     if (symbol->file != NULL) {
         return strncmp(symbol->file, "sim/", 4) == 0 ? SB_OWNER_FRAMEWORK : SB_OWNER_PROGRAM;
     }
