@@ -677,7 +677,7 @@ static inline bool sb_exhaust_hits(sb_world *world, sb_exhaust_kind kind)
 /* What comes together (fault/pairs.c): a kind is done; a thing enters a state; a machine is gone.
  */
 void sb_pairs_start(sb_world *world);
-void sb_pairs_applied(sb_world *world, sb_fault fault) __attribute__((cold));
+void sb_pairs_applied(sb_world *world, sb_fault fault);
 void sb_pairs_move(sb_world *world, unsigned machine, uint64_t id, uint32_t to);
 void sb_pairs_forget(sb_world *world, sb_node node);
 
@@ -701,7 +701,7 @@ static inline void sb_fault_has_struck(sb_world *world, sb_fault fault)
         sb_pairs_applied(world, fault);
     }
 }
-bool sb_fault_is_barred_slow(sb_world *world, sb_fault fault) __attribute__((cold));
+bool sb_fault_is_barred_slow(sb_world *world, sb_fault fault);
 SB_HOT bool sb_fault_is_barred(sb_world *world, sb_fault fault)
 {
     return SB_UNLIKELY((world->barred >> fault & 1) != 0) && sb_fault_is_barred_slow(world, fault);

@@ -72,8 +72,7 @@ SB_HOT sb_packet *packet_new(sb_world *world, sb_address from, sb_address to, sb
 /* ---------------------------------------------------------------------------------- the links */
 
 /* Not while partitions of this kind are masked; after the heal it ends the world. */
-static bool eats(sb_world *world, sb_address from, sb_address to) __attribute__((noinline, cold));
-static bool eats(sb_world *world, sb_address from, sb_address to)
+__attribute__((noinline)) static bool eats(sb_world *world, sb_address from, sb_address to)
 {
     return sb_link_may_last(world, from, to) ||
            !sb_fault_is_barred(world, sb_partition_kind(world, from, to));
@@ -82,7 +81,8 @@ static bool eats(sb_world *world, sb_address from, sb_address to)
 /* Whether what goes through this link now is eaten. */
 SB_HOT bool is_cut(sb_world *world, sb_address from, sb_address to)
 {
-    return SB_UNLIKELY(sb_link_is_blocked(world, from, to)) && eats(world, from, to);
+    return SB_UNLIKELY(world->links != NULL) && sb_link_is_blocked(world, from, to) &&
+           eats(world, from, to);
 }
 
 static unsigned link_scale(sb_world *world, sb_address from, sb_address to)
@@ -367,8 +367,8 @@ static void mailbox_take(sb_node_state *node)
 }
 
 /* Messages of an exchange are told of where the program gets what is in them (call.c). */
-static void notice(sb_world *world, const sb_packet *packet) __attribute__((noinline, cold));
-static void notice(sb_world *world, const sb_packet *packet)
+
+__attribute__((noinline)) static void notice(sb_world *world, const sb_packet *packet)
 {
     const sb_message *const message = &packet->message;
     if (!sb_call_is_header(message->data, message->size)) {
