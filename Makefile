@@ -201,7 +201,7 @@ matrix: deps-all
 # ----------------------------------------------------------------------------------------- install
 
 DOORS := sim/node.h sim/world.h sim/tool.h sim/status.def sim/record/record.h sim/record/events.def \
-	sim/fault/faults.def sim/fault/moments.def sim/fault/exhaust.def sim/chance/streams.def sim/verdict/kinds.def
+	sim/fault/faults.def sim/fault/moments.def sim/fault/exhaust.def sim/fault/absences.def sim/chance/streams.def sim/verdict/kinds.def
 VERSION := $(shell cat VERSION 2>/dev/null || echo 0.1)
 
 .PHONY: install
