@@ -6,35 +6,9 @@
 #
 # PROGRAM is tests/exhaust_scenarios.c, linked. Says which check failed, and ends with 1 if one did.
 
-set -u
-here=$(cd "$(dirname "$0")/.." && pwd) || exit 1
-tool=${1:-$here/build/${VARIANT:-release}/tests/exhaust_scenarios}
-case $tool in /*) ;; *) tool=$PWD/$tool ;; esac
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-cd "$work" || exit 1
-checks=0
-failures=0
-
-fail() {
-    failures=$((failures + 1))
-    echo "FAILED: $1"
-    [ -s out ] && sed 's/^/    out: /' out | tail -n 12
-    [ -s err ] && sed 's/^/    err: /' err | tail -n 12
-}
-
-# check CODE WORDS...: run the tool, expect this exit code.
-check() {
-    expected=$1
-    shift
-    checks=$((checks + 1))
-    "$tool" "$@" >out 2>err
-    code=$?
-    if [ "$code" -ne "$expected" ]; then
-        fail "'$*' ended with $code; expected $expected"
-        return 1
-    fi
-}
+default=exhaust_scenarios
+# shellcheck source=tests/tool_checks.sh
+. "$(dirname "$0")/tool_checks.sh"
 
 # refused TEXT WORDS...: a usage error: nothing on stdout, one line on stderr that begins with "seedbed: " and holds
 # the text.
@@ -180,5 +154,4 @@ printf 'scenario = passes\nseed = 1\nset = most=0\n' >bad.seed
 check 128 replay bad.seed
 grep -qF "bad.seed: scenario passes: least is over most" err || fail "settings of a kept seed are not checked"
 
-echo "$checks checks, $failures failed"
-[ "$failures" -eq 0 ]
+close

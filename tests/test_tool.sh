@@ -6,35 +6,9 @@
 #
 # PROGRAM is tests/tool_scenarios.c, linked. Says which check failed, and ends with 1 if one did.
 
-set -u
-here=$(cd "$(dirname "$0")/.." && pwd) || exit 1
-tool=${1:-$here/build/${VARIANT:-release}/tests/tool_scenarios}
-case $tool in /*) ;; *) tool=$PWD/$tool ;; esac
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-cd "$work" || exit 1
-checks=0
-failures=0
-
-fail() {
-    failures=$((failures + 1))
-    echo "FAILED: $1"
-    [ -s out ] && sed 's/^/    out: /' out | tail -n 12
-    [ -s err ] && sed 's/^/    err: /' err | tail -n 12
-}
-
-# check CODE WORDS...: run the tool, expect this exit code.
-check() {
-    expected=$1
-    shift
-    checks=$((checks + 1))
-    "$tool" "$@" >out 2>err
-    code=$?
-    if [ "$code" -ne "$expected" ]; then
-        fail "'$*' ended with $code; expected $expected"
-        return 1
-    fi
-}
+default=tool_scenarios
+# shellcheck source=tests/tool_checks.sh
+. "$(dirname "$0")/tool_checks.sh"
 
 # refused CODE TEXT WORDS...: nothing on stdout, one line on stderr that begins with "seedbed: " and holds the text.
 refused() {
@@ -453,5 +427,4 @@ says '1500 run, 1499 passed'
 check 0 sweep ping-pong --for 1s
 says 'seeds 1..  strategy'
 
-echo "$((100 * (checks - failures) / checks))%: Checks: $checks, Failures: $failures, Errors: 0"
-[ $failures -eq 0 ]
+close

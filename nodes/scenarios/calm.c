@@ -38,6 +38,13 @@ static void run(sb_world *world, void *context)
     trial_run(world, values, &plan);
 }
 
+static const sb_unreachable unreachable[] = {
+#define UNREACHABLE(glob, why) {glob, why},
+#include "nodes/scenarios/unreachable_quiet.def"
+#include "nodes/scenarios/unreachable_calm.def"
+#undef UNREACHABLE
+};
+
 const sb_scenario scenario_calm = {
     .name = "calm",
     .summary = "ADD INDEX under a workload; nothing goes wrong",
@@ -47,5 +54,7 @@ const sb_scenario scenario_calm = {
     .floors = floors,
     .floor_count = sizeof(floors) / sizeof(floors[0]),
     .run = run,
+    .unreachable = unreachable,
+    .unreachable_count = sizeof(unreachable) / sizeof(unreachable[0]),
     .permanent = TRIAL_PERMANENT,
 };

@@ -163,6 +163,12 @@ static void run(sb_world *world, void *context)
 
 #define DECLARES(fault) ((uint64_t)1 << SB_FAULT_##fault)
 
+static const sb_unreachable unreachable[] = {
+#define UNREACHABLE(glob, why) {glob, why},
+#include "nodes/scenarios/unreachable_quiet.def"
+#undef UNREACHABLE
+};
+
 const sb_scenario scenario_rolling_restart = {
     .name = "rolling-restart",
     .summary = "ADD INDEX while the servers restart one after the other (issue 47902)",
@@ -174,6 +180,8 @@ const sb_scenario scenario_rolling_restart = {
     .floors = floors,
     .floor_count = sizeof(floors) / sizeof(floors[0]),
     .run = run,
+    .unreachable = unreachable,
+    .unreachable_count = sizeof(unreachable) / sizeof(unreachable[0]),
     .permanent = TRIAL_PERMANENT,
     .check = check,
 };
