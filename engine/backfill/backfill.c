@@ -25,7 +25,6 @@
 #define WRITER_QUOTA 2048u
 #define MEMORY_QUOTA ((uint64_t)8 << 20)
 #define CHANNEL_CAPACITY 2u
-#define LAST_TRIES 16u /* to remove litter before a stop; some seven seconds */
 
 /* ------------------------------------------------------------------------------------- states */
 
@@ -220,16 +219,15 @@ static void park(backfill *of, const backfill_work *work, bool ours)
     SOMETIMES(ours, "interrupted-run-leaves-its-checkpoint");
 }
 
-/* There is no next look: wait for the disk, though not for ever. */
+/* There is no next look, and no later incarnation would know: it is taken away now, however long
+ * the disk refuses that.  Who cannot wait kills the machine, and then the names are there again,
+ * for the next boot to find. */
 static void drop_at_last(leftover *of)
 {
     uint32_t tries = 0;
     while (!drop_leftover(of)) {
         SOMETIMES(true, "litter-waits-for-the-disk-at-a-stop");
-        if (tries == LAST_TRIES || disk_back_off(&tries, NULL) != SB_OK) {
-            sb_free(of);
-            return;
-        }
+        (void)disk_back_off(&tries, NULL);
     }
 }
 

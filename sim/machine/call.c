@@ -218,10 +218,10 @@ static sb_status call_run(sb_world *world, sb_exchange *exchange, call *begun, c
 {
     unsigned char bytes[HEADER_SIZE];
     header_encode(bytes, (header){REQUEST, begun->method, begun->number});
-    const method *const called = &exchange->methods[begun->method];
-    const char *const name = called->name;
+    const char *const name = exchange->methods[begun->method].name;
+    const uint64_t name_hash = exchange->methods[begun->method].name_hash;
     const sb_fate fate =
-        sb_moment_here(world, SB_MOMENT_CALL, node_of(world, begun->to), called->name_hash, name);
+        sb_moment_here(world, SB_MOMENT_CALL, node_of(world, begun->to), name_hash, name);
     sb_status status =
         sb_network_send(world, begun->to, bytes, HEADER_SIZE, data, size, false, fate);
     if (status == SB_OK && !begun->ended) {
@@ -230,10 +230,9 @@ static sb_status call_run(sb_world *world, sb_exchange *exchange, call *begun, c
         status = sb_block(world, SB_WAIT_REPLY, name, &begun->waiters, scope, SB_FOREVER);
         world->running->wait_peer = 0;
     }
-    if (begun->ended) {
+    if (begun->ended) { /* if the exchange was closed, there is none any more */
         if (begun->status == SB_OK) {
-            sb_moment_here(world, SB_MOMENT_HEARD, node_of(world, begun->to), called->name_hash,
-                           name);
+            sb_moment_here(world, SB_MOMENT_HEARD, node_of(world, begun->to), name_hash, name);
         }
         return begun->status;
     }
