@@ -205,7 +205,7 @@ bool operator_try_transaction(operator_desk *of)
         {.kind = STATEMENT_UPDATE,
          .columns = 1u << SBTEST_K | 1u << SBTEST_C,
          .id = 1,
-         .k = 0,
+         .k = of->machines->plan.settings.k_values, /* no client's: no unique index refuses it */
          .c = slice_of(c, sizeof(c))},
         {.kind = STATEMENT_READ, .id = 1},
     };
