@@ -204,9 +204,15 @@ static uint64_t choose_failpoint(const sb_trigger *trigger)
     return is_set ? 0 : key;
 }
 
+static uint64_t choose_probe(const sb_trigger *trigger)
+{
+    const sb_place_name **names;
+    const size_t count = sb_probe_list(&names);
+    return choose_name(trigger, names, count, NULL);
+}
+
 static void choose_key(sb_trigger *trigger)
 {
-    const sb_place_name **probes;
     switch (trigger->moment) {
     case SB_MOMENT_CALL:
     case SB_MOMENT_SERVE:
@@ -221,7 +227,7 @@ static void choose_key(sb_trigger *trigger)
         trigger->key = choose_failpoint(trigger);
         break;
     case SB_MOMENT_PROBE:
-        trigger->key = choose_name(trigger, probes, sb_probe_list(&probes), NULL);
+        trigger->key = choose_probe(trigger);
         break;
     default:
         trigger->share = 1u << hash_of(trigger, "share") % 4;
