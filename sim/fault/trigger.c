@@ -439,6 +439,11 @@ static bool may_interrupt(sb_moment moment)
     return moment != SB_MOMENT_MOVE && moment != SB_MOMENT_PASS && moment != SB_MOMENT_PROBE;
 }
 
+bool sb_swarm_is_over(const sb_world *world)
+{
+    return world->swarm == NULL || world->swarm->healed;
+}
+
 sb_fate sb_moment_slow(sb_world *world, sb_moment moment, sb_moment_about about)
 {
     sb_trigger_set *const set = &world->swarm->triggers;

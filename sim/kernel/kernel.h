@@ -450,6 +450,9 @@ typedef struct sb_moment_about {
  * but for MOVE, PASS and PROBE; whoever asks must bear that its machine dies in it. */
 sb_fate sb_moment_slow(sb_world *world, sb_moment moment, sb_moment_about about);
 
+/* Nothing of the swarm happens any more: there is none, or the world has healed. */
+bool sb_swarm_is_over(const sb_world *world) __attribute__((pure));
+
 static inline bool sb_moment_is_watched(const sb_world *world, sb_moment moment)
 {
     return SB_UNLIKELY((world->watched >> moment & 1) != 0);

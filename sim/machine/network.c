@@ -234,6 +234,9 @@ SB_HOT sb_status send_packet(sb_world *world, sb_address to, const void *header,
     packet->hash =
         header_size == 0 ? XXH3_64bits(data, size) : XXH3_64bits(bytes, header_size + size);
     packet->cause = sb_event_here(world, SB_EVENT_SEND, to, packet->hash, packet->message.size);
+    if (SB_UNLIKELY(fate != SB_FATE_NONE) && sb_swarm_is_over(world)) {
+        fate = SB_FATE_NONE; /* the world has healed since the trigger decided */
+    }
     if (SB_UNLIKELY(is_cut(world, from->number, to))) {
         drop(world, packet, from->number, to, sb_partition_kind(world, from->number, to));
     } else if (SB_UNLIKELY(is_lost(world, from, is_reply, fate))) {
