@@ -43,17 +43,22 @@ static bool name_was_taken(const evidence *of, const job_row *undone, timestamp 
     return false;
 }
 
-/* Whether the table had no public index of the name that a DROP INDEX gave, when the job ended. */
-static bool index_was_missing(const evidence *of, const job_row *undone, timestamp ended)
+/* The definition of a table at a time; false: there was none. */
+static bool table_at(const evidence *of, table_id id, timestamp at, table_definition *table)
 {
     buffer key;
     buffer_init(&key);
-    key_table(&key, undone->table);
-    const version *then = durable_read(of->durable, buffer_slice(&key), ended);
+    key_table(&key, id);
+    const version *then = durable_read(of->durable, buffer_slice(&key), at);
     buffer_release(&key);
+    return then != NULL && table_decode(version_value(then), table);
+}
+
+/* Whether the table had no public index of the name that a DROP INDEX gave, when the job ended. */
+static bool index_was_missing(const evidence *of, const job_row *undone, timestamp ended)
+{
     table_definition table;
-    return undone->kind == JOB_KIND_DROP_INDEX && then != NULL &&
-           table_decode(version_value(then), &table) &&
+    return undone->kind == JOB_KIND_DROP_INDEX && table_at(of, undone->table, ended, &table) &&
            table_index_named(&table, undone->indexes[0].name) == NULL;
 }
 
@@ -94,13 +99,8 @@ static bool names_nothing(const evidence *of, const job_row *undone)
 /* Whether the table had no room for the indexes of the job when that ended. */
 static bool had_no_room(const evidence *of, const job_row *undone, timestamp ended)
 {
-    buffer key;
-    buffer_init(&key);
-    key_table(&key, undone->table);
-    const version *then = durable_read(of->durable, buffer_slice(&key), ended);
-    buffer_release(&key);
     table_definition table;
-    return then != NULL && table_decode(version_value(then), &table) &&
+    return table_at(of, undone->table, ended, &table) &&
            table.index_count + undone->index_count > TABLE_INDEXES_MAX;
 }
 

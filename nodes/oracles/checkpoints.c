@@ -137,14 +137,8 @@ static void check_reorganization(check *in, const version *one)
 static void check_rows(check *in, uint32_t number_count,
                        void (*check_version)(check *in, const version *one))
 {
-    buffer start, end;
-    buffer_init(&start);
-    buffer_init(&end);
-    key_meta(&start, in->word, NULL, 0);
-    key_prefix_end(&end, buffer_slice(&start));
     durable_walk walk;
-    for (durable_walk_init(&walk, in->of->durable, buffer_slice(&start), buffer_slice(&end));
-         durable_walk_next(&walk);) {
+    for (durable_walk_rows(&walk, in->of->durable, in->word); durable_walk_next(&walk);) {
         if (!key_meta_decode(walk.key, in->word, in->numbers, number_count)) {
             continue;
         }
@@ -152,8 +146,6 @@ static void check_rows(check *in, uint32_t number_count,
             check_version(in, one);
         }
     }
-    buffer_release(&end);
-    buffer_release(&start);
 }
 
 void oracle_checkpoints(const evidence *of)

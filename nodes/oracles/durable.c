@@ -8,6 +8,7 @@
 #include "engine/base/checksum.h"
 #include "engine/storage/checkpoint.h"
 #include "engine/storage/write_log.h"
+#include "engine/wire/keys.h"
 
 #define ORACLE "durable bytes"
 #define MANIFEST "manifest"
@@ -265,6 +266,27 @@ static void enter_region(durable_walk *walk, const region *one)
     const slice from = slice_compare(walk->start, one->start) > 0 ? walk->start : one->start;
     walk->at = ordered_map_seek(entries_of(walk->of, walk->region), from);
     walk->entered = true;
+}
+
+static slice bound(unsigned char *into, const buffer *from)
+{
+    sb_assert_op(from->size, <=, DURABLE_WORD_MAX);
+    memcpy(into, from->data, from->size);
+    return slice_of(into, from->size);
+}
+
+void durable_walk_rows(durable_walk *walk, const durable_cluster *of, const char *word)
+{
+    buffer start, end;
+    buffer_init(&start);
+    buffer_init(&end);
+    key_meta(&start, word, NULL, 0);
+    key_prefix_end(&end, buffer_slice(&start));
+    durable_walk_init(walk, of, buffer_slice(&start), buffer_slice(&end));
+    walk->start = bound(walk->bounds, &start);
+    walk->end = bound(walk->bounds + DURABLE_WORD_MAX, &end);
+    buffer_release(&end);
+    buffer_release(&start);
 }
 
 bool durable_walk_next(durable_walk *walk)

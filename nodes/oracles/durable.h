@@ -68,6 +68,7 @@ const version *durable_entry_read(const entry *of, timestamp at);
  *   for (durable_walk_init(&walk, durable, start, end); durable_walk_next(&walk);) { ... walk.key,
  * walk.found ...
  */
+#define DURABLE_WORD_MAX 32u /* bytes of the beginning that the rows of a word share */
 typedef struct durable_walk {
     const durable_cluster *of;
     slice start, end;
@@ -76,9 +77,12 @@ typedef struct durable_walk {
     bool entered; /* at stands in this region */
     slice key;
     const entry *found;
+    unsigned char bounds[2 * DURABLE_WORD_MAX]; /* of durable_walk_rows: start and end lie here */
 } durable_walk;
 
 void durable_walk_init(durable_walk *walk, const durable_cluster *of, slice start, slice end);
+/* The rows `m word ...`. */
+void durable_walk_rows(durable_walk *walk, const durable_cluster *of, const char *word);
 bool durable_walk_next(durable_walk *walk);
 
 #endif

@@ -76,15 +76,9 @@ static void check_once(const evidence *of, job_id job, const entry *found)
  */
 static bool was_dropped(const evidence *of, index_id id)
 {
-    buffer start, end;
-    buffer_init(&start);
-    buffer_init(&end);
-    key_meta(&start, "history", NULL, 0);
-    key_prefix_end(&end, buffer_slice(&start));
     durable_walk walk;
     bool dropped = false;
-    for (durable_walk_init(&walk, of->durable, buffer_slice(&start), buffer_slice(&end));
-         durable_walk_next(&walk);) {
+    for (durable_walk_rows(&walk, of->durable, "history"); durable_walk_next(&walk);) {
         const version *last = durable_entry_read(walk.found, TIMESTAMP_MAX);
         job_id job;
         job_row row;
@@ -93,8 +87,6 @@ static bool was_dropped(const evidence *of, index_id id)
                    row.kind == JOB_KIND_DROP_INDEX && row.state == JOB_SYNCED &&
                    row.indexes[0].id == id;
     }
-    buffer_release(&end);
-    buffer_release(&start);
     return dropped;
 }
 
@@ -169,16 +161,10 @@ static void check_row(const evidence *of, const job_row *row, timestamp ended)
 
 void oracle_outcome(const evidence *of)
 {
-    buffer start, end;
-    buffer_init(&start);
-    buffer_init(&end);
-    key_meta(&start, "history", NULL, 0);
-    key_prefix_end(&end, buffer_slice(&start));
     durable_walk walk;
     bool found[JUDGED_JOBS_MAX] = {false};
     ended_jobs known = {.count = 0};
-    for (durable_walk_init(&walk, of->durable, buffer_slice(&start), buffer_slice(&end));
-         durable_walk_next(&walk);) {
+    for (durable_walk_rows(&walk, of->durable, "history"); durable_walk_next(&walk);) {
         const version *last = durable_entry_read(walk.found, TIMESTAMP_MAX);
         job_id job = 0;
         job_row row;
@@ -197,8 +183,6 @@ void oracle_outcome(const evidence *of)
         check_request(of, &known, &row);
         check_row(of, &row, last->commit);
     }
-    buffer_release(&end);
-    buffer_release(&start);
     for (uint32_t i = 0; i < of->job_count; i++) {
         if (!found[i]) {
             sb_finding(of->world, SB_FINDING_WRONG_OUTCOME, ORACLE, "job %llu is not in history",

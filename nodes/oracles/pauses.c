@@ -82,22 +82,14 @@ static void check_row(pause *in, const uint64_t *numbers, uint32_t count, const 
 
 static void check_rows(const evidence *of, const char *word, uint32_t count, says_paused *paused)
 {
-    buffer start, end;
-    buffer_init(&start);
-    buffer_init(&end);
-    key_meta(&start, word, NULL, 0);
-    key_prefix_end(&end, buffer_slice(&start));
     durable_walk walk;
-    for (durable_walk_init(&walk, of->durable, buffer_slice(&start), buffer_slice(&end));
-         durable_walk_next(&walk);) {
+    for (durable_walk_rows(&walk, of->durable, word); durable_walk_next(&walk);) {
         uint64_t numbers[2] = {0}; /* job, phase */
         pause in = {.of = of, .who = word};
         if (key_meta_decode(walk.key, word, numbers, count)) {
             check_row(&in, numbers, count, walk.found->values, paused);
         }
     }
-    buffer_release(&end);
-    buffer_release(&start);
 }
 
 void oracle_pauses(const evidence *of)

@@ -250,21 +250,13 @@ static void judge_life(life *in, const kind_of_row *kind, const version *newest)
 
 static void judge_kind(const evidence *of, const kind_of_row *kind)
 {
-    buffer start, end;
-    buffer_init(&start);
-    buffer_init(&end);
-    key_meta(&start, kind->word, NULL, 0);
-    key_prefix_end(&end, buffer_slice(&start));
     durable_walk walk;
-    for (durable_walk_init(&walk, of->durable, buffer_slice(&start), buffer_slice(&end));
-         durable_walk_next(&walk);) {
+    for (durable_walk_rows(&walk, of->durable, kind->word); durable_walk_next(&walk);) {
         life in = {.of = of, .word = kind->word};
         if (key_meta_decode(walk.key, kind->word, in.numbers, kind->number_count)) {
             judge_life(&in, kind, walk.found->values);
         }
     }
-    buffer_release(&end);
-    buffer_release(&start);
 }
 
 void oracle_progress(const evidence *of)

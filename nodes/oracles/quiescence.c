@@ -15,21 +15,13 @@ static const char *const temporary_words[] = {"job",     "ack",          "task",
 
 static void check_word(const evidence *of, const char *word)
 {
-    buffer start, end;
-    buffer_init(&start);
-    buffer_init(&end);
-    key_meta(&start, word, NULL, 0);
-    key_prefix_end(&end, buffer_slice(&start));
     durable_walk walk;
-    for (durable_walk_init(&walk, of->durable, buffer_slice(&start), buffer_slice(&end));
-         durable_walk_next(&walk);) {
+    for (durable_walk_rows(&walk, of->durable, word); durable_walk_next(&walk);) {
         if (durable_entry_read(walk.found, TIMESTAMP_MAX) != NULL) {
             sb_finding(of->world, SB_FINDING_LEAK, ORACLE, "a row \"%s\" is left, with number %llu",
                        word, (unsigned long long)decode_last_number(walk.key) ^ 1ull << 63);
         }
     }
-    buffer_release(&end);
-    buffer_release(&start);
 }
 
 /* Entries belong to an index that the table has; of a range that was given up for ever there is

@@ -52,20 +52,12 @@ static void keep_ack(check *in, slice key, const version *one)
 
 static void gather(check *in)
 {
-    buffer start, end;
-    buffer_init(&start);
-    buffer_init(&end);
-    key_meta(&start, "ack", NULL, 0);
-    key_prefix_end(&end, buffer_slice(&start));
     durable_walk walk;
-    for (durable_walk_init(&walk, in->of->durable, buffer_slice(&start), buffer_slice(&end));
-         durable_walk_next(&walk);) {
+    for (durable_walk_rows(&walk, in->of->durable, "ack"); durable_walk_next(&walk);) {
         for (const version *one = walk.found->values; one != NULL; one = one->older) {
             keep_ack(in, walk.key, one);
         }
     }
-    buffer_release(&end);
-    buffer_release(&start);
 }
 
 /* ---------------------------------------------------------------------------------------- asking
@@ -172,14 +164,8 @@ static void check_end(const check *in, const version *ended, const job_row *row)
 
 static void check_ends(const check *in)
 {
-    buffer start, end;
-    buffer_init(&start);
-    buffer_init(&end);
-    key_meta(&start, "history", NULL, 0);
-    key_prefix_end(&end, buffer_slice(&start));
     durable_walk walk;
-    for (durable_walk_init(&walk, in->of->durable, buffer_slice(&start), buffer_slice(&end));
-         durable_walk_next(&walk);) {
+    for (durable_walk_rows(&walk, in->of->durable, "history"); durable_walk_next(&walk);) {
         const version *last = durable_entry_read(walk.found, TIMESTAMP_MAX);
         job_id job = 0;
         job_row row;
@@ -188,8 +174,6 @@ static void check_ends(const check *in)
             check_end(in, last, &row);
         }
     }
-    buffer_release(&end);
-    buffer_release(&start);
 }
 
 void oracle_schema_wait(const evidence *of)

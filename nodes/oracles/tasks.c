@@ -223,20 +223,12 @@ static void check_task(const evidence *of, job_id job, uint32_t phase, slice val
 
 void oracle_tasks(const evidence *of)
 {
-    buffer start, end;
-    buffer_init(&start);
-    buffer_init(&end);
-    key_meta(&start, "task-history", NULL, 0);
-    key_prefix_end(&end, buffer_slice(&start));
     durable_walk walk;
-    for (durable_walk_init(&walk, of->durable, buffer_slice(&start), buffer_slice(&end));
-         durable_walk_next(&walk);) {
+    for (durable_walk_rows(&walk, of->durable, "task-history"); durable_walk_next(&walk);) {
         const version *last = durable_entry_read(walk.found, TIMESTAMP_MAX);
         uint64_t numbers[2] = {0}; /* job, phase */
         if (last != NULL && key_meta_decode(walk.key, "task-history", numbers, 2)) {
             check_task(of, numbers[0], (uint32_t)numbers[1], version_value(last));
         }
     }
-    buffer_release(&end);
-    buffer_release(&start);
 }

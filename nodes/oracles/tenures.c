@@ -216,21 +216,13 @@ static const struct {
 
 static void check_word(check *in, const char *word, judge_version *judge)
 {
-    buffer start, end;
-    buffer_init(&start);
-    buffer_init(&end);
-    key_meta(&start, word, NULL, 0);
-    key_prefix_end(&end, buffer_slice(&start));
     in->word = word;
     durable_walk walk;
-    for (durable_walk_init(&walk, in->of->durable, buffer_slice(&start), buffer_slice(&end));
-         durable_walk_next(&walk);) {
+    for (durable_walk_rows(&walk, in->of->durable, word); durable_walk_next(&walk);) {
         for (const version *one = walk.found->values; one != NULL; one = one->older) {
             judge(in, walk.key, one);
         }
     }
-    buffer_release(&end);
-    buffer_release(&start);
 }
 
 void oracle_tenures(const evidence *of)
