@@ -31,31 +31,11 @@ static schema_fence *fence_of(schema_sync *of, sb_address server)
     return &of->fences[of->fence_count++];
 }
 
-/* One store, until it confirms. */
-static engine_status fence_at(schema_sync *of, sb_address store, const buffer *request,
-                              session_id least, sb_scope *scope)
+static bool is_fenced(const sb_reply *reply, uint64_t least)
 {
-    backoff wait;
-    backoff_init(&wait);
-    for (;;) {
-        sb_reply reply;
-        bool confirmed = false;
-        if (!failpoint("fence-request-fails") &&
-            cluster_call(of->cluster, store, METHOD_FENCE, request, wait.rounds, &reply, scope) ==
-                SB_OK) {
-            fence_reply got;
-            confirmed = fence_reply_decode(&got, slice_of(reply.data, reply.size)) &&
-                        got.head.status == REPLY_OK && got.least >= least;
-            sb_reply_release(&reply);
-        }
-        if (confirmed) {
-            return ENGINE_OK;
-        }
-        const engine_status status = backoff_wait(&wait, scope);
-        if (status != ENGINE_OK) {
-            return status;
-        }
-    }
+    fence_reply got;
+    return fence_reply_decode(&got, slice_of(reply->data, reply->size)) &&
+           got.head.status == REPLY_OK && got.least >= least;
 }
 
 /* Every store refuses sessions of the server below `least`. */
@@ -69,10 +49,8 @@ static engine_status fence(schema_sync *of, sb_address server, session_id least,
     buffer request;
     buffer_init(&request);
     fence_request_encode(&ask, &request);
-    engine_status status = ENGINE_OK;
-    for (uint32_t i = 0; i < of->store_count && status == ENGINE_OK; i++) {
-        status = fence_at(of, of->stores[i], &request, least, scope);
-    }
+    const engine_status status = cluster_tell_stores(
+        of->cluster, of->stores, of->store_count, METHOD_FENCE, &request, is_fenced, least, scope);
     buffer_release(&request);
     schema_fence *note = fence_of(of, server);
     if (status == ENGINE_OK && note != NULL && note->least < least) {

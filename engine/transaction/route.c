@@ -42,6 +42,27 @@ sb_status cluster_call(cluster *of, sb_address to, wire_method method, const buf
     return status;
 }
 
+engine_status cluster_tell_stores(cluster *of, const sb_address *stores, uint32_t store_count,
+                                  wire_method method, const buffer *request,
+                                  store_confirms *confirms, uint64_t wanted, sb_scope *scope)
+{
+    engine_status status = ENGINE_OK;
+    for (uint32_t i = 0; i < store_count && status == ENGINE_OK; i++) {
+        bool confirmed = false;
+        backoff wait;
+        backoff_init(&wait);
+        while (!confirmed && status == ENGINE_OK) {
+            sb_reply reply;
+            if (cluster_call(of, stores[i], method, request, wait.rounds, &reply, scope) == SB_OK) {
+                confirmed = confirms(&reply, wanted);
+                sb_reply_release(&reply);
+            }
+            status = confirmed ? ENGINE_OK : backoff_wait(&wait, scope);
+        }
+    }
+    return status;
+}
+
 reply_status reply_status_of(const sb_reply *reply)
 {
     if (reply->size == 0 || reply->data[0] >= REPLY_STATUS_COUNT) {

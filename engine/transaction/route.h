@@ -51,6 +51,12 @@ engine_status cluster_ask(cluster *of, wire_method method, const buffer *request
 sb_status cluster_call(cluster *of, sb_address to, wire_method method, const buffer *request,
                        uint32_t attempt, sb_reply *reply, sb_scope *scope);
 
+/* Tell each of these stores, one after the other, until it confirms. */
+typedef bool store_confirms(const sb_reply *reply, uint64_t wanted);
+engine_status cluster_tell_stores(cluster *of, const sb_address *stores, uint32_t store_count,
+                                  wire_method method, const buffer *request,
+                                  store_confirms *confirms, uint64_t wanted, sb_scope *scope);
+
 /* The status with which a reply begins; REPLY_CORRUPT when it has none. */
 reply_status reply_status_of(const sb_reply *reply);
 

@@ -56,29 +56,11 @@ engine_status cluster_advance_safe_point(cluster *of, timestamp wanted, timestam
 
 /* -------------------------------------------------------------------------------------- guard */
 
-static engine_status guard_at(cluster *of, sb_address store, const buffer *request,
-                              timestamp safe_point, sb_scope *scope)
+static bool is_guarded(const sb_reply *reply, uint64_t safe_point)
 {
-    backoff wait;
-    backoff_init(&wait);
-    for (;;) {
-        sb_reply reply;
-        bool confirmed = false;
-        if (!failpoint("guard-request-fails") &&
-            cluster_call(of, store, METHOD_GUARD, request, wait.rounds, &reply, scope) == SB_OK) {
-            guard_reply got;
-            confirmed = guard_reply_decode(&got, slice_of(reply.data, reply.size)) &&
-                        got.head.status == REPLY_OK && got.safe_point >= safe_point;
-            sb_reply_release(&reply);
-        }
-        if (confirmed) {
-            return ENGINE_OK;
-        }
-        const engine_status status = backoff_wait(&wait, scope);
-        if (status != ENGINE_OK) {
-            return status;
-        }
-    }
+    guard_reply got;
+    return guard_reply_decode(&got, slice_of(reply->data, reply->size)) &&
+           got.head.status == REPLY_OK && got.safe_point >= safe_point;
 }
 
 engine_status cluster_guard(cluster *of, const sb_address *stores, uint32_t store_count,
@@ -88,10 +70,8 @@ engine_status cluster_guard(cluster *of, const sb_address *stores, uint32_t stor
     buffer request;
     buffer_init(&request);
     guard_request_encode(&ask, &request);
-    engine_status status = ENGINE_OK;
-    for (uint32_t i = 0; i < store_count && status == ENGINE_OK; i++) {
-        status = guard_at(of, stores[i], &request, safe_point, scope);
-    }
+    const engine_status status = cluster_tell_stores(of, stores, store_count, METHOD_GUARD,
+                                                     &request, is_guarded, safe_point, scope);
     buffer_release(&request);
     return status;
 }
