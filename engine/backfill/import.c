@@ -274,9 +274,6 @@ static import_result take_ingest(import_state *of, const sb_reply *reply)
     if (got.head.status != REPLY_OK) {
         return trouble(of, got.head.status);
     }
-    if (failpoint("ingest-reply-is-lost")) {
-        return no_answer(of);
-    }
     SOMETIMES(got.next.size > 0, "ingest-goes-on-with-the-rest");
     set_position(of, got.next.size > 0 ? got.next : buffer_slice(&of->end));
     pass_done(of);
