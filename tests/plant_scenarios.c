@@ -5,6 +5,7 @@
  *   plant-environment   a program that asks the environment of its process
  *   plant-padding       a program that sends the padding of a struct
  *   plant-table         a program that serves its peers in the order of a table keyed by addresses
+ *   plant-code          a program that does as the address of a function says
  *   plant-static        a program whose static outlives its world
  */
 #include <stdio.h>
@@ -173,6 +174,13 @@ static void serve_by_table(void)
     sb_log("served in the order %llx", (unsigned long long)order);
 }
 
+/* Where code lies is the same in every fork: only another program can tell. */
+static void go_by_code(void)
+{
+    const uintptr_t page = (uintptr_t)go_by_code >> 12;
+    sb_sleep((page % 1000003 + 1) * SB_MICROSECOND, NULL);
+}
+
 static void count_boots(void)
 {
     static uint64_t boots;
@@ -194,6 +202,7 @@ static void count_boots(void)
 PLANT(ask_environment)
 PLANT(send_padding)
 PLANT(serve_by_table)
+PLANT(go_by_code)
 PLANT(count_boots)
 
 /* ------------------------------------------------------------------------------------- tables */
@@ -205,10 +214,11 @@ SCENARIO(trouble, "trouble", run_trouble, DECLARED);
 SCENARIO(environment, "plant-environment", run_ask_environment, 0);
 SCENARIO(padding, "plant-padding", run_send_padding, 0);
 SCENARIO(table, "plant-table", run_serve_by_table, 0);
+SCENARIO(code, "plant-code", run_go_by_code, 0);
 SCENARIO(static_one, "plant-static", run_count_boots, 0);
 
-static const sb_scenario *const scenarios[] = {&trouble, &environment, &padding, &table,
-                                               &static_one};
+static const sb_scenario *const scenarios[] = {&trouble, &environment, &padding,
+                                               &table,   &code,        &static_one};
 
 static const sb_product product = {.name = "seedbed",
                                    .version = "test",

@@ -1,7 +1,7 @@
 #!/bin/sh
 # What the determinism checks are for, planted: each plant must be caught, and the innocent program beside it must not be.
 #
-#   a run that reads what it has not written, the wall clock, the environment, or the order of addresses    `--twice` names the first step
+#   a run that reads what it has not written, the wall clock, the environment, the order or the value of addresses    `--twice` names the first step
 #   a static that survives from one seed to the next                                       `sweep --twice` says so
 #   state between seeds, the operating system, floats, unordered draws                     `make lint` names the place
 set -u
@@ -44,7 +44,7 @@ sweep_twice() { # PLANT
     code=$?
     [ $code = 3 ] || fail "$1: the sweep ends with $code, expected 3"
 }
-for plant in 'plant-environment deadline' 'plant-padding hash' 'plant-table line'; do
+for plant in 'plant-environment deadline' 'plant-padding hash' 'plant-table line' 'plant-code deadline'; do
     sweep_twice "${plant% *}"
     expect "${plant% *}" 'the runs part at step 3005' $OUT/report
     expect "${plant% *}" '^ *first  *3005 .*victim1#1/main' $OUT/report

@@ -30,14 +30,14 @@ static int finish(int code)
     return code;
 }
 
-static int run_command(const sb_product *product, const sb_command *command, int count,
-                       char **words)
+static int run_command(const sb_product *product, const sb_command *command, int argc, char **argv)
 {
     sb_arguments arguments;
-    const int code = sb_arguments_parse(command, product, count, words, &arguments);
+    const int code = sb_arguments_parse(command, product, argc - 2, argv + 2, &arguments);
     if (code != 0) {
         return code;
     }
+    arguments.command_line = argv;
     if (arguments.help) {
         sb_help_command(stdout, product, command);
         return 0;
@@ -83,5 +83,5 @@ int sb_tool_main(const sb_product *product, int argc, char **argv)
         sb_list_names(command_name_at, sb_commands, sb_command_count, names, sizeof names);
         return sb_complain(SB_EXIT_USAGE, "'%s' is no command; expected one of %s", word, names);
     }
-    return finish(run_command(product, command, argc - 2, argv + 2));
+    return finish(run_command(product, command, argc, argv));
 }

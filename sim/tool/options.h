@@ -16,6 +16,7 @@
 /* What a command line has said. */
 typedef struct sb_arguments {
     const sb_product *product;
+    char *const *command_line; /* the whole, with the program's name; NULL ends it */
     const char *positionals[SB_POSITIONAL_MAX];
     unsigned positional_count;
     sb_plan_words plan;

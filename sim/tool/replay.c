@@ -161,13 +161,17 @@ int sb_command_replay(const sb_arguments *arguments)
             "--keep: '%s' would not say what --mask leaves out; expected one of them",
             arguments->keep);
     }
+    if (sb_twice_serve(arguments, &target.plan)) {
+        sb_target_release(&target);
+        return 0;
+    }
     print_title(&target);
     putchar('\n');
     warn_of_build(&target);
     if (arguments->twice) {
         sb_seed_result result;
         const sb_twice_end end =
-            sb_run_twice(stdout, &target.plan, target.seed, arguments->patience, 1, &result);
+            sb_run_twice(stdout, arguments, &target.plan, target.seed, 1, &result);
         if (end == SB_TWICE_DIFFERENT) {
             print_end(&target, &result, "nondeterminism");
             code = SB_EXIT_FINDINGS;

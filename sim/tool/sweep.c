@@ -24,7 +24,6 @@
 #include "sim/tool/output.h"
 #include "sim/tool/recorded.h"
 #include "sim/tool/sweep.h"
-#include "sim/tool/twice.h"
 
 #define MILLION 1000000u
 #define FIRST_SEED_DEFAULT 1
@@ -46,17 +45,13 @@ static void remember_for_twice(sb_sweep *sweep, const sb_seed_result *result)
         sweep->twice_capacity = sweep->twice_capacity == 0 ? 256 : sweep->twice_capacity * 2;
         sweep->twice_runs =
             sb_host_grow(sweep->twice_runs, sweep->twice_capacity, sizeof *sweep->twice_runs);
-        sweep->twice_digests =
-            sb_host_grow(sweep->twice_digests, sweep->twice_capacity, sizeof *sweep->twice_digests);
     }
-    sweep->twice_runs[sweep->twice_count] = sb_run_name_of(result);
-    sweep->twice_digests[sweep->twice_count] = result->digest;
-    sweep->twice_count++;
+    sweep->twice_runs[sweep->twice_count++] =
+        (sb_second_run){.name = sb_run_name_of(result), .digest = result->digest};
 }
 
-static void add_difference(sb_difference *differences, const sb_seed_result *result)
+static void add_difference(sb_difference *differences, sb_run_name name)
 {
-    const sb_run_name name = sb_run_name_of(result);
     if (differences->count++ == 0 || sb_run_name_before(name, differences->smallest)) {
         differences->smallest = name;
     }
@@ -68,7 +63,7 @@ static void note_places(sb_sweep *sweep, const sb_seed_result *result)
     if (result->ordinal == 0) {
         sweep->seed_places = result->outcome == SB_OUTCOME_PASSED ? result->places : 0;
     } else if (result->outcome != SB_OUTCOME_LOST && result->places < result->ordinal) {
-        add_difference(&sweep->unmet, result);
+        add_difference(&sweep->unmet, sb_run_name_of(result));
     }
 }
 
@@ -87,18 +82,6 @@ static bool consume_result(void *context, const sb_seed_result *result)
     sb_effects_remember(&sweep->effects, result);
     return sweep->arguments->stop_after == 0 ||
            sweep->tally.counted_findings < sweep->arguments->stop_after;
-}
-
-static bool consume_second_result(void *context, const sb_seed_result *result)
-{
-    sb_sweep *const sweep = context;
-    if (result->outcome != SB_OUTCOME_LOST) {
-        sweep->twice_compared++;
-        if (result->digest != sweep->twice_digests[result->index]) {
-            add_difference(&sweep->differences, result);
-        }
-    }
-    return true;
 }
 
 static void tick(void *context, uint64_t done)
@@ -132,35 +115,27 @@ static void run_pool(sb_sweep *sweep)
 
 /* The second time the last comes first: what survives from one seed to the next in a process finds
  * another one before it. */
-static void turn_round(sb_sweep *sweep)
-{
-    for (size_t i = 0, j = sweep->twice_count; i + 1 < j--; i++) {
-        const sb_run_name run = sweep->twice_runs[i];
-        const uint64_t digest = sweep->twice_digests[i];
-        sweep->twice_runs[i] = sweep->twice_runs[j];
-        sweep->twice_digests[i] = sweep->twice_digests[j];
-        sweep->twice_runs[j] = run;
-        sweep->twice_digests[j] = digest;
-    }
-}
-
 static void run_twice_phase(sb_sweep *sweep)
 {
-    if (sweep->twice_count == 0 || sb_interrupted()) {
+    const size_t count = sweep->twice_count;
+    if (count == 0 || sb_interrupted()) {
         return;
     }
-    turn_round(sweep);
-    const sb_seed_sequence seeds = {.list = sweep->twice_runs,
-                                    .last_index = sweep->twice_count - 1};
-    const sb_pool_options pool = {.plan = sweep->plan,
-                                  .seeds = &seeds,
-                                  .universe = &sb_other_universe,
-                                  .jobs = job_count(sweep->arguments, seeds.last_index),
-                                  .patience = sweep->arguments->patience,
-                                  .deadline = sweep->deadline,
-                                  .consume = consume_second_result,
-                                  .context = sweep};
-    if (sb_pool_run(&pool) == SB_POOL_INTERRUPTED) {
+    sb_second_run *const again = sb_host_alloc(count, sizeof *again);
+    for (size_t i = 0; i < count; i++) {
+        again[i].name = sweep->twice_runs[count - 1 - i].name;
+    }
+    sb_second_pass pass = {.jobs = job_count(sweep->arguments, count - 1),
+                           .deadline = sweep->deadline};
+    sb_run_again(sweep->arguments, &pass, again, count);
+    for (size_t i = 0; i < count; i++) {
+        sweep->twice_compared += again[i].came_back;
+        if (again[i].came_back && again[i].digest != sweep->twice_runs[count - 1 - i].digest) {
+            add_difference(&sweep->differences, again[i].name);
+        }
+    }
+    free(again);
+    if (pass.end == SB_POOL_INTERRUPTED) {
         sweep->end = SB_POOL_INTERRUPTED;
     }
 }
@@ -378,12 +353,12 @@ static void print_unrepeatable(FILE *out, sb_sweep *sweep, const sb_group *group
     sb_seed_result result;
     const uint64_t seed = group->smallest.seed;
     const sb_plan plan = plan_of(sweep, group);
-    add_difference(&sweep->unrepeatable, &group->smallest);
+    add_difference(&sweep->unrepeatable, sb_run_name_of(&group->smallest));
     fprintf(out,
             "  seed %" PRIu64 " does not repeat: in the sweep digest %016" PRIx64 " after %" PRIu64
             " steps, alone %016" PRIx64 " after %" PRIu64 "\n",
             seed, group->smallest.digest, group->smallest.steps, alone->digest, alone->steps);
-    if (sb_run_twice(out, &plan, seed, sweep->arguments->patience, 1, &result) == SB_TWICE_SAME) {
+    if (sb_run_twice(out, sweep->arguments, &plan, seed, 1, &result) == SB_TWICE_SAME) {
         fputs("finding nondeterminism\n  two runs alone agree: something survives from one seed to "
               "the next in a process\n",
               out);
@@ -458,8 +433,8 @@ static void print_differences(sb_sweep *sweep)
     sb_seed_result result;
     const uint64_t seed = sweep->differences.smallest.seed;
     const sb_plan plan = sb_plan_at(sweep->plan, sweep->differences.smallest.ordinal);
-    if (sb_run_twice(stdout, &plan, seed, sweep->arguments->patience, sweep->differences.count,
-                     &result) == SB_TWICE_SAME) {
+    if (sb_run_twice(stdout, sweep->arguments, &plan, seed, sweep->differences.count, &result) ==
+        SB_TWICE_SAME) {
         printf("finding nondeterminism  (%" PRIu64 " seeds, smallest %" PRIu64
                ")\n  they differed in the sweep, and seed %" PRIu64
                " alone does not: something survives from one seed to the next in a process, or "
@@ -557,6 +532,9 @@ int sb_command_sweep(const sb_arguments *arguments)
     sb_output json = {0};
     char title[2048];
     int code = prepare(arguments, &sweep, &plan);
+    if (code == 0 && sb_twice_serve(arguments, &plan)) {
+        return 0;
+    }
     if (code == 0) {
         code = check_directory(arguments->out);
     }
@@ -578,7 +556,6 @@ int sb_command_sweep(const sb_arguments *arguments)
     run_sweep(&sweep);
     code = finish(&sweep, &json);
     free(sweep.twice_runs);
-    free(sweep.twice_digests);
     sb_effects_release(&sweep.effects);
     sb_tally_release(&sweep.tally);
     return code;

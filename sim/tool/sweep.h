@@ -10,6 +10,7 @@
 #include "sim/tool/progress.h"
 #include "sim/tool/shard.h"
 #include "sim/tool/tally.h"
+#include "sim/tool/twice.h"
 
 /* Runs whose second run was different, or whose run alone was not that of the sweep. */
 typedef struct sb_difference {
@@ -27,8 +28,7 @@ typedef struct sb_sweep {
     sb_tally tally;
     sb_pool_end end;
     /* for the second run */
-    sb_run_name *twice_runs;
-    uint64_t *twice_digests;
+    sb_second_run *twice_runs; /* the first runs that come again, and what they gave */
     size_t twice_count, twice_capacity, twice_compared;
     sb_difference differences;  /* between two runs of --twice */
     sb_difference unrepeatable; /* between the sweep and a run alone */

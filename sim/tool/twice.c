@@ -1,18 +1,21 @@
 /*
  * Comparing two runs; see twice.h.
  *
- * Both run in children of their own and leave their marks: the digest after every 2^SB_MARK_SHIFT
- * steps. The first marks that differ bound the step at which the runs part; both are run again with
- * that window recorded, and compared event by event.
+ * Both run in children of their own, the second in one of another program, and leave their marks:
+ * the digest after every 2^SB_MARK_SHIFT steps. The first marks that differ bound the step at which
+ * the runs part; both are run again with that window recorded, and compared event by event.
  */
 #include "sim/tool/twice.h"
 
 #include <inttypes.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "sim/record/memory.h"
 #include "sim/record/trace_file.h"
 #include "sim/tool/contract.h"
+#include "sim/tool/elsewhere.h"
 
 #define MARKS_MAX ((size_t)1 << 20)
 #define MARK_STEPS ((sb_step)1 << SB_MARK_SHIFT)
@@ -49,11 +52,18 @@ static int run_half(void *context, sb_watch *watch)
     return 0;
 }
 
+static void run_one_half(const half_run *run, sb_duration patience, sb_child_end *end)
+{
+    half_run copy = *run;
+    sb_child_run(run_half, &copy, patience, end);
+}
+
 /* -------------------------------------------------------------------------- a recorded window */
 
 typedef struct window {
     const sb_plan *plan;
     uint64_t seed;
+    sb_step from, to;
     FILE *file;
 } window;
 
@@ -68,31 +78,160 @@ static int write_window(void *context, sb_world *world, const sb_record *record,
     return fflush(into->file) == 0 && !ferror(into->file) ? 0 : SB_EXIT_IO;
 }
 
-/* Run it again and read the window's events back. */
-static bool record_window(const sb_plan *plan, uint64_t seed, const sb_universe_options *universe,
-                          sb_duration patience, sb_step from, sb_step to, sb_trace_file *trace)
+/* Run it again and have the window's events written down. */
+static bool record_window(window *into, const sb_universe_options *universe, sb_duration patience)
+{
+    const sb_recorded_run run = {.plan = into->plan,
+                                 .seed = into->seed,
+                                 .universe = universe,
+                                 .patience = patience,
+                                 .from = into->from,
+                                 .to = into->to,
+                                 .present = write_window,
+                                 .context = into};
+    sb_seed_result result;
+    sb_child_end end;
+    return sb_run_recorded(&run, &result, &end) && end.code == 0;
+}
+
+/* --------------------------------------------------------------------------- the second program */
+
+typedef enum errand_kind { ERRAND_HALF, ERRAND_WINDOW, ERRAND_PASS } errand_kind;
+
+/* What the second program is to do, and what became of it.  A half, or the runs of a pass, follow.
+ */
+typedef struct errand {
+    errand_kind kind;
+    uint64_t seed, ordinal; /* half, window */
+    sb_step from, to;       /* window */
+    int window_file;
+    bool good; /* the window is written */
+    sb_child_end end;
+    sb_second_pass pass;
+    size_t run_count;
+} errand;
+
+#define SPACE_ALIGNMENT 64
+#define ERRAND_SIZE ((sizeof(errand) + SPACE_ALIGNMENT - 1) / SPACE_ALIGNMENT * SPACE_ALIGNMENT)
+
+static void *errand_space(errand *of)
+{
+    return (char *)of + ERRAND_SIZE;
+}
+
+static bool consume_again(void *context, const sb_seed_result *result)
+{
+    sb_second_run *const run = (sb_second_run *)context + result->index;
+    run->came_back = result->outcome != SB_OUTCOME_LOST;
+    run->digest = result->digest;
+    return true;
+}
+
+static void serve_pass(const sb_arguments *arguments, const sb_plan *plan, errand *asked)
+{
+    sb_second_run *const runs = errand_space(asked);
+    sb_run_name *const names = sb_host_alloc(asked->run_count, sizeof *names);
+    for (size_t i = 0; i < asked->run_count; i++) {
+        names[i] = runs[i].name;
+    }
+    const sb_seed_sequence seeds = {.list = names, .last_index = asked->run_count - 1};
+    const sb_pool_options pool = {.plan = plan,
+                                  .seeds = &seeds,
+                                  .universe = &sb_other_universe,
+                                  .jobs = asked->pass.jobs,
+                                  .patience = arguments->patience,
+                                  .deadline = asked->pass.deadline,
+                                  .consume = consume_again,
+                                  .context = runs};
+    sb_interrupts_catch();
+    asked->pass.end = sb_pool_run(&pool);
+    free(names);
+}
+
+bool sb_twice_serve(const sb_arguments *arguments, const sb_plan *plan)
+{
+    size_t size;
+    errand *const asked = sb_elsewhere_errand(&size);
+    if (asked == NULL) {
+        return false;
+    }
+    const sb_plan at = sb_plan_at(plan, asked->ordinal);
+    if (asked->kind == ERRAND_PASS) {
+        serve_pass(arguments, plan, asked);
+    } else if (asked->kind == ERRAND_HALF) {
+        const half_run run = {&at, asked->seed, &sb_other_universe, errand_space(asked)};
+        run_one_half(&run, arguments->patience, &asked->end);
+    } else {
+        window into = {&at, asked->seed, asked->from, asked->to, fdopen(asked->window_file, "w")};
+        asked->good =
+            into.file != NULL && record_window(&into, &sb_other_universe, arguments->patience);
+    }
+    return true;
+}
+
+void sb_run_again(const sb_arguments *arguments, sb_second_pass *pass, sb_second_run *runs,
+                  size_t count)
+{
+    int file;
+    const size_t size = ERRAND_SIZE + count * sizeof *runs;
+    errand *const asked = sb_elsewhere_alloc(size, &file);
+    *asked = (errand){.kind = ERRAND_PASS, .pass = *pass, .run_count = count};
+    memcpy(errand_space(asked), runs, count * sizeof *runs);
+    const bool came_back = sb_elsewhere_run(arguments, file, -1);
+    memcpy(runs, errand_space(asked), count * sizeof *runs);
+    pass->end = came_back ? asked->pass.end : SB_POOL_INTERRUPTED;
+    sb_elsewhere_free(asked, size, file);
+}
+
+/* The second half, elsewhere. */
+static void run_other_half(const sb_arguments *arguments, const half_run *run, sb_child_end *end)
+{
+    int file;
+    const size_t size = ERRAND_SIZE + sizeof(half);
+    errand *const asked = sb_elsewhere_alloc(size, &file);
+    *asked =
+        (errand){.kind = ERRAND_HALF, .seed = run->seed, .ordinal = run->plan->exhaust.ordinal};
+    const bool came_back = sb_elsewhere_run(arguments, file, -1);
+    *end = came_back ? asked->end : (sb_child_end){.signal = SIGKILL};
+    memcpy(run->out, errand_space(asked), sizeof(half));
+    sb_elsewhere_free(asked, size, file);
+}
+
+/* The second window, elsewhere. */
+static bool record_other_window(const sb_arguments *arguments, const window *into)
+{
+    int file;
+    errand *const asked = sb_elsewhere_alloc(ERRAND_SIZE, &file);
+    *asked = (errand){.kind = ERRAND_WINDOW,
+                      .seed = into->seed,
+                      .ordinal = into->plan->exhaust.ordinal,
+                      .from = into->from,
+                      .to = into->to,
+                      .window_file = fileno(into->file)};
+    const bool good = sb_elsewhere_run(arguments, file, asked->window_file) && asked->good;
+    sb_elsewhere_free(asked, ERRAND_SIZE, file);
+    return good;
+}
+
+/* One of the two windows, read back. */
+static bool read_window(const sb_arguments *arguments, const window *of, bool is_second,
+                        sb_trace_file *trace)
 {
     char problem[SB_PROBLEM_SIZE];
-    window into = {plan, seed, tmpfile()};
+    window into = *of;
+    into.file = tmpfile();
     if (into.file == NULL) {
         return false;
     }
-    const sb_recorded_run run = {.plan = plan,
-                                 .seed = seed,
-                                 .universe = universe,
-                                 .patience = patience,
-                                 .from = from,
-                                 .to = to,
-                                 .present = write_window,
-                                 .context = &into};
-    sb_seed_result result;
-    sb_child_end end;
-    bool good = sb_run_recorded(&run, &result, &end) && end.code == 0;
+    bool good = is_second ? record_other_window(arguments, &into)
+                          : record_window(&into, &sb_usual_universe, arguments->patience);
     rewind(into.file);
     good = good && sb_trace_read(into.file, trace, problem, sizeof problem);
     fclose(into.file);
     return good;
 }
+
+/* ---------------------------------------------------------------------------------- comparison */
 
 static bool same_event(const sb_event *left, const sb_event *right)
 {
@@ -215,17 +354,15 @@ static void bound_difference(const half *first, const half *second, sb_step *fro
 }
 
 /* Record both windows and show the first difference; false when there is none this time. */
-static bool show_difference(FILE *out, const sb_plan *plan, uint64_t seed, sb_duration patience,
-                            sb_step from, sb_step to)
+static bool show_difference(FILE *out, const sb_arguments *arguments, const window *where)
 {
     sb_trace_file first, second;
-    const sb_step with_context = from > MARK_STEPS ? from - MARK_STEPS : 1;
-    if (!record_window(plan, seed, &sb_usual_universe, patience, with_context, to, &first)) {
+    if (!read_window(arguments, where, false, &first)) {
         return false;
     }
     bool found = false;
-    if (record_window(plan, seed, &sb_other_universe, patience, with_context, to, &second)) {
-        const sb_step step = first_difference(first.record, second.record, with_context, to);
+    if (read_window(arguments, where, true, &second)) {
+        const sb_step step = first_difference(first.record, second.record, where->from, where->to);
         found = step != 0;
         if (found) {
             print_difference(out, &first, &second, step);
@@ -247,17 +384,18 @@ static void print_headline(FILE *out, uint64_t seed, uint64_t seed_count)
     fputc('\n', out);
 }
 
-static bool run_both(FILE *out, const sb_plan *plan, uint64_t seed, sb_duration patience,
+static bool run_both(FILE *out, const sb_arguments *arguments, const sb_plan *plan, uint64_t seed,
                      half *halves)
 {
-    const sb_universe_options *const universes[2] = {&sb_usual_universe, &sb_other_universe};
+    const half_run first = {plan, seed, &sb_usual_universe, &halves[0]};
+    const half_run second = {plan, seed, &sb_other_universe, &halves[1]};
+    sb_child_end ends[2];
+    char text[128];
+    run_one_half(&first, arguments->patience, &ends[0]);
+    run_other_half(arguments, &second, &ends[1]);
     for (int i = 0; i < 2; i++) {
-        half_run run = {plan, seed, universes[i], &halves[i]};
-        sb_child_end end;
-        char text[128];
-        sb_child_run(run_half, &run, patience, &end);
-        if (end.runaway || end.signal != 0 || end.code != 0) {
-            sb_child_end_text(&end, text, sizeof text);
+        if (ends[i].runaway || ends[i].signal != 0 || ends[i].code != 0) {
+            sb_child_end_text(&ends[i], text, sizeof text);
             fprintf(out, "seed %" PRIu64 " cannot be compared: %s\n", seed, text);
             return false;
         }
@@ -265,35 +403,37 @@ static bool run_both(FILE *out, const sb_plan *plan, uint64_t seed, sb_duration 
     return true;
 }
 
-sb_twice_end sb_run_twice(FILE *out, const sb_plan *plan, uint64_t seed, sb_duration patience,
-                          uint64_t seed_count, sb_seed_result *result)
+sb_twice_end sb_run_twice(FILE *out, const sb_arguments *arguments, const sb_plan *plan,
+                          uint64_t seed, uint64_t seed_count, sb_seed_result *result)
 {
     half *const halves = sb_shared_alloc(2 * sizeof *halves);
     sb_twice_end end = SB_TWICE_LOST;
-    if (run_both(out, plan, seed, patience, halves)) {
+    if (run_both(out, arguments, plan, seed, halves)) {
         *result = halves[0].result;
         end =
             halves[0].result.digest == halves[1].result.digest ? SB_TWICE_SAME : SB_TWICE_DIFFERENT;
     }
     if (end == SB_TWICE_DIFFERENT) {
         char replay[1536];
-        sb_step from, to;
+        window where = {.plan = plan, .seed = seed};
         bool shown = false;
-        bound_difference(&halves[0], &halves[1], &from, &to);
+        bound_difference(&halves[0], &halves[1], &where.from, &where.to);
         print_headline(out, seed, seed_count);
         fprintf(out,
                 "  digest %016" PRIx64 " after %" PRIu64 " steps, and %016" PRIx64 " after %" PRIu64
                 "\n",
                 halves[0].result.digest, halves[0].result.steps, halves[1].result.digest,
                 halves[1].result.steps);
+        const window bounds = where;
+        where.from = where.from > MARK_STEPS ? where.from - MARK_STEPS : 1; /* what led there */
         for (int attempt = 0; attempt < TRIES && !shown; attempt++) {
-            shown = show_difference(out, plan, seed, patience, from, to);
+            shown = show_difference(out, arguments, &where);
         }
         if (!shown) {
             fprintf(out,
                     "  the runs part between steps %" PRIu64 " and %" PRIu64
                     ", and not in the same place each time\n",
-                    from, to);
+                    bounds.from, bounds.to);
         }
         sb_plan_replay(plan, seed, replay, sizeof replay);
         fprintf(out, "  replay: %s --twice\n", replay);
