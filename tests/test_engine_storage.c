@@ -284,8 +284,10 @@ static reply_status rollback(client *of, const deal *one)
     return answer.head.status;
 }
 
-/* *fate: of a transaction, by its primary; `now` as far in the future as asked. */
-static timestamp check_status(client *of, const deal *one, timestamp now, transaction_fate *fate)
+/* *fate: of a transaction, by its primary; `now` as far in the future as asked.  settle: roll back
+ * what has left no trace. */
+static timestamp ask_fate(client *of, const deal *one, timestamp now, bool settle,
+                          transaction_fate *fate)
 {
     buffer bytes;
     char key[16];
@@ -294,7 +296,8 @@ static timestamp check_status(client *of, const deal *one, timestamp now, transa
     check_status_request_encode(&(check_status_request){.region = region_one,
                                                         .primary = key_of(key, one->first),
                                                         .start = one->start,
-                                                        .now = now},
+                                                        .now = now,
+                                                        .rollback_if_missing = settle},
                                 &bytes);
     sb_reply reply = ask(of, METHOD_CHECK_STATUS, &bytes);
     ck_assert(check_status_reply_decode(&answer, reply_bytes(&reply)));
@@ -303,6 +306,11 @@ static timestamp check_status(client *of, const deal *one, timestamp now, transa
     buffer_release(&bytes);
     *fate = answer.fate;
     return answer.commit;
+}
+
+static timestamp check_status(client *of, const deal *one, timestamp now, transaction_fate *fate)
+{
+    return ask_fate(of, one, now, false, fate);
 }
 
 static timestamp resolve(client *of, const deal *one, timestamp commit_at)
@@ -430,12 +438,16 @@ static void rules_world(sb_world *world, void *context)
     e.commit = ++of.clock;
     ck_assert_int_eq(commit(&of, &e), REPLY_ROLLED_BACK);
 
-    /* Of a transaction that left no trace nothing is said, and nothing committed. */
+    /* Of a transaction that left no trace nothing is said, and nothing committed, until somebody
+     * asks that it be settled: then its prewrite comes too late. */
     deal f = put_deal(&of, 7, 1);
     (void)check_status(&of, &f, TIMESTAMP_MAX, &fate);
     ck_assert_int_eq(fate, TRANSACTION_MISSING);
     f.commit = ++of.clock;
     ck_assert_int_eq(commit(&of, &f), REPLY_LOCK_NOT_FOUND);
+    (void)ask_fate(&of, &f, TIMESTAMP_MAX, true, &fate);
+    ck_assert_int_eq(fate, TRANSACTION_ROLLED_BACK);
+    ck_assert_int_eq(prewrite(&of, &f), REPLY_ROLLED_BACK);
     client_release(&of);
 }
 
@@ -447,25 +459,42 @@ END_TEST
 
 /* ------------------------------------------------------------------- ingest, fences, deletion */
 
-static reply_status upload(client *of, slice name, slice file)
+static upload_reply upload_piece(client *of, slice name, slice file, uint32_t offset)
 {
     buffer bytes;
-    upload_reply answer = {0};
+    upload_reply answer;
     buffer_init(&bytes);
-    do {
-        const uint32_t offset = (uint32_t)answer.size, left = file.size - offset;
-        const uint32_t size = left < 1000 ? left : 1000;
-        upload_request_encode(&(upload_request){.name = name,
-                                                .offset = offset,
-                                                .last = size == left,
-                                                .bytes = slice_of(file.data + offset, size)},
-                              &bytes);
-        sb_reply reply = ask(of, METHOD_UPLOAD, &bytes);
-        ck_assert(upload_reply_decode(&answer, reply_bytes(&reply)));
-        sb_reply_release(&reply);
-    } while (answer.head.status == REPLY_OK && answer.size < file.size);
+    const uint32_t left = file.size - offset, size = left < 1000 ? left : 1000;
+    upload_request_encode(&(upload_request){.name = name,
+                                            .offset = offset,
+                                            .last = size == left,
+                                            .bytes = slice_of(file.data + offset, size)},
+                          &bytes);
+    sb_reply reply = ask(of, METHOD_UPLOAD, &bytes);
+    ck_assert(upload_reply_decode(&answer, reply_bytes(&reply)));
+    sb_reply_release(&reply);
     buffer_release(&bytes);
+    return answer;
+}
+
+static reply_status upload(client *of, slice name, slice file)
+{
+    upload_reply answer = {0};
+    do {
+        answer = upload_piece(of, name, file, (uint32_t)answer.size);
+    } while (answer.head.status == REPLY_OK && answer.size < file.size);
     return answer.head.status;
+}
+
+/* A file of this name that went on behind the end of the one to come. */
+static void upload_longer(client *of, slice name, slice file)
+{
+    buffer longer;
+    buffer_init(&longer);
+    buffer_add(&longer, file.data, file.size);
+    buffer_add(&longer, "more", 4);
+    ck_assert_int_eq(upload(of, name, buffer_slice(&longer)), REPLY_OK);
+    buffer_release(&longer);
 }
 
 static reply_status ingest(client *of, slice name, uint64_t digest, timestamp at, uint64_t *count)
@@ -552,7 +581,12 @@ static void bulk_world(sb_world *world, void *context)
     ck_assert_int_eq(ingest(&of, name, summary.digest + 2, 50, &count), REPLY_CORRUPT);
     /* What does not fit its digest is gone, so that it is sent anew. */
     ck_assert_int_eq(ingest(&of, name, summary.digest, 50, &count), REPLY_NOT_FOUND);
-    ck_assert_int_eq(upload(&of, name, buffer_slice(&builder.out)), REPLY_OK);
+    /* The last piece ends the file, also where it had been longer. */
+    upload_longer(&of, name, buffer_slice(&builder.out));
+    const upload_reply cut =
+        upload_piece(&of, name, buffer_slice(&builder.out), builder.out.size - 1);
+    ck_assert_int_eq(cut.head.status, REPLY_OK);
+    ck_assert_uint_eq(cut.size, builder.out.size);
     ck_assert_int_eq(ingest(&of, name, summary.digest, 0, &count), REPLY_BAD_REQUEST);
     for (uint32_t i = 0; i < 2; i++) {
         ck_assert_int_eq(ingest(&of, name, summary.digest, 50, &count), REPLY_OK);

@@ -28,6 +28,7 @@ enum {
     SETTING_PERMANENT_RATE,
     SETTING_REGION_RATE,
     SETTING_REGION_PAUSE,
+    SETTING_TRIGGERS,
     SETTING_ALL
 };
 
@@ -60,10 +61,11 @@ static const sb_setting settings[SETTING_ALL] = {
      "of a million seeds, in so many regions are split, merged and moved"},
     {"region-pause", SB_SETTING_DURATION, "8s", SB_SECOND, 600 * SB_SECOND,
      "between two orders about regions, at most"},
+    {"triggers", SB_SETTING_NUMBER, "24", 0, SB_TRIGGER_MAX,
+     "so many troubles, at most, are tied to moments of the protocol; 0: all come in epochs"},
 };
 
 #define DOWN_MIN (100 * SB_MILLISECOND)
-#define TRIGGERS_MAX 24u
 #define HURRIES 3u /* a backfill pauses a half, a quarter or an eighth of what is set */
 #define AFTERWARDS_MAX (6 * SB_SECOND)
 #define ORDERS_MAX 3u
@@ -185,7 +187,7 @@ static sb_swarm_plan plan_of(const sb_settings *values, const machines *all,
                     machines_bits(all->clients, all->client_count),
         .precious =
             machines_bits(&all->placement, 1) | machines_bits(all->stores, all->store_count),
-        .triggers = TRIGGERS_MAX,
+        .triggers = (uint32_t)setting_of(values, SETTING_TRIGGERS),
     };
 }
 
@@ -242,6 +244,12 @@ static void run(sb_world *world, void *context)
 
 #define DECLARES(fault) ((uint64_t)1 << SB_FAULT_##fault)
 
+static const sb_unreachable unreachable[] = {
+#define UNREACHABLE(glob, why) {glob, why},
+#include "nodes/scenarios/unreachable_chaos.def"
+#undef UNREACHABLE
+};
+
 const sb_scenario scenario_chaos = {
     .name = "chaos",
     .summary = "ADD INDEX under every fault there is, drawn anew for each seed",
@@ -264,6 +272,8 @@ const sb_scenario scenario_chaos = {
     .floors = floors,
     .floor_count = sizeof(floors) / sizeof(floors[0]),
     .run = run,
+    .unreachable = unreachable,
+    .unreachable_count = sizeof(unreachable) / sizeof(unreachable[0]),
     .permanent = TRIAL_PERMANENT,
     .check = check,
 };
