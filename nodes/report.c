@@ -6,17 +6,6 @@
 
 #include <string.h>
 
-static const char *const report_texts[] = {
-#define REPORT(name, text) text,
-#include "nodes/reports.def"
-#undef REPORT
-};
-
-const char *report_kind_text(uint32_t kind)
-{
-    return kind < REPORT_COUNT ? report_texts[kind] : "unknown";
-}
-
 /* --------------------------------------------------------------------------------- operations */
 
 void operation_begin_encode(sb_address server, const execute_request *request, buffer *into)

@@ -21,14 +21,11 @@
 #include "engine/wire/client.h"
 
 enum {
-#define REPORT(name, text) REPORT_##name,
+#define REPORT(name) REPORT_##name,
 #include "nodes/reports.def"
 #undef REPORT
     REPORT_COUNT
 };
-
-/* "operation-begin".  Static. */
-const char *report_kind_text(uint32_t kind);
 
 typedef struct operation_begin {
     sb_address server;

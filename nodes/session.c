@@ -86,11 +86,6 @@ void client_sessions_close(client_sessions *of)
     sb_free(of);
 }
 
-uint32_t client_sessions_running(const client_sessions *of)
-{
-    return of->running;
-}
-
 /* ------------------------------------------------------------------------------- at most once */
 
 /* False for a request that has been here before, or comes too late. */

@@ -35,6 +35,4 @@ sb_status client_sessions_drain(client_sessions *of, sb_duration grace);
 /* After drain, and after the exchange is closed. */
 void client_sessions_close(client_sessions *of);
 
-uint32_t client_sessions_running(const client_sessions *of);
-
 #endif

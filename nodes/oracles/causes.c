@@ -22,11 +22,7 @@
  * job. */
 static bool name_was_taken(const evidence *of, const job_row *undone, timestamp ended)
 {
-    buffer key;
-    buffer_init(&key);
-    key_table(&key, undone->table);
-    const entry *found = durable_find(of->durable, buffer_slice(&key));
-    buffer_release(&key);
+    const entry *found = durable_find_table(of->durable, undone->table);
     for (const version *at = found == NULL ? NULL : found->values; at != NULL; at = at->older) {
         table_definition then;
         if (at->commit >= ended || at->kind != VERSION_PUT ||
@@ -46,11 +42,8 @@ static bool name_was_taken(const evidence *of, const job_row *undone, timestamp 
 /* The definition of a table at a time; false: there was none. */
 static bool table_at(const evidence *of, table_id id, timestamp at, table_definition *table)
 {
-    buffer key;
-    buffer_init(&key);
-    key_table(&key, id);
-    const version *then = durable_read(of->durable, buffer_slice(&key), at);
-    buffer_release(&key);
+    const entry *found = durable_find_table(of->durable, id);
+    const version *then = found == NULL ? NULL : durable_entry_read(found, at);
     return then != NULL && table_decode(version_value(then), table);
 }
 

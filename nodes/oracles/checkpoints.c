@@ -27,11 +27,7 @@ typedef struct check {
 /* The index may be gone by now: its definition as any version of the table's shows it. */
 static bool find_index(check *in, index_id id)
 {
-    buffer key;
-    buffer_init(&key);
-    key_table(&key, in->table);
-    const entry *found = durable_find(in->of->durable, buffer_slice(&key));
-    buffer_release(&key);
+    const entry *found = durable_find_table(in->of->durable, in->table);
     for (const version *of = found == NULL ? NULL : found->values; of != NULL; of = of->older) {
         table_definition table;
         const bool read = of->kind == VERSION_PUT && table_decode(version_value(of), &table);

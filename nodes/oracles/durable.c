@@ -193,8 +193,7 @@ static void resolve_lock(durable_cluster *of, mvcc *within, slice key, const ver
         return;
     }
     if (record == NULL && primary != NULL && entry_own_lock(primary, start) != NULL) {
-        of->undecided++;
-        return;
+        return; /* undecided */
     }
     mvcc_rollback(within, key, start, 1);
 }
@@ -241,6 +240,26 @@ durable_store *durable_store_of(const durable_cluster *of, slice key)
 const entry *durable_find(const durable_cluster *of, slice key)
 {
     return ordered_map_find(entries_of(of, find_region(of, key)), key);
+}
+
+const entry *durable_find_row(const durable_cluster *of, void (*make_key)(buffer *key))
+{
+    buffer key;
+    buffer_init(&key);
+    make_key(&key);
+    const entry *found = durable_find(of, buffer_slice(&key));
+    buffer_release(&key);
+    return found;
+}
+
+const entry *durable_find_table(const durable_cluster *of, table_id id)
+{
+    buffer key;
+    buffer_init(&key);
+    key_table(&key, id);
+    const entry *found = durable_find(of, buffer_slice(&key));
+    buffer_release(&key);
+    return found;
 }
 
 const version *durable_entry_read(const entry *of, timestamp at)

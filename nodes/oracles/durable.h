@@ -12,8 +12,8 @@
  * are a finding of kind wrong-state.
  *
  * Locks that were left behind are resolved as a reader would resolve them: by the record of their
- * primary, wherever that lies.  One whose transaction is still undecided is as good as rolled back,
- * and is counted.
+ * primary, wherever that lies.  One whose transaction is still undecided stays, and is as good as
+ * rolled back.
  */
 #ifndef NODES_ORACLES_DURABLE_H
 #define NODES_ORACLES_DURABLE_H
@@ -37,7 +37,6 @@ typedef struct durable_cluster {
     uint32_t store_count;
     durable_region *regions; /* those that count, in key order; they cover all keys */
     uint32_t region_count;
-    uint32_t undecided; /* locks of transactions that neither committed nor rolled back */
 } durable_cluster;
 
 /* Damage is a finding of kind cannot-start: a store would not boot from these bytes. */
@@ -56,6 +55,10 @@ durable_store *durable_store_of(const durable_cluster *of, slice key);
 
 /* NULL when the key was never touched. */
 const entry *durable_find(const durable_cluster *of, slice key);
+
+/* The row whose key this makes, and the definitions of a table; likewise. */
+const entry *durable_find_row(const durable_cluster *of, void (*make_key)(buffer *key));
+const entry *durable_find_table(const durable_cluster *of, table_id id);
 
 /* The newest put at or before `at` (TIMESTAMP_MAX: the latest); NULL when the key is not there
  * then. */

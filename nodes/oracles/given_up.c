@@ -78,11 +78,7 @@ static void check_definition(const evidence *of, const judged_table *table,
 
 void oracle_given_up(const evidence *of, const judged_table *table)
 {
-    buffer key;
-    buffer_init(&key);
-    key_table(&key, table->id);
-    const entry *found = durable_find(of->durable, buffer_slice(&key));
-    buffer_release(&key);
+    const entry *found = durable_find_table(of->durable, table->id);
     for (const version *at = found == NULL ? NULL : found->values; at != NULL; at = at->older) {
         table_definition then;
         if (at->kind == VERSION_PUT && table_decode(version_value(at), &then)) {

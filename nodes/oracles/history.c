@@ -83,6 +83,16 @@ bool statement_is_write(const history_statement *one)
     return statement_is_put(one) || one->kind == STATEMENT_DELETE;
 }
 
+bool history_was_given(const history *in, const history_statement *one, int64_t id)
+{
+    for (uint32_t i = 0; i < one->id_count; i++) {
+        if (in->ids[one->first_id + i] == id) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* -------------------------------------------------------------------------------------- begin */
 
 static history_statement statement_begun(const statement *asked)

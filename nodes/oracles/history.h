@@ -85,4 +85,7 @@ const history_statement *history_statement_of(const history *in, const operation
 bool statement_is_put(const history_statement *one);
 bool statement_is_write(const history_statement *one);
 
+/* Whether a scan, or a read by an index, gave this id. */
+bool history_was_given(const history *in, const history_statement *one, int64_t id);
+
 #endif

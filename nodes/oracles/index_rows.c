@@ -5,7 +5,6 @@
  * index got public the entry of a row must be there exactly while the row has those values.  Of a
  * unique index the entry must bear the row's id, so two rows with one value cannot both pass.
  */
-#include "engine/wire/keys.h"
 #include "nodes/oracles/encoding.h"
 #include "nodes/oracles/oracle.h"
 
@@ -169,11 +168,7 @@ static void check_entries(const check *in)
  * now, under which it is. */
 static timestamp public_since(const evidence *of, table_id table, index_id id)
 {
-    buffer key;
-    buffer_init(&key);
-    key_table(&key, table);
-    const entry *found = durable_find(of->durable, buffer_slice(&key));
-    buffer_release(&key);
+    const entry *found = durable_find_table(of->durable, table);
     timestamp since = TIMESTAMP_MAX;
     for (const version *at = found == NULL ? NULL : found->values; at != NULL; at = at->older) {
         table_definition then;

@@ -26,11 +26,8 @@ const judged_job *evidence_job(const evidence *of, job_id id)
 
 static void read_definition(const evidence *of, judged_table *into)
 {
-    buffer key;
-    buffer_init(&key);
-    key_table(&key, into->id);
-    const version *found = durable_read(of->durable, buffer_slice(&key), TIMESTAMP_MAX);
-    buffer_release(&key);
+    const entry *row = durable_find_table(of->durable, into->id);
+    const version *found = row == NULL ? NULL : durable_entry_read(row, TIMESTAMP_MAX);
     if (found == NULL || !table_decode(version_value(found), &into->definition)) {
         sb_finding(of->world, SB_FINDING_WRONG_OUTCOME, "definitions",
                    "the definition of table %llu is %s", (unsigned long long)into->id,
@@ -38,12 +35,27 @@ static void read_definition(const evidence *of, judged_table *into)
     }
 }
 
+static void note_owning(evidence *in, const version *newest)
+{
+    for (const version *one = newest; one != NULL; one = one->older) {
+        if (one->kind != VERSION_ROLLBACK) {
+            (void)number_map_put(&in->owning, one->start, 1);
+        }
+    }
+}
+
 void oracle_judge(evidence *of)
 {
+    const entry *owner = durable_find_row(of->durable, key_owner);
     for (uint32_t i = 0; i < of->table_count; i++) {
         read_definition(of, &of->tables[i]);
     }
     decisions_index(of->decisions, &of->commits);
+    number_map_init(&of->owning, of->decisions->count);
+    if (owner != NULL) {
+        note_owning(of, owner->values);
+        note_owning(of, owner->marks);
+    }
     oracle_transactions(of);
     oracle_fences(of);
     oracle_tenures(of);
@@ -68,5 +80,6 @@ void oracle_judge(evidence *of)
     for (uint32_t i = 0; i < of->table_count; i++) {
         oracle_given_up(of, &of->tables[i]);
     }
+    number_map_release(&of->owning);
     number_map_release(&of->commits);
 }

@@ -46,6 +46,7 @@ typedef struct evidence {
     const history *operations; /* on all tables; one transaction is of one table */
     const decisions *decisions;
     number_map commits; /* of decisions, by start; oracle_judge makes it */
+    number_map owning;  /* starts of the transactions that locked or wrote `m owner`; likewise */
     const sb_node *servers;
     uint32_t server_count;
     bool permanent_error; /* an error that a job may fail for was injected */
@@ -60,6 +61,12 @@ typedef struct evidence {
 static inline unsigned long long number(uint64_t of)
 {
     return (unsigned long long)of;
+}
+
+/* Whether the version is of a transaction that locked `m owner`, as the owner's do. */
+static inline bool evidence_is_owners(const evidence *of, const version *one)
+{
+    return number_map_get(&of->owning, one->start) != NUMBER_MAP_NONE;
 }
 
 /* NULL: it is none of those. */

@@ -6,7 +6,6 @@
  * itself, or a write of values that another row had in a unique index, then or by an earlier
  * statement. Which unique indexes there were, the schema tells under which the operation ran.
  */
-#include "engine/wire/keys.h"
 #include "nodes/oracles/encoding.h"
 #include "nodes/oracles/oracle.h"
 
@@ -114,11 +113,7 @@ static void check_operation(check *in)
 /* The newest definition that the operation's schema shows. */
 static bool find_definition(check *in)
 {
-    buffer key;
-    buffer_init(&key);
-    key_table(&key, in->table);
-    const entry *found = durable_find(in->of->durable, buffer_slice(&key));
-    buffer_release(&key);
+    const entry *found = durable_find_table(in->of->durable, in->table);
     for (const version *of = found == NULL ? NULL : found->values; of != NULL; of = of->older) {
         if (of->kind == VERSION_PUT && table_decode(version_value(of), &in->definition) &&
             in->definition.version <= in->one->version) {

@@ -185,21 +185,11 @@ static void gather(registers *in)
 
 /* ------------------------------------------------------------------------------- one operation */
 
-static bool was_given(const history *in, const history_statement *one, int64_t id)
-{
-    for (uint32_t i = 0; i < one->id_count; i++) {
-        if (in->ids[one->first_id + i] == id) {
-            return true;
-        }
-    }
-    return false;
-}
-
 /* Whether what a scan or an index gave, or did not give, fits the row. */
 static bool fits_many(const search *of, const history_statement *one, const held *now)
 {
     const history *told = of->in->told;
-    const bool given = was_given(told, one, of->id);
+    const bool given = history_was_given(told, one, of->id);
     const bool is_scan = one->kind == STATEMENT_SCAN;
     const int64_t last = one->id_count > 0 ? told->ids[one->first_id + one->id_count - 1] : 0;
     if (one->result != RESULT_IDS || (!given && one->id_more && of->id > last) ||

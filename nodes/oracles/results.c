@@ -16,7 +16,6 @@
 
 typedef struct check {
     const evidence *of;
-    number_map locked; /* starts of the transactions that locked `m owner` */
     job_id job;
     uint32_t phase, number;
 } check;
@@ -66,7 +65,7 @@ static void check_subtask(const check *in, const version *newest)
 {
     for (const version *one = newest; one != NULL; one = one->older) {
         subtask_row from, to;
-        if (!read_row(in, one, &to) || number_map_get(&in->locked, one->start) != NUMBER_MAP_NONE) {
+        if (!read_row(in, one, &to) || evidence_is_owners(in->of, one)) {
             continue; /* the owner's: tenures are judged elsewhere */
         }
         if (!read_row(in, one->older, &from)) {
@@ -76,30 +75,11 @@ static void check_subtask(const check *in, const version *newest)
     }
 }
 
-static void note_locks(check *in, const version *newest)
-{
-    for (const version *one = newest; one != NULL; one = one->older) {
-        if (one->kind == VERSION_LOCK) {
-            (void)number_map_put(&in->locked, one->start, 1);
-        }
-    }
-}
-
 void oracle_results(const evidence *of)
 {
     check in = {.of = of};
-    buffer start, end;
-    buffer_init(&start);
-    buffer_init(&end);
-    number_map_init(&in.locked, of->decisions->count);
-    key_owner(&start);
-    const entry *owner = durable_find(of->durable, buffer_slice(&start));
-    note_locks(&in, owner == NULL ? NULL : owner->marks);
-    key_meta(&start, "subtask", NULL, 0);
-    key_prefix_end(&end, buffer_slice(&start));
     durable_walk walk;
-    for (durable_walk_init(&walk, of->durable, buffer_slice(&start), buffer_slice(&end));
-         durable_walk_next(&walk);) {
+    for (durable_walk_rows(&walk, of->durable, "subtask"); durable_walk_next(&walk);) {
         uint64_t numbers[3]; /* job, phase, number */
         if (key_meta_decode(walk.key, "subtask", numbers, 3)) {
             in.job = numbers[0];
@@ -108,7 +88,4 @@ void oracle_results(const evidence *of)
             check_subtask(&in, walk.found->values);
         }
     }
-    number_map_release(&in.locked);
-    buffer_release(&end);
-    buffer_release(&start);
 }

@@ -19,16 +19,6 @@ typedef struct schema_steps {
     uint32_t count, room;
 } schema_steps;
 
-static const entry *find_meta(const evidence *of, void (*make_key)(buffer *))
-{
-    buffer key;
-    buffer_init(&key);
-    make_key(&key);
-    const entry *found = durable_find(of->durable, buffer_slice(&key));
-    buffer_release(&key);
-    return found;
-}
-
 /* An empty list with room for every version of the entry. */
 static void make_room(schema_steps *into, const entry *found)
 {
@@ -48,7 +38,7 @@ static void add_step(schema_steps *into, schema_version number, timestamp commit
 
 static void gather(const evidence *of, schema_steps *into)
 {
-    const entry *found = find_meta(of, key_schema_version);
+    const entry *found = durable_find_row(of->durable, key_schema_version);
     make_room(into, found);
     for (const version *at = found == NULL ? NULL : found->values; at != NULL; at = at->older) {
         schema_version is = 0;
@@ -143,11 +133,7 @@ static void check_step(const evidence *of, const table_definition *from, const t
 /* The definitions of a table; each is a step from the one before. */
 static void gather_table(const evidence *of, table_id table, schema_steps *into)
 {
-    buffer key;
-    buffer_init(&key);
-    key_table(&key, table);
-    const entry *found = durable_find(of->durable, buffer_slice(&key));
-    buffer_release(&key);
+    const entry *found = durable_find_table(of->durable, table);
     make_room(into, found);
     table_definition later, earlier;
     bool has_later = false;

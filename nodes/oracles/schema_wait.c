@@ -127,11 +127,7 @@ static void check_step(const check *in, schema_version of, const version *from, 
 
 static void check_table(const check *in, table_id id)
 {
-    buffer key;
-    buffer_init(&key);
-    key_table(&key, id);
-    const entry *found = durable_find(in->of->durable, buffer_slice(&key));
-    buffer_release(&key);
+    const entry *found = durable_find_table(in->of->durable, id);
     timestamp later_start = 0;
     for (const version *one = found == NULL ? NULL : found->values; one != NULL; one = one->older) {
         table_definition table;
@@ -148,11 +144,7 @@ static void check_table(const check *in, table_id id)
 /* A job's end is a step too: it waits for the version that its last one wrote. */
 static void check_end(const check *in, const version *ended, const job_row *row)
 {
-    buffer key;
-    buffer_init(&key);
-    key_table(&key, row->table);
-    const entry *found = durable_find(in->of->durable, buffer_slice(&key));
-    buffer_release(&key);
+    const entry *found = durable_find_table(in->of->durable, row->table);
     for (const version *one = found == NULL ? NULL : found->values; one != NULL; one = one->older) {
         table_definition table;
         if (one->kind == VERSION_PUT && table_decode(version_value(one), &table) &&

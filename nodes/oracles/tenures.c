@@ -24,7 +24,6 @@
 typedef struct check {
     const evidence *of;
     const entry *owner;
-    number_map locked; /* starts of the transactions that locked or wrote `m owner` */
     const char *word;
 } check;
 
@@ -37,25 +36,6 @@ static void stale(const check *in, const version *one, const char *why)
 }
 
 /* ------------------------------------------------------------------------------------ the owner */
-
-static const entry *find_owner(const evidence *of)
-{
-    buffer key;
-    buffer_init(&key);
-    key_owner(&key);
-    const entry *found = durable_find(of->durable, buffer_slice(&key));
-    buffer_release(&key);
-    return found;
-}
-
-static void note_locks(check *in, const version *newest)
-{
-    for (const version *one = newest; one != NULL; one = one->older) {
-        if (one->kind != VERSION_ROLLBACK) {
-            (void)number_map_put(&in->locked, one->start, 1);
-        }
-    }
-}
 
 static owner_row decode_owner(const check *in, const version *one)
 {
@@ -106,14 +86,9 @@ static tenure_id check_writer(const check *in, const version *one)
     return row.tenure;
 }
 
-static bool is_locked(const check *in, const version *one)
-{
-    return number_map_get(&in->locked, one->start) != NUMBER_MAP_NONE;
-}
-
 static tenure_id check_owned(const check *in, const version *one)
 {
-    if (!is_locked(in, one)) {
+    if (!evidence_is_owners(in->of, one)) {
         stale(in, one, "did not lock the row of the owner");
     }
     return check_writer(in, one);
@@ -189,7 +164,7 @@ static bool is_request(slice key, const char *word, const version *one)
 static void judge_job(const check *in, slice key, const version *one)
 {
     job_row row;
-    if (!is_locked(in, one) && is_request(key, in->word, one)) {
+    if (!evidence_is_owners(in->of, one) && is_request(key, in->word, one)) {
         return;
     }
     const tenure_id reigning = check_owned(in, one);
@@ -227,15 +202,9 @@ static void check_word(check *in, const char *word, judge_version *judge)
 
 void oracle_tenures(const evidence *of)
 {
-    check in = {.of = of, .owner = find_owner(of)};
-    number_map_init(&in.locked, of->decisions->count);
-    if (in.owner != NULL) {
-        note_locks(&in, in.owner->values);
-        note_locks(&in, in.owner->marks);
-    }
+    check in = {.of = of, .owner = durable_find_row(of->durable, key_owner)};
     check_reigns(&in);
     for (size_t i = 0; i < sizeof(owned_words) / sizeof(owned_words[0]); i++) {
         check_word(&in, owned_words[i].word, owned_words[i].judge);
     }
-    number_map_release(&in.locked);
 }

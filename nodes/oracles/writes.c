@@ -44,18 +44,13 @@ typedef struct writes {
     number_map by_value[VALUE_COLUMNS]; /* value_key → first of puts */
 } writes;
 
-static const history_statement *statement_of(const writes *in, const operation *of, uint32_t at)
-{
-    return &in->told->statements[of->first_statement + at];
-}
-
 /* The last write of the operation to this id before statement `before` that changed something;
  * NULL: none did. */
 static const history_statement *own_write(const writes *in, const operation *of, uint32_t before,
                                           int64_t id)
 {
     for (uint32_t i = before; i > 0; i--) {
-        const history_statement *one = statement_of(in, of, i - 1);
+        const history_statement *one = history_statement_of(in->told, of, i - 1);
         if (one->id == id && statement_is_write(one) && one->result == RESULT_DONE) {
             return one;
         }
@@ -65,7 +60,7 @@ static const history_statement *own_write(const writes *in, const operation *of,
 
 static bool is_last_write(const writes *in, const operation *of, uint32_t at)
 {
-    const history_statement *one = statement_of(in, of, at);
+    const history_statement *one = history_statement_of(in->told, of, at);
     return own_write(in, of, of->statement_count, one->id) == one;
 }
 
@@ -95,7 +90,7 @@ static void gather(writes *in)
                        "two transactions began at %llu", number(of->start));
         }
         for (uint32_t j = 0; j < of->statement_count; j++) {
-            const history_statement *one = statement_of(in, of, j);
+            const history_statement *one = history_statement_of(in->told, of, j);
             in->owner[of->first_statement + j] = i;
             if (one->kind == STATEMENT_READ_INDEX && one->result == RESULT_IDS) {
                 in->by_index |= COLUMN_BIT(leading_column(one->columns));
@@ -206,7 +201,7 @@ static bool unknown_deletion(const writes *in, int64_t id)
         const operation *of = &in->told->operations[i];
         const bool may_have = of->table == in->table && of->outcome == OUTCOME_UNKNOWN;
         for (uint32_t j = 0; may_have && j < of->statement_count; j++) {
-            const history_statement *one = statement_of(in, of, j);
+            const history_statement *one = history_statement_of(in->told, of, j);
             if (one->kind == STATEMENT_DELETE && one->id == id) {
                 return true;
             }
@@ -222,7 +217,7 @@ static void check_deletion(writes *in, int64_t id, const version *of)
     bool told = by == NULL && unknown_deletion(in, id);
     for (uint32_t j = 0; by != NULL && by->outcome != OUTCOME_REFUSED && j < by->statement_count;
          j++) {
-        const history_statement *one = statement_of(in, by, j);
+        const history_statement *one = history_statement_of(in->told, by, j);
         told |= one->kind == STATEMENT_DELETE && one->id == id;
     }
     if (!told || !unchanged_between(of)) {
@@ -266,7 +261,7 @@ static const version *version_by(const writes *in, int64_t id, timestamp start)
 
 static void check_acknowledged(const writes *in, const operation *of, uint32_t at)
 {
-    const history_statement *one = statement_of(in, of, at);
+    const history_statement *one = history_statement_of(in->told, of, at);
     if (!statement_is_write(one) || one->result != RESULT_DONE || !is_last_write(in, of, at)) {
         return;
     }
@@ -297,7 +292,7 @@ static bool row_seen(const writes *in, const operation *of, uint32_t at, int64_t
 {
     bool there = row_at(in, id, of->start, value);
     for (uint32_t i = 0; i < at; i++) {
-        const history_statement *one = statement_of(in, of, i);
+        const history_statement *one = history_statement_of(in->told, of, i);
         if (one->id != id || !statement_is_write(one) || one->result != RESULT_DONE) {
             continue;
         }
@@ -313,7 +308,7 @@ static bool row_seen(const writes *in, const operation *of, uint32_t at, int64_t
 
 static void check_read(const writes *in, const operation *of, uint32_t at)
 {
-    const history_statement *one = statement_of(in, of, at);
+    const history_statement *one = history_statement_of(in->told, of, at);
     row_value expected = {0};
     const bool there = row_seen(in, of, at, one->id, &expected);
     const bool found = one->result == RESULT_ROW;
@@ -329,7 +324,7 @@ static void check_read(const writes *in, const operation *of, uint32_t at)
 /* DONE of an insert says that the row was not there, DONE of the others that it was. */
 static void check_result(const writes *in, const operation *of, uint32_t at)
 {
-    const history_statement *one = statement_of(in, of, at);
+    const history_statement *one = history_statement_of(in->told, of, at);
     row_value ignored;
     const bool there = row_seen(in, of, at, one->id, &ignored);
     const bool said = (one->kind == STATEMENT_INSERT) != (one->result == RESULT_DONE);
@@ -340,21 +335,11 @@ static void check_result(const writes *in, const operation *of, uint32_t at)
     }
 }
 
-static bool was_given(const writes *in, const history_statement *one, int64_t id)
-{
-    for (uint32_t i = 0; i < one->id_count; i++) {
-        if (in->told->ids[one->first_id + i] == id) {
-            return true;
-        }
-    }
-    return false;
-}
-
 /* Reads of many rows are judged when the transaction has written nothing before them. */
 static bool has_written_before(const writes *in, const operation *of, uint32_t at)
 {
     for (uint32_t i = 0; i < at; i++) {
-        if (statement_is_write(statement_of(in, of, i))) {
+        if (statement_is_write(history_statement_of(in->told, of, i))) {
             return true;
         }
     }
@@ -365,7 +350,7 @@ static bool has_written_before(const writes *in, const operation *of, uint32_t a
  * when there are more. */
 static void check_index_read(const writes *in, const operation *of, uint32_t at)
 {
-    const history_statement *one = statement_of(in, of, at);
+    const history_statement *one = history_statement_of(in->told, of, at);
     const int64_t *ids = in->told->ids + one->first_id;
     const int64_t last = one->id_count > 0 ? ids[one->id_count - 1] : 0;
     uint32_t matches = 0;
@@ -378,7 +363,7 @@ static void check_index_read(const writes *in, const operation *of, uint32_t at)
             !row_value_equal_in(one->columns, &put->value, &one->wrote)) {
             continue;
         }
-        const bool given = was_given(in, one, put->id);
+        const bool given = history_was_given(in->told, one, put->id);
         matches += given;
         complete &= given || (one->id_more && put->id > last);
     }
@@ -394,7 +379,7 @@ static void check_index_read(const writes *in, const operation *of, uint32_t at)
 /* Of a scan likewise. */
 static void check_scan(const writes *in, const operation *of, uint32_t at)
 {
-    const history_statement *one = statement_of(in, of, at);
+    const history_statement *one = history_statement_of(in->told, of, at);
     const int64_t *ids = in->told->ids + one->first_id;
     const int64_t last = one->id_count > 0 ? ids[one->id_count - 1] : 0;
     const encoded_key start = encode_row_key(in->table, one->id),
@@ -406,7 +391,7 @@ static void check_scan(const writes *in, const operation *of, uint32_t at)
          durable_walk_next(&walk);) {
         if (durable_entry_read(walk.found, of->start) != NULL) {
             const int64_t id = decode_last_number(walk.key);
-            const bool given = was_given(in, one, id);
+            const bool given = history_was_given(in->told, one, id);
             matches += given;
             complete &= given || (one->id_more && id > last);
         }
@@ -429,7 +414,7 @@ static void check_committed(const writes *in, const operation *of)
             number(of->number), number(of->start), number(of->seen));
     }
     for (uint32_t j = 0; j < of->statement_count; j++) {
-        const history_statement *one = statement_of(in, of, j);
+        const history_statement *one = history_statement_of(in->told, of, j);
         const bool many = one->result == RESULT_IDS && !has_written_before(in, of, j);
         if (one->kind == STATEMENT_READ) {
             check_read(in, of, j);
