@@ -208,15 +208,25 @@ static void acknowledged_elsewhen(picture *in)
 /* ------------------------------------------------------------------------------------ duplicates
  */
 
+static void refuse(picture *in, const statement *statements, uint32_t count)
+{
+    const execute_reply refused = {
+        .outcome = OUTCOME_REFUSED, .reason = REFUSAL_DUPLICATE, .start = 240, .schema_version = 5};
+    tell_begin(in, 7, statements, count);
+    tell_end(in, 7, &refused);
+}
+
+static statement insert_of(int64_t id, int64_t k, uint64_t number, unsigned char bytes[24])
+{
+    return (statement){
+        .kind = STATEMENT_INSERT, .id = id, .k = k, .c = value_of(number, bytes), .pad = PAD};
+}
+
 static void refuse_insert(picture *in, int64_t id)
 {
     unsigned char bytes[24];
-    const statement insert = {
-        .kind = STATEMENT_INSERT, .id = id, .k = 1, .c = value_of(501, bytes), .pad = PAD};
-    const execute_reply refused = {
-        .outcome = OUTCOME_REFUSED, .reason = REFUSAL_DUPLICATE, .start = 240, .schema_version = 5};
-    tell_begin(in, 7, &insert, 1);
-    tell_end(in, 7, &refused);
+    const statement insert = insert_of(id, 1, 501, bytes);
+    refuse(in, &insert, 1);
 }
 
 static void refused_for_a_row(picture *in)
@@ -230,9 +240,91 @@ static void refused_for_a_deleted_row(picture *in)
     refuse_insert(in, 2);
 }
 
+/* As a batch of the load: that one row follows on another is no reason. */
+static void refused_for_nothing_in_a_batch(picture *in)
+{
+    unsigned char bytes[2][24];
+    const statement both[] = {insert_of(30, 30, 501, bytes[0]), insert_of(31, 31, 502, bytes[1])};
+    refuse(in, both, 2);
+}
+
+static void refused_for_its_own_row(picture *in)
+{
+    unsigned char bytes[2][24];
+    const statement both[] = {insert_of(30, 30, 501, bytes[0]), insert_of(30, 31, 502, bytes[1])};
+    refuse(in, both, 2);
+}
+
+/* REPLACE: the row was there, and the operation itself has taken it away. */
+static void refused_for_what_it_replaces(picture *in)
+{
+    unsigned char bytes[24];
+    const statement both[] = {{.kind = STATEMENT_DELETE, .id = 3}, insert_of(3, 3, 501, bytes)};
+    refuse(in, both, 2);
+}
+
+/* From here on the index is a unique one. */
+static void make_unique(picture *in)
+{
+    table_definition table = in->table;
+    table.indexes[0].unique = true;
+    buffer key, value;
+    buffer_init(&key);
+    buffer_init(&value);
+    key_table(&key, TABLE);
+    table_encode(&table, &value);
+    put(in, buffer_slice(&key), buffer_slice(&value), 212, 213);
+    buffer_release(&value);
+    buffer_release(&key);
+}
+
+/* Row 3 gets another id and keeps its k (TiDB issue 52914). */
+static void refused_for_the_row_that_moves(picture *in)
+{
+    unsigned char bytes[24];
+    const statement both[] = {{.kind = STATEMENT_DELETE, .id = 3}, insert_of(30, 3, 501, bytes)};
+    make_unique(in);
+    refuse(in, both, 2);
+}
+
+static void refused_for_another_rows_key(picture *in)
+{
+    unsigned char bytes[24];
+    const statement insert = insert_of(30, 3, 501, bytes);
+    make_unique(in);
+    refuse(in, &insert, 1);
+}
+
+static void refused_for_its_own_key(picture *in)
+{
+    unsigned char bytes[2][24];
+    const statement both[] = {insert_of(30, 30, 501, bytes[0]), insert_of(31, 30, 502, bytes[1])};
+    make_unique(in);
+    refuse(in, both, 2);
+}
+
+/* Row 2 is gone, so the update does nothing. */
+static void refused_for_an_update_of_nothing(picture *in)
+{
+    unsigned char bytes[24];
+    const statement update = {
+        .kind = STATEMENT_UPDATE, .columns = K_AND_C, .id = 2, .k = 3, .c = value_of(501, bytes)};
+    make_unique(in);
+    refuse(in, &update, 1);
+}
+
 #define REGISTERS(what, plant, ...)                                                                \
     {                                                                                              \
         what, plant, BRUSH(.only = oracle_registers), __VA_ARGS__                                  \
+    }
+#define DUPLICATE(what, plant)                                                                     \
+    {                                                                                              \
+        what, plant, BRUSH(.only = oracle_refused_duplicates), SB_FINDING_NONE, ""                 \
+    }
+#define NO_DUPLICATE(what, plant)                                                                  \
+    {                                                                                              \
+        what, plant, BRUSH(.only = oracle_refused_duplicates), SB_FINDING_FALSE_DUPLICATE,         \
+            "there was none"                                                                       \
     }
 #define STALE SB_FINDING_WRONG_READ, "explains operation"
 
@@ -259,6 +351,13 @@ static const plant plants[] = {
     {"refused for a row", refused_for_a_row, BRUSH(), SB_FINDING_NONE, ""},
     {"refused for a deleted row", refused_for_a_deleted_row, BRUSH(), SB_FINDING_FALSE_DUPLICATE,
      "there was none"},
+    NO_DUPLICATE("refused for nothing in a batch", refused_for_nothing_in_a_batch),
+    NO_DUPLICATE("refused for what it replaces", refused_for_what_it_replaces),
+    NO_DUPLICATE("refused for the row that moves", refused_for_the_row_that_moves),
+    NO_DUPLICATE("refused for an update of nothing", refused_for_an_update_of_nothing),
+    DUPLICATE("refused for its own row", refused_for_its_own_row),
+    DUPLICATE("refused for another row's key", refused_for_another_rows_key),
+    DUPLICATE("refused for its own key", refused_for_its_own_key),
     {"acknowledged at another moment", acknowledged_elsewhen, BRUSH(), SB_FINDING_LOST_WRITE,
      "is not there"},
 };

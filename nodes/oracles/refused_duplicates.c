@@ -2,9 +2,10 @@
  * I2, the clients' half: who was refused for a duplicate key had met one.
  *
  * The reply does not say which statement it was, so there must be one among them that could not be
- * done: an insert of an id that was there when the transaction began or that it had inserted
- * itself, or a write of values that another row had in a unique index, then or by an earlier
- * statement. Which unique indexes there were, the schema tells under which the operation ran.
+ * done: an insert of an id that was there, or a write that gave a row values which another one had
+ * in a unique index.  "There" is what the statement found: the state at the transaction's start,
+ * and over it what the statements before have inserted, changed and deleted.  Which unique indexes
+ * there were, the schema tells under which the operation ran.
  */
 #include "nodes/oracles/encoding.h"
 #include "nodes/oracles/oracle.h"
@@ -31,66 +32,100 @@ static bool row_at_start(const check *in, int64_t id, row_value *value)
     return found != NULL && decode_row(version_value(found), value);
 }
 
-/* A statement before this one that touched the same row, or wrote values that may be the same: what
- * it did nobody told, so it may be the reason. */
-static bool own_reason(const check *in, uint32_t at, uint32_t columns)
+/* What the statement finds of a row: as it was at the start, with what those before it did laid
+ * over it.  A refused operation told no results, but each statement follows from those before. */
+static bool row_found(const check *in, uint32_t at, int64_t id, row_value *value)
 {
-    const history_statement *one = statement_at(in, at);
+    bool there = row_at_start(in, id, value);
     for (uint32_t i = 0; i < at; i++) {
-        const history_statement *earlier = statement_at(in, i);
-        if (statement_is_put(earlier) &&
-            (earlier->id == one->id || row_value_equal_in(columns, &earlier->wrote, &one->wrote))) {
-            return true;
+        const history_statement *one = statement_at(in, i);
+        if (!statement_is_write(one) || one->id != id) {
+            continue;
         }
+        if (one->kind == STATEMENT_INSERT) {
+            *value = one->wrote;
+        } else if (one->kind == STATEMENT_UPDATE && there) {
+            row_value_update(value, one->columns, &one->wrote);
+        }
+        there = one->kind == STATEMENT_INSERT || (one->kind == STATEMENT_UPDATE && there);
     }
-    return false;
+    return there;
 }
 
-/* What the statement would make of the row, as far as the state at the start tells. */
-static row_value value_wanted(const check *in, const history_statement *one)
+/* Whether a statement before this one wrote the row. */
+static bool has_written(const check *in, uint32_t at, int64_t id)
 {
-    row_value value = one->wrote;
-    if (one->kind == STATEMENT_UPDATE && row_at_start(in, one->id, &value)) {
-        row_value_update(&value, one->columns, &one->wrote);
+    bool written = false;
+    for (uint32_t i = 0; i < at && !written; i++) {
+        const history_statement *one = statement_at(in, i);
+        written = statement_is_write(one) && one->id == id;
     }
-    return value;
+    return written;
 }
 
-/* Another row has these values in these columns at the start. */
-static bool others_have(const check *in, int64_t id, uint32_t columns, const row_value *wanted)
+/* One of the rows that the operation itself has written before has these values. */
+static bool own_rows_have(const check *in, uint32_t at, uint32_t columns, const row_value *wanted)
 {
+    bool found = false;
+    for (uint32_t i = 0; i < at && !found; i++) {
+        const history_statement *one = statement_at(in, i);
+        row_value value;
+        found = statement_is_put(one) && one->id != statement_at(in, at)->id &&
+                row_found(in, at, one->id, &value) && row_value_equal_in(columns, &value, wanted);
+    }
+    return found;
+}
+
+/* Another row has these values in these columns when the statement comes. */
+static bool others_have(const check *in, uint32_t at, uint32_t columns, const row_value *wanted)
+{
+    const int64_t own = statement_at(in, at)->id;
     const encoded_key start = encode_rows_prefix(in->table), end = encode_behind(&start);
     durable_walk walk;
     for (durable_walk_init(&walk, in->of->durable, encoded_slice(&start), encoded_slice(&end));
          durable_walk_next(&walk);) {
         const version *found = durable_entry_read(walk.found, in->one->start);
+        const int64_t id = decode_last_number(walk.key);
         row_value value;
-        if (found != NULL && decode_last_number(walk.key) != id &&
-            decode_row(version_value(found), &value) &&
-            row_value_equal_in(columns, &value, wanted)) {
+        if (found != NULL && id != own && decode_row(version_value(found), &value) &&
+            row_value_equal_in(columns, &value, wanted) && !has_written(in, at, id)) {
             return true;
         }
     }
-    return false;
+    return own_rows_have(in, at, columns, wanted);
+}
+
+/* Bits of its columns. */
+static uint32_t columns_of(const index_definition *index)
+{
+    uint32_t columns = 0;
+    for (uint32_t i = 0; i < index->column_count; i++) {
+        columns |= 1u << index->columns[i];
+    }
+    return columns;
 }
 
 static bool collides(const check *in, uint32_t at)
 {
     const history_statement *one = statement_at(in, at);
-    row_value ignored;
-    if (one->kind == STATEMENT_INSERT &&
-        (row_at_start(in, one->id, &ignored) || own_reason(in, at, 0))) {
+    row_value before = {0}, wanted = one->wrote;
+    const bool there = row_found(in, at, one->id, &before);
+    if (one->kind == STATEMENT_INSERT && there) {
         return true;
     }
-    const row_value wanted = value_wanted(in, one);
+    if (one->kind == STATEMENT_UPDATE) {
+        if (!there) {
+            return false; /* it did nothing */
+        }
+        wanted = before;
+        row_value_update(&wanted, one->columns, &one->wrote);
+    }
     for (uint32_t i = 0; i < in->definition.index_count; i++) {
         const index_definition *index = &in->definition.indexes[i];
-        uint32_t columns = 0;
-        for (uint32_t j = 0; j < index->column_count; j++) {
-            columns |= 1u << index->columns[j];
-        }
-        if (index->unique &&
-            (own_reason(in, at, columns) || others_have(in, one->id, columns, &wanted))) {
+        const uint32_t columns = columns_of(index);
+        const bool gains = index->state >= SCHEMA_WRITE_ONLY &&
+                           (!there || !row_value_equal_in(columns, &before, &wanted));
+        if (index->unique && gains && others_have(in, at, columns, &wanted)) {
             return true;
         }
     }
