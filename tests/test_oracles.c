@@ -429,6 +429,7 @@ static void reorganization_is_left(picture *in)
     buffer_init(&key);
     key_reorg(&key, 2);
     put(in, buffer_slice(&key), slice_of("x", 1), 240, 241);
+    own(in, 240, 241);
     buffer_release(&key);
 }
 

@@ -93,6 +93,79 @@ static void anybody_steps(picture *in)
     buffer_release(&key);
 }
 
+/* A subtask is given away again, in a transaction that locks the row of the owner. */
+static void give_subtask(picture *in, timestamp start, timestamp commit)
+{
+    const subtask_row row = {.job = JOB,
+                             .table = TABLE,
+                             .index = INDEX,
+                             .state = SUBTASK_PENDING,
+                             .server = SERVER,
+                             .attempt = 2,
+                             .snapshot = SNAPSHOT};
+    buffer key, value;
+    buffer_init(&key);
+    buffer_init(&value);
+    key_subtask(&key, JOB, 0, 0);
+    subtask_row_encode(&row, &value);
+    put(in, buffer_slice(&key), buffer_slice(&value), start, commit);
+    own(in, start, commit);
+    buffer_release(&value);
+    buffer_release(&key);
+}
+
+/* By a server that has lost its office and does not know (TiDB issue 50055). */
+static void somebody_gives_subtasks(picture *in)
+{
+    give_subtask(in, 240, 241);
+    decide_commit(in, OTHER_SERVER, SESSION, 240, 241);
+}
+
+static void subtasks_of_another_session(picture *in)
+{
+    give_subtask(in, 240, 241);
+    decide_commit(in, SERVER, SESSION + 1, 240, 241);
+}
+
+static void somebody_takes_a_subtask_away(picture *in)
+{
+    buffer key;
+    buffer_init(&key);
+    key_subtask(&key, JOB, 0, 0);
+    drop(in, buffer_slice(&key), 240, 241);
+    buffer_release(&key);
+}
+
+/* The row of a reorganization by the owner alone; `locks`: its transaction locks his row. */
+static void reorganize_as(picture *in, tenure_id under, bool locks)
+{
+    reorg_row row = {.job = JOB, .element = INDEX, .snapshot = SNAPSHOT, .tenure = under};
+    const encoded_key start = encode_rows_prefix(TABLE), end = encode_behind(&start);
+    buffer key, value;
+    buffer_init(&key);
+    buffer_init(&value);
+    key_reorg(&key, JOB);
+    range_key_set(&row.start, encoded_slice(&start));
+    range_key_set(&row.end, encoded_slice(&end));
+    reorg_row_encode(&row, &value);
+    put(in, buffer_slice(&key), buffer_slice(&value), 156, 157);
+    if (locks) {
+        own(in, 156, 157);
+    }
+    buffer_release(&value);
+    buffer_release(&key);
+}
+
+static void anybody_reorganizes(picture *in)
+{
+    reorganize_as(in, TENURE, false);
+}
+
+static void reorganized_under_another_tenure(picture *in)
+{
+    reorganize_as(in, TENURE + 1, true);
+}
+
 /* ------------------------------------------------------------------------- the wait for others */
 
 static void fence_too_late(picture *in)
@@ -518,6 +591,16 @@ static const plant plants[] = {
      "before a smaller one"},
     {"anybody moves the schema", anybody_steps, BRUSH(), SB_FINDING_STALE_OWNER,
      "did not lock the row of the owner"},
+    {"somebody gives subtasks away", somebody_gives_subtasks, BRUSH(), SB_FINDING_STALE_OWNER,
+     "\"subtask\" was written at 241 by a transaction of 240 that was not the owner's"},
+    {"subtasks given away under another session", subtasks_of_another_session, BRUSH(),
+     SB_FINDING_STALE_OWNER, "under another session"},
+    {"somebody takes a subtask away", somebody_takes_a_subtask_away, BRUSH(),
+     SB_FINDING_STALE_OWNER, "did not lock the row of the owner"},
+    {"anybody reorganizes", anybody_reorganizes, BRUSH(), SB_FINDING_STALE_OWNER,
+     "did not lock the row of the owner"},
+    {"reorganized under another tenure", reorganized_under_another_tenure, BRUSH(),
+     SB_FINDING_STALE_OWNER, "bears another tenure"},
     {"no acknowledgement", NULL, BRUSH(.is_silent = true), SB_FINDING_WRONG_STATE,
      "had not acknowledged"},
     {"no acknowledgement and a fence too late", fence_too_late, BRUSH(.is_silent = true),

@@ -66,7 +66,7 @@ static void check_subtask(const check *in, const version *newest)
     for (const version *one = newest; one != NULL; one = one->older) {
         subtask_row from, to;
         if (!read_row(in, one, &to) || evidence_is_owners(in->of, one)) {
-            continue; /* the owner's: tenures are judged elsewhere */
+            continue; /* the owner's: judged by tenures.c */
         }
         if (!read_row(in, one->older, &from)) {
             wrong(in, &to, "though the owner had not made it");

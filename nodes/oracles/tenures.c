@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "engine/ddl/job.h"
+#include "engine/ddl/reorg_row.h"
 #include "engine/task/task.h"
 #include "engine/task/tenure.h"
 #include "engine/wire/keys.h"
@@ -173,6 +174,28 @@ static void judge_job(const check *in, slice key, const version *one)
     }
 }
 
+/* Of the owner's own reorganization. */
+static void judge_reorg(const check *in, slice key, const version *one)
+{
+    const tenure_id reigning = check_owned(in, one);
+    job_id job = 0;
+    reorg_row row;
+    if (one->kind == VERSION_PUT && key_meta_decode(key, in->word, &job, 1) &&
+        reorg_row_decode(job, version_value(one), &row) && row.tenure != reigning) {
+        stale(in, one, "bears another tenure");
+    }
+}
+
+/* The server that runs it moves it on; subtask results (results.c) ask whether it may.  To take it
+ * away is the owner's. */
+static void judge_subtask(const check *in, slice key, const version *one)
+{
+    (void)key;
+    if (one->kind != VERSION_PUT || evidence_is_owners(in->of, one)) {
+        (void)check_owned(in, one);
+    }
+}
+
 /* ------------------------------------------------------------------------------------ the whole */
 
 static const struct {
@@ -185,8 +208,10 @@ static const struct {
     {"history", judge_job},
     {"task", judge_task},
     {"task-history", judge_owned},
+    {"subtask", judge_subtask},
     {"subtask-history", judge_owned},
     {"delete-range", judge_owned},
+    {"reorg", judge_reorg},
 };
 
 static void check_word(check *in, const char *word, judge_version *judge)
