@@ -1,6 +1,6 @@
 /*
  * The oracles, each shown a picture of a cluster in which its property is broken, and none when all
- * is well.  Here: transactions, fences, tenures, the wait for acknowledgements, results of
+ * is well.  Here: transactions, ingests, fences, tenures, the wait for acknowledgements, results of
  * subtasks, pauses, progress.
  */
 #include "engine/ddl/reorg_row.h"
@@ -36,6 +36,38 @@ static void locks_in_turn(picture *in)
     const slice key = slice_of("mx", 2);
     write_version(in, MUTATION_LOCK, key, (slice){NULL, 0}, 270, 275);
     write_version(in, MUTATION_LOCK, key, (slice){NULL, 0}, 276, 277);
+}
+
+/* A row of the framework that was committed when it began: no ingest writes those. */
+static void committed_at_its_start(picture *in)
+{
+    put(in, slice_of("mx", 2), slice_of("x", 1), 240, 241);
+    mvcc_find(data_of(in), slice_of("mx", 2))->values->commit = 240;
+}
+
+/* ------------------------------------------------------------------------------------ ingests */
+
+static void ingest(picture *in, index_id index, timestamp at)
+{
+    const encoded_key key = encode_entry_key(TABLE, index, 3, 3);
+    mvcc_ingest(data_of(in), encoded_slice(&key), slice_of("0", 1), at, 1);
+}
+
+/* By the next owner, with a timestamp of its own (TiDB issue 49233). */
+static void ingested_again(picture *in)
+{
+    ingest(in, INDEX, SNAPSHOT);
+    ingest(in, INDEX, SNAPSHOT + 1);
+}
+
+static void ingested_for_nobody(picture *in)
+{
+    ingest(in, 8, SNAPSHOT);
+}
+
+static void ingested_below(picture *in)
+{
+    ingest(in, INDEX | TEMPORARY_INDEX, SNAPSHOT);
 }
 
 /* ------------------------------------------------------------------------------------- fences */
@@ -571,6 +603,14 @@ static const plant plants[] = {
      "was rolled back and is committed"},
     {"locks side by side", locks_side_by_side, BRUSH(), SB_FINDING_LOST_WRITE, "beside one that"},
     {"locks in turn", locks_in_turn, BRUSH(), SB_FINDING_NONE, ""},
+    {"committed when it began", committed_at_its_start, BRUSH(), SB_FINDING_LOST_WRITE,
+     "the transaction of 240 committed at 240 beside"},
+    {"ingested again at another timestamp", ingested_again, BRUSH(), SB_FINDING_WRONG_STATE,
+     "was ingested at 136, and its job's snapshot is 135"},
+    {"ingested for nobody", ingested_for_nobody, BRUSH(), SB_FINDING_WRONG_STATE,
+     "of index 8 of table 1 was ingested at 135"},
+    {"ingested into a temporary index", ingested_below, BRUSH(), SB_FINDING_WRONG_STATE,
+     "was ingested at 135, and its job's snapshot is 0"},
     {"a commit behind its fence", behind_its_fence, BRUSH(), SB_FINDING_WRONG_STATE,
      "behind its fence at 8"},
     {"a commit before its fence", before_its_fence, BRUSH(), SB_FINDING_NONE, ""},

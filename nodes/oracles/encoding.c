@@ -139,6 +139,24 @@ int64_t decode_last_number(slice key)
     return (int64_t)(number ^ SIGN_BIT);
 }
 
+bool decode_entry_key(slice key, uint64_t *table, uint64_t *index)
+{
+    const uint32_t what = 1 + NUMBER_SIZE, end = what + 1 + NUMBER_SIZE;
+    if (key.size < end || key.data[0] != 't' || key.data[what] != 'i') {
+        return false;
+    }
+    *table = (uint64_t)decode_last_number((slice){key.data, what}) ^ SIGN_BIT;
+    *index = (uint64_t)decode_last_number((slice){key.data, end}) ^ SIGN_BIT;
+    return true;
+}
+
+bool version_is_ingested(slice key, const version *one)
+{
+    uint64_t table, index;
+    return one->kind == VERSION_PUT && one->start == one->commit &&
+           decode_entry_key(key, &table, &index);
+}
+
 /* Little-endian, `size` bytes; false when they are not there. */
 static bool take(slice *from, uint32_t size, uint64_t *number)
 {

@@ -18,6 +18,7 @@
 
 #include "engine/base/bytes.h"
 #include "engine/schema/definitions.h"
+#include "engine/storage/mvcc.h"
 #include "nodes/oracles/history.h"
 
 #define ENCODED_ROW_KEY_SIZE 18u
@@ -63,6 +64,13 @@ encoded_key encode_index_prefix(uint64_t table, uint64_t index);
 
 /* The least key behind all that begin with this prefix, which does not end in 0xff. */
 encoded_key encode_behind(const encoded_key *prefix);
+
+/* Of which index it is an entry's; false: of none. */
+bool decode_entry_key(slice key, uint64_t *table, uint64_t *index);
+
+/* Whether no transaction wrote the version, but an ingest: those write entries alone, and begin and
+ * commit at their snapshot. */
+bool version_is_ingested(slice key, const version *one);
 
 /* The last eight bytes of a key, as a signed number. */
 int64_t decode_last_number(slice key);

@@ -66,6 +66,7 @@ void oracle_judge(evidence *of)
     oracle_results(of);
     oracle_checkpoints(of);
     for (uint32_t i = 0; i < of->table_count; i++) {
+        oracle_ingests(of, &of->tables[i]);
         oracle_writes(of, &of->tables[i]);
         oracle_unknown_writes(of, &of->tables[i]);
         oracle_refused_duplicates(of, &of->tables[i]);

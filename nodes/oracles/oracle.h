@@ -134,7 +134,10 @@ void oracle_tasks(const evidence *of);
  * for good, when that was written. */
 void oracle_checkpoints(const evidence *of);
 
-/* I8: what a server says of a subtask it has written itself, under the session and the attempt that
+/* I8: every entry that was ingested stands at the snapshot of the job that built its index. */
+void oracle_ingests(const evidence *of, const judged_table *table);
+
+/* I6: what a server says of a subtask it has written itself, under the session and the attempt that
  * it had been given. */
 void oracle_results(const evidence *of);
 

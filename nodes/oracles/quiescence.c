@@ -39,13 +39,10 @@ static void check_entries(const evidence *of, const judged_table *table)
                        "a key of table %llu was touched after its range had been given up",
                        (unsigned long long)table->id);
         }
-        const uint32_t id_end = start.size + 8;
-        if (durable_entry_read(walk.found, TIMESTAMP_MAX) == NULL || walk.key.size < id_end) {
-            continue;
-        }
-        const uint64_t sign = (uint64_t)1 << 63;
-        const uint64_t index = (uint64_t)decode_last_number((slice){walk.key.data, id_end}) ^ sign;
-        if (table_index(&table->definition, index) == NULL) {
+        uint64_t of_table, index;
+        if (durable_entry_read(walk.found, TIMESTAMP_MAX) != NULL &&
+            decode_entry_key(walk.key, &of_table, &index) &&
+            table_index(&table->definition, index) == NULL) {
             sb_finding(of->world, SB_FINDING_LEAK, ORACLE,
                        "an entry of index %llu of table %llu is left, and no such index",
                        (unsigned long long)index, (unsigned long long)table->id);

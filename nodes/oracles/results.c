@@ -1,5 +1,5 @@
 /*
- * I8: what a server says of a subtask, it says under what it was given.
+ * I6: what a server says of a subtask, it says under what it was given.
  *
  * The owner gives a subtask to a server as an attempt, in a transaction that locks `m owner`; only
  * that server moves it on, and the row then bears the session under which it did so.  Judged by who

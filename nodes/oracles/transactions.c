@@ -6,11 +6,12 @@
  * - first committer wins: of two transactions that wrote or locked one key, the later one began
  *   after the earlier had committed.
  *
- * Ingested versions are no transaction's: they begin and commit at their snapshot.
+ * Ingested entries are no transaction's: they begin and commit at their snapshot (ingests.c).
  *
  * Source: D. Peng, F. Dabek, "Large-scale Incremental Processing Using Distributed Transactions and
  * Notifications", OSDI 2010, section 2.2.
  */
+#include "nodes/oracles/encoding.h"
 #include "nodes/oracles/oracle.h"
 
 #define ORACLE "transactions"
@@ -69,15 +70,10 @@ static void check_fate(check *in, slice key, const version *one)
     of->commit = rolled_back ? of->commit : one->commit;
 }
 
-static bool is_ingested(const version *one)
-{
-    return one->kind == VERSION_PUT && one->start == one->commit;
-}
-
 /* The next version that excludes others, from both lists by commit, newest first. */
-static const version *next_exclusive(const version **values, const version **marks)
+static const version *next_exclusive(slice key, const version **values, const version **marks)
 {
-    while (*values != NULL && is_ingested(*values)) {
+    while (*values != NULL && version_is_ingested(key, *values)) {
         *values = (*values)->older;
     }
     while (*marks != NULL && (*marks)->kind == VERSION_ROLLBACK) {
@@ -93,9 +89,9 @@ static const version *next_exclusive(const version **values, const version **mar
 static void check_order(const check *in, slice key, const entry *found)
 {
     const version *values = found->values, *marks = found->marks;
-    const version *later = next_exclusive(&values, &marks);
+    const version *later = next_exclusive(key, &values, &marks);
     while (later != NULL) {
-        const version *earlier = next_exclusive(&values, &marks);
+        const version *earlier = next_exclusive(key, &values, &marks);
         if (later->commit <= later->start || (earlier != NULL && earlier->commit >= later->start)) {
             sb_finding(in->of->world, SB_FINDING_LOST_WRITE, ORACLE,
                        "the transaction of %llu committed at %llu beside one that committed at "
@@ -115,7 +111,7 @@ void oracle_transactions(const evidence *of)
     number_map_init(&in.by_start, 2 * of->decisions->count);
     for (durable_walk_init(&walk, of->durable, all, all); durable_walk_next(&walk);) {
         for (const version *one = walk.found->values; one != NULL; one = one->older) {
-            if (!is_ingested(one)) {
+            if (!version_is_ingested(walk.key, one)) {
                 check_fate(&in, walk.key, one);
             }
         }
