@@ -423,6 +423,29 @@ static void no_room_for_an_index(picture *in)
     room_for_an_index(in);
 }
 
+/* As for DROP INDEX. */
+static void turn_back(picture *in, schema_state to)
+{
+    acknowledge(in, 5, 240, 241);
+    paint_schema_step(in, 6, to, 250);
+}
+
+static void public_to_delete_only(picture *in)
+{
+    turn_back(in, SCHEMA_DELETE_ONLY);
+}
+
+static void public_to_write_only(picture *in)
+{
+    turn_back(in, SCHEMA_WRITE_ONLY);
+}
+
+static void judge_schema_rule(const evidence *of, const judged_table *table)
+{
+    (void)table;
+    oracle_schema_rule(of);
+}
+
 static void reorganization_is_left(picture *in)
 {
     buffer key;
@@ -474,6 +497,10 @@ static const plant plants[] = {
      SB_FINDING_WRONG_OUTCOME, "its index is write-reorganization"},
     {"index skips a state", NULL, BRUSH(.last_state = SCHEMA_NONE), SB_FINDING_WRONG_STATE,
      "went from"},
+    {"a public index is not written any more", public_to_delete_only, BRUSH(),
+     SB_FINDING_WRONG_STATE, "index k_1 went from public to delete-only at version 6"},
+    {"a public index turns back", public_to_write_only, BRUSH(.only = judge_schema_rule),
+     SB_FINDING_NONE, ""},
     {"a job fails for nothing", NULL,
      BRUSH(.job_state = JOB_ROLLBACKDONE, .cause = FAILURE_INJECTED), SB_FINDING_WRONG_OUTCOME,
      "left its index"},
