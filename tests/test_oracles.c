@@ -35,6 +35,26 @@ static void healed_entry(picture *in)
     put_row(in, 1, 9, 501, 244, 245);
 }
 
+/* The row is what it was before and after. */
+static void entry_away_while_its_row_stays(picture *in)
+{
+    drop_entry(in, 4, 4, 240, 241);
+    put_entry(in, 4, 4, 250, 251);
+}
+
+static void entry_of_nothing_for_a_while(picture *in)
+{
+    put_entry(in, 50, 50, 240, 241);
+    drop_entry(in, 50, 50, 250, 251);
+}
+
+/* Of a value that the row had before the index got public. */
+static void entry_of_an_old_value_for_a_while(picture *in)
+{
+    put_entry(in, 1, 1, 240, 241);
+    drop_entry(in, 1, 1, 250, 251);
+}
+
 static void refused_is_there(picture *in)
 {
     put_row(in, 3, 5, 301, 230, 231);
@@ -474,6 +494,12 @@ static const plant plants[] = {
      "an entry of other values"},
     {"entry without a row", orphan_entry, BRUSH(), SB_FINDING_WRONG_INDEX, "entry without a row"},
     {"entry away for a while", healed_entry, BRUSH(), SB_FINDING_WRONG_INDEX, "it has no entry"},
+    {"entry away while its row stays", entry_away_while_its_row_stays, BRUSH(),
+     SB_FINDING_WRONG_INDEX, "it has lost its entry at 241"},
+    {"entry of nothing, for a while", entry_of_nothing_for_a_while, BRUSH(), SB_FINDING_WRONG_INDEX,
+     "an entry without a row at 241"},
+    {"entry of an old value, for a while", entry_of_an_old_value_for_a_while, BRUSH(),
+     SB_FINDING_WRONG_INDEX, "an entry of other values at 241"},
     {"refused write is there", refused_is_there, BRUSH(), SB_FINDING_WRONG_READ, "was refused"},
     {"a scan", scan_is_right, BRUSH(), SB_FINDING_NONE, ""},
     {"a scan misses a row", scan_misses_a_row, BRUSH(), SB_FINDING_WRONG_READ, "left others out"},
