@@ -21,6 +21,11 @@ void oracle_office_moved(offices *of, sb_world *world, sb_node node, const sb_ma
                          uint32_t to)
 {
     const uint64_t bit = (uint64_t)1 << node;
+    const uint32_t incarnation = sb_node_incarnation(world, node);
+    if (incarnation != of->incarnations[node]) {
+        of->incarnations[node] = incarnation;
+        of->reigning &= ~bit;
+    }
     if (machine == &owner_machine) {
         const bool reigns = to == OWNER_REIGNING || (to == OWNER_RETIRING && of->reigning & bit);
         of->reigning = reigns ? of->reigning | bit : of->reigning & ~bit;
