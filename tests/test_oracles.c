@@ -103,6 +103,40 @@ static void scan_finds_a_deleted_row(picture *in)
     tell_scan(in, 3, ids, 3);
 }
 
+static void ask_index(picture *in, const char *name, schema_version under, result_kind said,
+                      timestamp start)
+{
+    int64_t id = 4;
+    const statement read = {.kind = STATEMENT_READ_INDEX,
+                            .k = 4,
+                            .columns = 1u << SBTEST_K,
+                            .index_name = slice_of_string(name)};
+    statement_result result = {.kind = said, .id_count = said == RESULT_IDS, .ids = &id};
+    tell_begin(in, 7, &read, 1);
+    tell_committed(in, 7, under, start, 0, &result, 1);
+}
+
+static void no_index_to_read_by(picture *in)
+{
+    ask_index(in, "k_1", 5, RESULT_NO_INDEX, 242);
+}
+
+static void no_index_of_that_name(picture *in)
+{
+    ask_index(in, "k_2", 5, RESULT_NO_INDEX, 242);
+}
+
+/* By a server that does not know the last step yet. */
+static void no_index_before_it_is_public(picture *in)
+{
+    ask_index(in, "k_1", 4, RESULT_NO_INDEX, 242);
+}
+
+static void index_read_before_it_is_public(picture *in)
+{
+    ask_index(in, "k_1", 4, RESULT_IDS, 242);
+}
+
 static void nobody_wrote_it(picture *in)
 {
     put_row(in, 3, 3, 999, 230, 231);
@@ -226,16 +260,6 @@ static void given_up_in_part(picture *in)
     const encoded_key start = encode_index_prefix(TABLE, INDEX);
     const encoded_key middle = encode_entry_key(TABLE, INDEX, 3, 3);
     give_up(in, &start, &middle);
-}
-
-static void cancel_was_asked(picture *in)
-{
-    in->seen.jobs[0].cancel_asked = true;
-    drop_entry(in, 1, 1, 240, 241);
-    for (int64_t id = 3; id <= 4; id++) {
-        drop_entry(in, id, id, 240, 241);
-    }
-    drop_entry(in, 9, 1, 240, 241);
 }
 
 /* As if the job had ended at 203 for a duplicate in a unique index of k. */
@@ -369,6 +393,58 @@ static void end_task_for(picture *in, failure cause)
     put(in, buffer_slice(&key), buffer_slice(&value), 208, 209);
     buffer_release(&value);
     buffer_release(&key);
+}
+
+static void fails_for_nothing(picture *in)
+{
+    const job_row row = undone_job(FAILURE_INJECTED);
+    end_task_for(in, FAILURE_INJECTED);
+    end_another(in, &row);
+}
+
+static void fails_for_anothers_error(picture *in)
+{
+    const job_row row = undone_job(FAILURE_INJECTED);
+    in->seen.permanent_error = true;
+    end_another(in, &row);
+}
+
+static void fails_for_an_error(picture *in)
+{
+    in->seen.permanent_error = true;
+    fails_for_nothing(in);
+}
+
+static void end_for_a_cancel(picture *in, bool asked)
+{
+    const job_row row = undone_job(FAILURE_CANCELLED);
+    in->seen.jobs[in->seen.job_count++] = (judged_job){.id = 2, .cancel_asked = asked};
+    end_another(in, &row);
+}
+
+static void cancelled_by_nobody(picture *in)
+{
+    end_for_a_cancel(in, false);
+}
+
+static void cancelled(picture *in)
+{
+    end_for_a_cancel(in, true);
+}
+
+static void fails_for_a_duplicate(picture *in)
+{
+    job_row row = undone_job(FAILURE_DUPLICATE_KEY);
+    row.version = 4;
+    row.snapshot = SNAPSHOT;
+    row.indexes[0].unique = true;
+    end_another(in, &row);
+}
+
+static void fails_for_a_true_duplicate(picture *in)
+{
+    two_rows_with_one_k(in);
+    fails_for_a_duplicate(in);
 }
 
 static void end_for_want_of_room(picture *in, bool met, failure of_task)
@@ -519,7 +595,15 @@ static const plant plants[] = {
      "by index"},
     {"two versions behind", NULL, BRUSH(.late_version = 3), SB_FINDING_WRONG_STATE,
      "under schema 3"},
-    {"index not public", NULL, BRUSH(.last_state = SCHEMA_WRITE_REORGANIZATION),
+    {"no index to read by", no_index_to_read_by, BRUSH(), SB_FINDING_WRONG_READ,
+     "under schema 5, took an index that is public for none"},
+    {"no index to read by, before it is public", no_index_before_it_is_public, BRUSH(),
+     SB_FINDING_NONE, ""},
+    {"no index of that name", no_index_of_that_name, BRUSH(), SB_FINDING_NONE, ""},
+    {"an index is read before it is public", index_read_before_it_is_public, BRUSH(),
+     SB_FINDING_WRONG_READ, "under schema 4, took an index that is not public for one to read by"},
+    {"index not public", NULL,
+     BRUSH(.last_state = SCHEMA_WRITE_REORGANIZATION, .only = judge_outcome),
      SB_FINDING_WRONG_OUTCOME, "its index is write-reorganization"},
     {"index skips a state", NULL, BRUSH(.last_state = SCHEMA_NONE), SB_FINDING_WRONG_STATE,
      "went from"},
@@ -527,13 +611,17 @@ static const plant plants[] = {
      SB_FINDING_WRONG_STATE, "index k_1 went from public to delete-only at version 6"},
     {"a public index turns back", public_to_write_only, BRUSH(.only = judge_schema_rule),
      SB_FINDING_NONE, ""},
-    {"a job fails for nothing", NULL,
-     BRUSH(.job_state = JOB_ROLLBACKDONE, .cause = FAILURE_INJECTED), SB_FINDING_WRONG_OUTCOME,
-     "left its index"},
-    {"a false duplicate", cancel_was_asked,
-     BRUSH(.job_state = JOB_ROLLBACKDONE, .cause = FAILURE_DUPLICATE_KEY,
-           .last_state = SCHEMA_DELETE_ONLY),
-     SB_FINDING_WRONG_OUTCOME, "left its index delete-only"},
+    {"a job is undone and its index stays", NULL,
+     BRUSH(.job_state = JOB_ROLLBACKDONE, .cause = FAILURE_INJECTED, .only = judge_outcome),
+     SB_FINDING_WRONG_OUTCOME, "left its index public"},
+    OUTCOME("a job fails for nothing", fails_for_nothing, "injected"),
+    OUTCOME("a job fails for another's error", fails_for_anothers_error, "injected"),
+    EXCUSED("a job fails for an error of its task", fails_for_an_error),
+    OUTCOME("a cancel that nobody asked for", cancelled_by_nobody, "cancelled"),
+    EXCUSED("a cancel that was asked for", cancelled),
+    {"a job fails for a false duplicate", fails_for_a_duplicate, BRUSH(.only = judge_outcome),
+     SB_FINDING_FALSE_DUPLICATE, "no two rows"},
+    EXCUSED("a job fails for a duplicate", fails_for_a_true_duplicate),
     {"a duplicate", two_rows_with_one_k, BRUSH(.only = judge_duplicate), SB_FINDING_NONE, ""},
     {"no duplicate", NULL, BRUSH(.only = judge_duplicate), SB_FINDING_FALSE_DUPLICATE,
      "no two rows"},

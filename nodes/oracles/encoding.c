@@ -139,6 +139,15 @@ int64_t decode_last_number(slice key)
     return (int64_t)(number ^ SIGN_BIT);
 }
 
+uint32_t index_columns(const index_definition *index)
+{
+    uint32_t columns = 0;
+    for (uint32_t i = 0; i < index->column_count; i++) {
+        columns |= 1u << index->columns[i];
+    }
+    return columns;
+}
+
 bool decode_entry_key(slice key, uint64_t *table, uint64_t *index)
 {
     const uint32_t what = 1 + NUMBER_SIZE, end = what + 1 + NUMBER_SIZE;

@@ -72,6 +72,9 @@ bool decode_entry_key(slice key, uint64_t *table, uint64_t *index);
  * commit at their snapshot. */
 bool version_is_ingested(slice key, const version *one);
 
+/* Bits of its columns, by position. */
+uint32_t index_columns(const index_definition *index);
+
 /* The last eight bytes of a key, as a signed number. */
 int64_t decode_last_number(slice key);
 

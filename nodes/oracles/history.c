@@ -101,6 +101,7 @@ static history_statement statement_begun(const statement *asked)
                               .columns = asked->columns,
                               .id = asked->id,
                               .last = asked->last,
+                              .index = checksum64(asked->index_name),
                               .result = RESULT_ABSENT};
     if (asked->kind == STATEMENT_INSERT || asked->kind == STATEMENT_UPDATE ||
         asked->kind == STATEMENT_READ_INDEX) {

@@ -31,6 +31,7 @@ typedef struct history_statement {
     int64_t id, last;   /* last: SCAN */
     row_value wrote;    /* INSERT, UPDATE; READ_INDEX: the values looked for */
     row_value read;     /* READ with RESULT_ROW */
+    uint64_t index;     /* READ_INDEX: checksum of its name */
     uint32_t first_id, id_count;
 } history_statement;
 

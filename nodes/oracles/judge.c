@@ -24,6 +24,19 @@ const judged_job *evidence_job(const evidence *of, job_id id)
     return NULL;
 }
 
+bool evidence_definition(const evidence *of, table_id table, schema_version shown,
+                         table_definition *into)
+{
+    const entry *found = durable_find_table(of->durable, table);
+    for (const version *at = found == NULL ? NULL : found->values; at != NULL; at = at->older) {
+        if (at->kind == VERSION_PUT && table_decode(version_value(at), into) &&
+            into->version <= shown) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static void read_definition(const evidence *of, judged_table *into)
 {
     const entry *row = durable_find_table(of->durable, into->id);

@@ -73,6 +73,10 @@ static inline bool evidence_is_owners(const evidence *of, const version *one)
 const judged_table *evidence_table(const evidence *of, table_id id);
 const judged_job *evidence_job(const evidence *of, job_id id);
 
+/* The newest definition of the table that a schema shows; false: it shows none. */
+bool evidence_definition(const evidence *of, table_id table, schema_version shown,
+                         table_definition *into);
+
 /* I1: every index of the table that is public has exactly one entry for every row, and nothing
  * else. */
 void oracle_index_rows(const evidence *of, const judged_table *table);

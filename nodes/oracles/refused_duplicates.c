@@ -95,16 +95,6 @@ static bool others_have(const check *in, uint32_t at, uint32_t columns, const ro
     return own_rows_have(in, at, columns, wanted);
 }
 
-/* Bits of its columns. */
-static uint32_t columns_of(const index_definition *index)
-{
-    uint32_t columns = 0;
-    for (uint32_t i = 0; i < index->column_count; i++) {
-        columns |= 1u << index->columns[i];
-    }
-    return columns;
-}
-
 static bool collides(const check *in, uint32_t at)
 {
     const history_statement *one = statement_at(in, at);
@@ -122,7 +112,7 @@ static bool collides(const check *in, uint32_t at)
     }
     for (uint32_t i = 0; i < in->definition.index_count; i++) {
         const index_definition *index = &in->definition.indexes[i];
-        const uint32_t columns = columns_of(index);
+        const uint32_t columns = index_columns(index);
         const bool gains = index->state >= SCHEMA_WRITE_ONLY &&
                            (!there || !row_value_equal_in(columns, &before, &wanted));
         if (index->unique && gains && others_have(in, at, columns, &wanted)) {
@@ -145,26 +135,14 @@ static void check_operation(check *in)
                (unsigned long long)in->one->start);
 }
 
-/* The newest definition that the operation's schema shows. */
-static bool find_definition(check *in)
-{
-    const entry *found = durable_find_table(in->of->durable, in->table);
-    for (const version *of = found == NULL ? NULL : found->values; of != NULL; of = of->older) {
-        if (of->kind == VERSION_PUT && table_decode(version_value(of), &in->definition) &&
-            in->definition.version <= in->one->version) {
-            return true;
-        }
-    }
-    return false;
-}
-
 void oracle_refused_duplicates(const evidence *of, const judged_table *table)
 {
     for (uint32_t i = 0; i < of->operations->operation_count; i++) {
         const operation *one = &of->operations->operations[i];
         check in = {.of = of, .told = of->operations, .table = table->id, .one = one};
         if (one->table == table->id && one->outcome == OUTCOME_REFUSED &&
-            one->reason == REFUSAL_DUPLICATE && one->start != 0 && find_definition(&in)) {
+            one->reason == REFUSAL_DUPLICATE && one->start != 0 &&
+            evidence_definition(of, table->id, one->version, &in.definition)) {
             check_operation(&in);
         }
     }

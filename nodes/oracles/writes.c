@@ -11,6 +11,7 @@
  *
  * What became of operations whose outcome is unknown, unknown_writes.c judges.
  */
+#include "engine/base/checksum.h"
 #include "nodes/oracles/encoding.h"
 #include "nodes/oracles/number_map.h"
 #include "nodes/oracles/oracle.h"
@@ -42,6 +43,8 @@ typedef struct writes {
     put_row *puts;
     uint32_t put_count, put_room;
     number_map by_value[VALUE_COLUMNS]; /* value_key → first of puts */
+    schema_version known;               /* of the definition; 0: none was looked up yet */
+    table_definition definition;
 } writes;
 
 /* The last write of the operation to this id before statement `before` that changed something;
@@ -376,6 +379,39 @@ static void check_index_read(const writes *in, const operation *of, uint32_t at)
     }
 }
 
+/* Whether the schema under which the operation ran shows an index to read by.  Operations that
+ * follow each other mostly run under one. */
+static bool is_readable(writes *in, const operation *of, const history_statement *one)
+{
+    if (in->known == 0 || in->known != of->version) {
+        in->known = of->version;
+        if (!evidence_definition(in->of, in->table, of->version, &in->definition)) {
+            in->definition.index_count = 0;
+        }
+    }
+    bool readable = false;
+    for (uint32_t i = 0; i < in->definition.index_count; i++) {
+        const index_definition *index = &in->definition.indexes[i];
+        readable |= index->state == SCHEMA_PUBLIC &&
+                    checksum64(slice_of_string(index->name)) == one->index &&
+                    index_columns(index) == one->columns;
+    }
+    return readable;
+}
+
+/* That there is no index to read by is true as well, and nobody reads by one that is not public. */
+static void check_index_asked(writes *in, const operation *of, const history_statement *one)
+{
+    const bool said = one->result != RESULT_NO_INDEX;
+    if (is_readable(in, of, one) != said) {
+        sb_finding(in->of->world, SB_FINDING_WRONG_READ, ORACLE,
+                   "operation %llu on %s, under schema %llu, took an index that is%s public for "
+                   "%s",
+                   number(of->number), sb_node_name(in->of->world, of->server), number(of->version),
+                   said ? " not" : "", said ? "one to read by" : "none");
+    }
+}
+
 /* Of a scan likewise. */
 static void check_scan(const writes *in, const operation *of, uint32_t at)
 {
@@ -405,7 +441,7 @@ static void check_scan(const writes *in, const operation *of, uint32_t at)
     }
 }
 
-static void check_committed(const writes *in, const operation *of)
+static void check_committed(writes *in, const operation *of)
 {
     if (of->start <= of->seen) {
         sb_finding(
@@ -415,6 +451,9 @@ static void check_committed(const writes *in, const operation *of)
     }
     for (uint32_t j = 0; j < of->statement_count; j++) {
         const history_statement *one = history_statement_of(in->told, of, j);
+        if (one->kind == STATEMENT_READ_INDEX) {
+            check_index_asked(in, of, one);
+        }
         const bool many = one->result == RESULT_IDS && !has_written_before(in, of, j);
         if (one->kind == STATEMENT_READ) {
             check_read(in, of, j);
