@@ -148,11 +148,12 @@ static void list_path(void *context, const char *path, uint64_t size)
 }
 
 /* Remove what no manifest names and what was uploaded to an earlier incarnation, for good: a loss
- * of power would bring a name back until its directory is synced, also one that an earlier
- * incarnation removed.  Failures leave litter, which the next boot removes. */
+ * of power would bring a name back until its directory is synced.  Failures leave litter, which the
+ * next boot removes. */
 static void sweep(const store *of, const listing *found)
 {
     char log[CHECKPOINT_PATH_SIZE], checkpoint[CHECKPOINT_PATH_SIZE];
+    bool removed = false;
     log_path(log, of->manifest.generation);
     checkpoint_path(checkpoint, of->manifest.generation);
     for (uint32_t at = 0; at < found->paths.size;) {
@@ -161,10 +162,22 @@ static void sweep(const store *of, const listing *found)
         if (strcmp(path, log) != 0 && strcmp(path, checkpoint) != 0 &&
             strcmp(path, STORE_MANIFEST) != 0) {
             (void)file_remove(path);
+            removed = true;
         }
     }
-    (void)directory_settle("");
+    if (removed) {
+        (void)directory_settle("");
+    }
     (void)directory_settle(UPLOADS_DIRECTORY);
+}
+
+/* The names that were read are durable before they count, as the log's bytes are: an earlier boot,
+ * or an earlier try of this one, may have renamed the manifest and then failed to sync that.  A
+ * loss of power would take the rename back, and what the manifest before it names is removed here,
+ * or what was acknowledged since would be gone with the first one. */
+static sb_status settle_names(void)
+{
+    return disk_do("store-names-sync", sb_directory_sync(""));
 }
 
 static store_opened load(store *of, packed_regions born_with, const listing *found, sb_status *io)
@@ -217,6 +230,9 @@ static store_opened try_open(store *of, packed_regions born_with, sb_status *io)
     if (*io == SB_OK || *io == SB_NOT_FOUND) {
         *io = SB_OK;
         result = load(of, born_with, &found, io);
+    }
+    if (result == STORE_OPENED && *io == SB_OK) {
+        *io = settle_names();
     }
     if (result == STORE_OPENED && *io == SB_OK) {
         sweep(of, &found);
