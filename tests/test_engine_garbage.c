@@ -263,7 +263,7 @@ static void registry_world(sb_world *world, void *context)
     for (job_id job = 1; job <= REGISTRY_HOLDS_MAX; job++) {
         ck_assert_int_eq(registry_hold(of, job, 300), REPLY_OK);
     }
-    ck_assert_int_eq(registry_hold(of, REGISTRY_HOLDS_MAX + 1, 300), REPLY_BUSY);
+    ck_assert_int_eq(registry_hold(of, REGISTRY_HOLDS_MAX + 1, 300), REPLY_NO_SPACE);
     registry_release(of);
     sb_free(of);
 }

@@ -8,6 +8,7 @@
 #include "engine/ddl/job.h"
 #include "engine/ddl/submission.h"
 #include "engine/schema/table.h"
+#include "engine/transaction/safe_point.h"
 #include "engine/wire/keys.h"
 #include "tests/engine_cluster.h"
 
@@ -708,6 +709,69 @@ START_TEST(test_errors)
 }
 END_TEST
 
+/* ------------------------------------------------------------------------------------ snapshots */
+
+#define HOLDERS 64u /* as many as placement has room for */
+
+/* Jobs hold their snapshot; those from `over` on have ended. */
+static void hold_all(jobs_test *in, job_id first, uint32_t over)
+{
+    timestamp now;
+    ck_assert_int_eq(cluster_timestamp(in->of, &now, NULL), ENGINE_OK);
+    for (uint32_t i = 0; i < HOLDERS; i++) {
+        const job_id job = first + i;
+        ck_assert_int_eq(cluster_hold_safe_point(in->of, job, now, NULL), ENGINE_OK);
+        if (i >= over) {
+            const job_row ended = job_in_state(job, JOB_KIND_ADD_INDEX, JOB_SYNCED, true);
+            put_job(in, &ended);
+        }
+    }
+    ck_assert_int_eq(cluster_hold_safe_point(in->of, 1, now, NULL), ENGINE_CONFLICT);
+}
+
+static void holders_world(sb_world *world, void *context)
+{
+    (void)context;
+    jobs_test in;
+    test_begin(&in, world);
+    hold_all(&in, 1000, 1);
+    const job_id first = submit(&in, ask_add(TABLE, "k_1", SBTEST_K));
+    await_end(&in, first, JOB_SYNCED, FAILURE_NONE);
+    (void)check_public(&in, TABLE, "k_1");
+    ck_assert_int_eq(cluster_hold_safe_point(in.of, first, 0, NULL), ENGINE_OK);
+    ck_assert_int_eq(cluster_hold_safe_point(in.of, 1000, 0, NULL), ENGINE_OK);
+
+    hold_all(&in, 2000, HOLDERS); /* of jobs that live: one more has to wait */
+    const job_id waits = submit(&in, ask_add(TABLE, "k_2", SBTEST_K));
+    while (status_of(&in, waits).schema != SCHEMA_WRITE_REORGANIZATION) {
+        (void)sb_sleep(LOOK, NULL);
+    }
+    (void)sb_sleep(3 * SB_SECOND, NULL);
+    ck_assert_int_eq(give(&in, JOB_ORDER_PAUSE, waits), JOB_ANSWER_OK);
+    await_state(&in, waits, JOB_PAUSED);
+    ck_assert_int_eq(give(&in, JOB_ORDER_RESUME, waits), JOB_ANSWER_OK);
+    (void)sb_sleep(3 * SB_SECOND, NULL);
+    if (below(2) == 0) {
+        ck_assert_int_eq(cluster_hold_safe_point(in.of, 2007, 0, NULL), ENGINE_OK);
+        await_end(&in, waits, JOB_SYNCED, FAILURE_NONE);
+        (void)check_public(&in, TABLE, "k_2");
+    } else {
+        ck_assert_int_eq(give(&in, JOB_ORDER_CANCEL, waits), JOB_ANSWER_OK);
+        await_end(&in, waits, JOB_ROLLBACKDONE, FAILURE_CANCELLED);
+        check_absent(&in, TABLE, "k_2");
+    }
+    check_nothing_left(&in);
+    test_end(&in);
+}
+
+/* Nobody collects garbage here.  A job that finds no room to hold its snapshot lets those go that
+ * are over; where none is, it waits, and can be paused and cancelled meanwhile. */
+START_TEST(test_holders)
+{
+    run_in_world(holders_world, NULL, (uint64_t)_i + 1);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("engine: jobs on a cluster");
@@ -721,6 +785,7 @@ int main(void)
     tcase_add_loop_test(all, test_orders, 0, 4);
     tcase_add_loop_test(all, test_places, 0, 4);
     tcase_add_loop_test(all, test_errors, 0, 12);
+    tcase_add_loop_test(all, test_holders, 0, 4);
     suite_add_tcase(suite, all);
     return run_suite(suite);
 }

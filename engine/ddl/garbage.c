@@ -30,6 +30,19 @@ static engine_status let_ended_go(cluster *of, slice holders, sb_scope *scope)
     return status;
 }
 
+engine_status garbage_make_room(cluster *of, sb_scope *scope)
+{
+    timestamp safe_point;
+    buffer holders;
+    buffer_init(&holders);
+    engine_status status = cluster_advance_safe_point(of, 0, &safe_point, &holders, scope);
+    if (status == ENGINE_OK) {
+        status = let_ended_go(of, buffer_slice(&holders), scope);
+    }
+    buffer_release(&holders);
+    return status;
+}
+
 static engine_status raise_safe_point(reign *of, timestamp *safe_point, sb_scope *scope)
 {
     cluster *in = of->ddl->cluster;

@@ -6,6 +6,7 @@
 #include "engine/counters.h"
 #include "engine/ddl/delete_ranges.h"
 #include "engine/ddl/drop.h"
+#include "engine/ddl/garbage.h"
 #include "engine/ddl/reorg_row.h"
 #include "engine/ddl/rollback.h"
 #include "engine/transaction/route.h"
@@ -110,6 +111,9 @@ static engine_status step_snapshot(job_worker *of, const job_row *seen)
     job_step step;
     if (status == ENGINE_OK) {
         status = cluster_hold_safe_point(in, of->job, snapshot, &of->scope);
+        if (status == ENGINE_CONFLICT) { /* the row is read again before the next try */
+            (void)garbage_make_room(in, &of->scope);
+        }
     }
     if (status == ENGINE_OK) {
         status = step_begin(&step, of, seen, &of->scope);

@@ -308,7 +308,7 @@ reply_status registry_hold(registry *of, job_id job, timestamp at)
         return REPLY_TOO_OLD;
     }
     if (known == NULL && of->hold_count == REGISTRY_HOLDS_MAX) {
-        return REPLY_BUSY;
+        return REPLY_NO_SPACE;
     }
     if (known == NULL) {
         known = &of->holds[of->hold_count++];

@@ -15,7 +15,8 @@ engine_status cluster_hold_safe_point(cluster *of, job_id job, timestamp at, sb_
     backoff_init(&wait);
     reply_status said = REPLY_CORRUPT;
     engine_status status = ENGINE_OK;
-    while (status == ENGINE_OK && said != REPLY_OK && said != REPLY_TOO_OLD) {
+    while (status == ENGINE_OK && said != REPLY_OK && said != REPLY_TOO_OLD &&
+           said != REPLY_NO_SPACE) {
         sb_reply reply;
         status = cluster_ask(of, METHOD_SAFE_POINT_HOLD, &request, &reply, scope);
         if (status == ENGINE_OK) {
@@ -26,7 +27,10 @@ engine_status cluster_hold_safe_point(cluster *of, job_id job, timestamp at, sb_
         sb_assert(said != REPLY_BAD_REQUEST);
     }
     buffer_release(&request);
-    return status == ENGINE_OK && said == REPLY_TOO_OLD ? ENGINE_TOO_OLD : status;
+    if (status == ENGINE_OK && said == REPLY_TOO_OLD) {
+        return ENGINE_TOO_OLD;
+    }
+    return status == ENGINE_OK && said == REPLY_NO_SPACE ? ENGINE_CONFLICT : status;
 }
 
 engine_status cluster_advance_safe_point(cluster *of, timestamp wanted, timestamp *safe_point,

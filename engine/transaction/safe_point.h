@@ -8,7 +8,8 @@
 #include "engine/transaction/transaction.h"
 
 /* From ENGINE_OK on the snapshot at that timestamp stays readable, until the job lets go: at = 0.
- * ENGINE_TOO_OLD: the safe point is above it already, choose a later one. */
+ * ENGINE_TOO_OLD: the safe point is above it already, choose a later one.  ENGINE_CONFLICT: so many
+ * jobs hold it that there is no room for another. */
 engine_status cluster_hold_safe_point(cluster *of, job_id job, timestamp at, sb_scope *scope);
 
 /* Raise it as far as may be, at most to `wanted`; *safe_point is where it is then.  holders
