@@ -260,19 +260,21 @@ static sb_status write_checkpoint(void *context)
     return local_checkpoint_write(of->work, &now, &of->engine.sorter);
 }
 
-/* All that was handed out is on the disk: say so, if it is worth it. */
-static void checkpoint(const backfill *in, backend *of)
+/* All that was handed out is on the disk: say so, if it is worth it.  ENGINE_CONFLICT: it is not,
+ * so what would still be read would be read in vain. */
+static engine_status checkpoint(const backfill *in, backend *of)
 {
     const sb_duration interval = in->settings.checkpoint_interval;
     const sb_time now = sb_monotonic_time();
     if (interval == 0 || now - of->checkpointed < interval) {
-        return;
+        return ENGINE_OK;
     }
     sb_assert_op(of->engine.taken, ==, of->engine.run_count); /* I7 */
     of->checkpointed = now;
     const bool written =
         !failpoint("local-checkpoint-is-not-written") && write_checkpoint(of) == SB_OK;
     sb_count(COUNTER_local_checkpoints, written); /* without one, more is done again */
+    return of->engine.sorter.lost ? ENGINE_CONFLICT : ENGINE_OK;
 }
 
 /* --------------------------------------------------------------------------- open and clean up */
@@ -414,7 +416,7 @@ static engine_status fill(backfill *in, backend *of, failure *cause, sb_scope *s
     while (more && status == ENGINE_OK) {
         status = backend_fill(in, of, cause, scope);
         if (status == ENGINE_OK) {
-            checkpoint(in, of);
+            status = checkpoint(in, of);
         }
         more = !of->scan.finished && !backend_is_over_share(in, of);
     }

@@ -178,9 +178,15 @@ static run_read take_block(run_reader *of, slice bytes)
     return RUN_OK;
 }
 
+/* No block, nor the end, is larger. */
+static uint32_t piece_size(const run_summary *of)
+{
+    return of->block_max > END_SIZE ? of->block_max : END_SIZE;
+}
+
 static run_read next_block(run_reader *of)
 {
-    const uint32_t wanted = of->summary->block_max > END_SIZE ? of->summary->block_max : END_SIZE;
+    const uint32_t wanted = piece_size(of->summary);
     size_t got = 0;
     buffer_clear(&of->window);
     unsigned char *into = buffer_extend(&of->window, wanted);
@@ -222,5 +228,38 @@ run_read run_file_check(const char *path, const run_summary *summary)
         status = run_reader_next(&reader, &encoded);
     }
     run_reader_release(&reader);
+    return status;
+}
+
+static run_read write_same(sb_file *file, const run_summary *summary)
+{
+    buffer piece;
+    run_read status = RUN_END;
+    buffer_init(&piece);
+    unsigned char *bytes = buffer_extend(&piece, piece_size(summary));
+    for (uint64_t offset = 0; status == RUN_END && offset < summary->file_size;) {
+        size_t got = 0;
+        const bool same = local_disk_before() == SB_OK &&
+                          sb_file_read(file, offset, bytes, piece.size, &got) == SB_OK &&
+                          got > 0 && sb_file_write(file, offset, bytes, got) == SB_OK;
+        offset += got;
+        status = same ? RUN_END : RUN_DISK;
+    }
+    buffer_release(&piece);
+    return status;
+}
+
+run_read run_file_write_again(const char *path, const run_summary *summary)
+{
+    sb_file *file = NULL;
+    run_read status = run_file_check(path, summary);
+    if (status != RUN_END) {
+        return status;
+    }
+    if (sb_file_open(path, 0, &file) != SB_OK) {
+        return RUN_DISK;
+    }
+    status = write_same(file, summary);
+    sb_file_close(file);
     return status;
 }

@@ -59,6 +59,13 @@ static void count_disk(sorter *of, uint64_t size)
     of->disk->peak = of->disk->used > of->disk->peak ? of->disk->used : of->disk->peak;
 }
 
+static void uncount_run(sorter *of, const sorted_run *run)
+{
+    sb_assert_op(run->summary.file_size, <=, of->disk_used);
+    of->disk_used -= run->summary.file_size;
+    of->disk->used -= run->summary.file_size;
+}
+
 static bool remove_run(sorter *of, const sorted_run *run)
 {
     char path[SORTER_PATH_MAX];
@@ -67,9 +74,7 @@ static bool remove_run(sorter *of, const sorted_run *run)
     if (status == SB_OK) {
         status = sb_remove(path);
     }
-    sb_assert_op(run->summary.file_size, <=, of->disk_used);
-    of->disk_used -= run->summary.file_size;
-    of->disk->used -= run->summary.file_size;
+    uncount_run(of, run);
     return status == SB_OK || status == SB_NOT_FOUND;
 }
 
@@ -181,12 +186,24 @@ sorter_status sorter_spill(sorter *of, entry_run *run)
 
 /* -------------------------------------------------------------------------------------- syncs */
 
-static sb_status sync_run(const sorter *of, sorted_run *run)
+/* It is sound again for a sync, although one has failed. */
+static sb_status recover_run(sorter *of, sorted_run *run, const char *path)
+{
+    const run_read found = run_file_write_again(path, &run->summary);
+    run->doubtful = found != RUN_END;
+    of->lost = of->lost || found == RUN_DAMAGED;
+    return found == RUN_END ? SB_OK : SB_IO_ERROR;
+}
+
+static sb_status sync_run(sorter *of, sorted_run *run)
 {
     char path[SORTER_PATH_MAX];
     sb_file *file = NULL;
     run_path(of, run->number, path);
     sb_status status = local_disk_before();
+    if (status == SB_OK && run->doubtful) {
+        status = recover_run(of, run, path);
+    }
     if (status == SB_OK) {
         status = sb_file_open(path, 0, &file);
     }
@@ -196,6 +213,7 @@ static sb_status sync_run(const sorter *of, sorted_run *run)
     status = local_disk_after(sb_file_sync(file));
     sb_file_close(file);
     run->synced = status == SB_OK;
+    run->doubtful = !run->synced;
     return status;
 }
 
@@ -314,7 +332,8 @@ static sorter_status write_merged(sorter *of, run_writer *into, sb_scope *scope)
     return sb_scope_status(scope) == SB_OK ? status : SORTER_CANCELED;
 }
 
-/* The merged run in the place of the first `count`. */
+/* The merged run in the place of the first `count`.  When its keeper has failed to write the new
+ * list, either may stand, so the runs of both stay. */
 static sorter_status replace_runs(sorter *of, uint32_t count, const sorted_run *merged)
 {
     sorted_run *old = sb_alloc(count * sizeof(*old));
@@ -324,7 +343,12 @@ static sorter_status replace_runs(sorter *of, uint32_t count, const sorted_run *
     *add_run(of) = *merged; /* behind the others, so that a pass takes them in turn */
     const sb_status kept = of->replaced != NULL ? of->replaced(of->replaced_context) : SB_OK;
     for (uint32_t i = 0; i < count; i++) {
-        of->litter = !remove_run(of, &old[i]) || of->litter;
+        if (kept == SB_OK) {
+            of->litter = !remove_run(of, &old[i]) || of->litter;
+        } else {
+            uncount_run(of, &old[i]);
+            of->litter = true;
+        }
     }
     sb_free(old);
     return status_of_disk(of, kept);

@@ -36,6 +36,7 @@ typedef struct disk_meter {
 typedef struct sorted_run {
     uint32_t number; /* its file is <folder>/run-<number> */
     bool synced;
+    bool doubtful; /* a sync of it has failed: what was written may be gone */
     run_summary summary;
 } sorted_run;
 
@@ -68,6 +69,7 @@ typedef struct sorter {
     uint32_t next_number;
     uint64_t disk_used;
     bool litter; /* a file that is not a run any more may still be there */
+    bool lost;   /* a run is not what was written: no merge will come to an end */
     sorter_conflict conflict;
     key_sample sample;         /* of what was spilled; not of what was adopted */
     sorter_replaced *replaced; /* NULL: nobody keeps one */
@@ -94,7 +96,7 @@ sorter_status sorter_spill(sorter *of, entry_run *run);
 /* A run that an earlier incarnation has left; its file was checked. */
 void sorter_adopt(sorter *of, const sorted_run *run);
 
-/* Make every file, and its name, durable. */
+/* Make every file, and its name, durable.  Not SB_OK: not all are, and one may be `lost`. */
 sb_status sorter_sync(sorter *of);
 
 /* Merge until one merge is left, and open that.  extra: bytes that whoever takes the pairs needs
