@@ -144,6 +144,51 @@ START_TEST(test_tiny_quota)
 }
 END_TEST
 
+/* -------------------------------------------------------------------------------- leftovers */
+
+static bool claims_all(void *context, job_id job, uint32_t number)
+{
+    (void)context;
+    return job == 7 && number == 0;
+}
+
+static bool claims_none(void *context, job_id job, uint32_t number)
+{
+    (void)context;
+    (void)job;
+    (void)number;
+    return false;
+}
+
+static void refusing_world(sb_world *world, void *context)
+{
+    static const char *const refusals[] = {"listing-fails", "file-removal-fails",
+                                           "durable-file-directory-sync-fails"};
+    (void)context;
+    sb_file *file;
+    uint32_t files = 0;
+    for (uint32_t i = 0; i < sizeof(refusals) / sizeof(refusals[0]); i++) {
+        ck_assert_int_eq(sb_file_open("jobs/7/0/run-0", SB_FILE_CREATE, &file), SB_OK);
+        sb_file_close(file);
+        const sb_disk_trouble refuses = {.sync_error = 1000000};
+        sb_failpoints_enable(world, refusals[i], 1000000);
+        sb_disk_trouble_set(world, sb_self(), i == 2 ? &refuses : NULL);
+        ck_assert(!backend_folder_clean("jobs/7/0", NULL));
+        sb_disk_trouble_set(world, sb_self(), NULL);
+        sb_failpoints_enable(world, refusals[i], 0);
+        ck_assert(backend_folder_clean("jobs/7/0", NULL));
+    }
+    ck_assert_int_eq(sb_directory_list("jobs", count_file, &files), SB_OK);
+    ck_assert_uint_eq(files, 0);
+}
+
+/* Whatever the disk refuses, a folder is not called clean before it is. */
+START_TEST(test_refused_cleaning)
+{
+    run_in_world(refusing_world, NULL, 1);
+}
+END_TEST
+
 /* ------------------------------------------------------------------------------ early imports */
 
 /* What a subtask's row would keep. */
@@ -231,6 +276,65 @@ static void early_world(sb_world *world, void *context)
 START_TEST(test_early_imports)
 {
     run_in_world(early_world, NULL, (uint64_t)_i + 1);
+}
+END_TEST
+
+typedef struct litter_run {
+    backfill_test *in;
+    engine_status status;
+    uint64_t row_count;
+    bool over;
+} litter_run;
+
+static void litter_main(void *argument)
+{
+    litter_run *of = argument;
+    failure cause;
+    of->status = backfill_run(of->in->with, &of->in->work, &of->row_count, &cause, NULL);
+    of->over = true;
+}
+
+static void litter_world(sb_world *world, void *context)
+{
+    uint32_t *littered = context;
+    test_cluster machines;
+    backfill_test in;
+    kept_row kept = {.in = &in};
+    sb_wait_group tasks;
+    backfill_begin(&in, &machines, world);
+    backfill_settings settings = tiny;
+    settings.disk_quota = 12288;
+    reopen(&in, &settings);
+    in.work.save = keep;
+    in.work.save_context = &kept;
+    litter_run run = {.in = &in};
+    sb_wait_group_init(&tasks, "run");
+    sb_spawn(&tasks, litter_main, &run, "run");
+    sb_failpoints_enable(world, "local-disk-fails", 3000);
+    while (!run.over) {
+        backfill_remove_unclaimed(in.with, false, claims_none, NULL);
+        ck_assert(in.with->backends == NULL || in.with->leftovers == NULL);
+        *littered += in.with->backends != NULL && in.with->backends->litter;
+        (void)sb_sleep(SB_MILLISECOND, NULL);
+    }
+    ck_assert_int_eq(sb_wait_group_wait(&tasks, NULL), SB_OK);
+    sb_wait_group_release(&tasks);
+    ck_assert(run.status == ENGINE_OK || run.status == ENGINE_CONFLICT);
+    sb_failpoints_enable(world, "local-disk-fails", 0);
+    backfill_remove_unclaimed(in.with, false, claims_none, NULL);
+    backfill_end(&in, &machines);
+    buffer_release(&kept.imported);
+}
+
+/* What could not be removed after an early import is nobody's to clean up while the run goes on in
+ * the same folder. */
+START_TEST(test_litter_of_a_run)
+{
+    uint32_t littered = 0;
+    for (uint64_t seed = 1; seed <= 30; seed++) {
+        run_in_world(litter_world, &littered, seed);
+    }
+    ck_assert_uint_gt(littered, 0);
 }
 END_TEST
 
@@ -431,20 +535,6 @@ static bool interrupt(backfill_test *in, sb_duration time)
     return in->with->leftovers != NULL;
 }
 
-static bool claims_all(void *context, job_id job, uint32_t number)
-{
-    (void)context;
-    return job == 7 && number == 0;
-}
-
-static bool claims_none(void *context, job_id job, uint32_t number)
-{
-    (void)context;
-    (void)job;
-    (void)number;
-    return false;
-}
-
 /* As a restart in good order does it. */
 static void restart(backfill_test *in)
 {
@@ -604,6 +694,8 @@ int main(void)
     tcase_add_loop_test(all, test_backfill_in_trouble, 0, 5);
     tcase_add_loop_test(all, test_tiny_quota, 0, 10);
     tcase_add_loop_test(all, test_early_imports, 0, 10);
+    tcase_add_test(all, test_refused_cleaning);
+    tcase_add_test(all, test_litter_of_a_run);
     tcase_add_loop_test(all, test_global_checkpoint, 0, 10);
     tcase_add_loop_test(all, test_spreading, 0, 3);
     tcase_add_loop_test(all, test_full_disk, 0, 5);

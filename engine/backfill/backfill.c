@@ -143,14 +143,19 @@ static bool drop_leftover(leftover *of)
     return dropped;
 }
 
+static const leftover *find_leftover(const backfill *of, job_id job, uint32_t number)
+{
+    const leftover *one = of->leftovers;
+    while (one != NULL && (one->job != job || one->number != number)) {
+        one = one->next;
+    }
+    return one;
+}
+
 /* Unless the folder has been left again meanwhile. */
 static void put_back(backfill *of, leftover *one)
 {
-    const leftover *same = of->leftovers;
-    while (same != NULL && (same->job != one->job || same->number != one->number)) {
-        same = same->next;
-    }
-    if (same != NULL) {
+    if (find_leftover(of, one->job, one->number) != NULL) {
         sb_free(one);
         return;
     }
@@ -197,6 +202,7 @@ void backfill_remove_unclaimed(backfill *of, bool single, backfill_claims *claim
             continue;
         }
         SOMETIMES(true, "leftover-folder-that-nobody-continues-removed");
+        sb_assert(find_backend(of, one->job, one->number) == NULL); /* I9 */
         *link = one->next;
         if (!drop_leftover(one)) { /* may switch: begin anew */
             put_back(of, one);
@@ -209,9 +215,7 @@ void backfill_remove_unclaimed(backfill *of, bool single, backfill_claims *claim
 /* ours: a checkpoint for the next run; else litter, for whoever looks after leftovers. */
 static void park(backfill *of, const backfill_work *work, bool ours)
 {
-    if (take_leftover(of, work->job, work->number)) {
-        SOMETIMES(true, "folder-is-left-twice");
-    }
+    sb_assert(find_leftover(of, work->job, work->number) == NULL);
     leftover *made = sb_alloc_zero(sizeof(*made));
     *made =
         (leftover){.next = of->leftovers, .job = work->job, .number = work->number, .ours = ours};
@@ -321,7 +325,7 @@ static void find_start(backfill *in, backend *of)
         } else {
             sorter_remove_files(files); /* those that were adopted before one was found damaged */
         }
-        (void)backend_folder_clean(files->folder, files);
+        of->litter = !backend_folder_clean(files->folder, files);
     }
     row_scan_init(&of->scan, in->cluster, work, start, &in->settings);
     of->scan.finished = of->has_checkpoint && found.finished;
@@ -365,11 +369,9 @@ static void close_engine(backend *of)
 static bool remove_files(backend *of)
 {
     const char *folder = of->engine.sorter.folder;
-    if (of->has_checkpoint) {
-        local_checkpoint_remove(folder);
-    }
+    bool removed = !of->has_checkpoint || local_checkpoint_remove(folder);
     of->has_checkpoint = false;
-    const bool removed = sorter_remove_files(&of->engine.sorter);
+    removed = sorter_remove_files(&of->engine.sorter) && removed;
     return directory_settle(folder) && removed;
 }
 
@@ -395,7 +397,7 @@ static void backend_clean_up(backfill *in, backend *of, bool keep)
         close_writers(of);
         close_engine(of);
     }
-    const bool litter = !keep && !remove_files(of);
+    const bool litter = !keep && (!remove_files(of) || of->litter);
     local_engine_release(&of->engine);
     row_scan_release(&of->scan);
     move(of, LOCAL_ENGINE_CLEANED);
@@ -477,9 +479,7 @@ static engine_status start_over(backfill *in, backend *of, sb_scope *scope)
     }
     sb_count(COUNTER_early_imports, 1);
     move(of, LOCAL_ENGINE_RESET);
-    if (!remove_files(of)) {
-        park(in, of->work, false);
-    }
+    of->litter = !remove_files(of) || of->litter; /* for the end: the folder is still in use */
     local_engine_release(&of->engine);
     open_engine(in, of);
     of->checkpointed = sb_monotonic_time();

@@ -73,17 +73,13 @@ sb_status local_checkpoint_write(const backfill_work *work, const local_checkpoi
     return status;
 }
 
-void local_checkpoint_remove(const char *folder)
+bool local_checkpoint_remove(const char *folder)
 {
     char path[SORTER_PATH_MAX];
     checkpoint_path(folder, path);
     const sb_status status = disk_do("local-checkpoint-removal", sb_remove(path));
-    if (status == SB_IO_ERROR) {
-        (void)file_remove(path);
-    }
-    if (status != SB_NOT_FOUND) {
-        (void)directory_settle(folder);
-    }
+    const bool removed = status != SB_IO_ERROR || file_remove(path);
+    return (status == SB_NOT_FOUND || directory_settle(folder)) && removed;
 }
 
 bool local_checkpoint_is_there(const char *folder)
@@ -205,22 +201,22 @@ static bool is_kept(const char *path, const sorter *keep)
 bool backend_folder_clean(const char *folder, const sorter *keep)
 {
     file_list found = {0};
-    bool removed = keep == NULL;
+    bool removed = keep == NULL, clean = true;
     if (keep == NULL || keep->run_count == 0) {
-        local_checkpoint_remove(folder); /* first: it may name the others */
+        clean = local_checkpoint_remove(folder); /* first: it may name the others */
     }
-    (void)directory_paths(folder, note_file, &found);
+    clean = directory_paths(folder, note_file, &found) && clean;
     uint32_t at = 0;
     for (uint32_t i = 0; i < found.count; i++) {
         const char *path = (const char *)found.paths.data + at;
         at += (uint32_t)strlen(path) + 1;
         if (!is_kept(path, keep)) {
-            (void)file_remove(path);
+            clean = file_remove(path) && clean;
             removed = true;
         }
     }
     buffer_release(&found.paths);
-    return !removed || directory_settle(folder);
+    return (!removed || directory_settle(folder)) && clean;
 }
 
 /* A decimal number and the '/' behind it. */
@@ -277,10 +273,22 @@ static leftover *note_folders(const file_list *found)
     return list;
 }
 
+/* All files of all jobs.  Who does not find them now never will, so a disk that refuses is waited
+ * for, until the program is asked to stop: then they are the next incarnation's. */
+static void find_files(file_list *found)
+{
+    uint32_t tries = 0;
+    while (!directory_paths(JOBS_FOLDER, note_file, found) &&
+           disk_back_off(&tries, sb_shutdown_scope()) == SB_OK) {
+        buffer_clear(&found->paths);
+        found->count = 0;
+    }
+}
+
 leftover *leftovers_find(void)
 {
     file_list found = {0};
-    (void)directory_paths(JOBS_FOLDER, note_file, &found);
+    find_files(&found);
     leftover *list = note_folders(&found);
     buffer_release(&found.paths);
     leftover **link = &list;

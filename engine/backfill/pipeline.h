@@ -134,8 +134,9 @@ sb_status local_checkpoint_write(const backfill_work *work, const local_checkpoi
  * are adopted by the sorter.  False: there is nothing that counts. */
 bool local_checkpoint_read(const backfill_work *work, local_checkpoint *into, sorter *of);
 
-/* It says nothing any more, durably: before the first of its runs goes. */
-void local_checkpoint_remove(const char *folder);
+/* It says nothing any more, durably: before the first of its runs goes.  False: the disk refuses
+ * that for now. */
+bool local_checkpoint_remove(const char *folder);
 
 /* Is there one in this folder at all? */
 bool local_checkpoint_is_there(const char *folder);
@@ -153,7 +154,7 @@ typedef struct leftover {
 
 /* Remove every file of the folder but those of the sorter's runs and, if it keeps any, their
  * checkpoint.  sorter NULL: all files, also those that were removed before and whose directory
- * would not be synced then.  False: a loss of power would bring something back. */
+ * would not be synced then.  False: something is left, or a loss of power would bring it back. */
 bool backend_folder_clean(const char *folder, const sorter *keep);
 
 /* Those on the disk; files that belong to none are removed. */
@@ -173,6 +174,7 @@ struct backend {
     uint64_t rows;        /* handed to writers, and those imported before the run began */
     sb_time checkpointed; /* when the last local checkpoint was written, or the run began */
     bool has_checkpoint;  /* there is, or may be, a local one */
+    bool litter;          /* a file of an earlier run, or round, may be left in the folder */
 };
 
 struct backfill {

@@ -240,8 +240,8 @@ static run_read write_same(sb_file *file, const run_summary *summary)
     for (uint64_t offset = 0; status == RUN_END && offset < summary->file_size;) {
         size_t got = 0;
         const bool same = local_disk_before() == SB_OK &&
-                          sb_file_read(file, offset, bytes, piece.size, &got) == SB_OK &&
-                          got > 0 && sb_file_write(file, offset, bytes, got) == SB_OK;
+                          sb_file_read(file, offset, bytes, piece.size, &got) == SB_OK && got > 0 &&
+                          sb_file_write(file, offset, bytes, got) == SB_OK;
         offset += got;
         status = same ? RUN_END : RUN_DISK;
     }

@@ -74,8 +74,8 @@ run_read run_reader_next(run_reader *of, const unsigned char **encoded);
 run_read run_file_check(const char *path, const run_summary *summary);
 
 /* After a sync of it has failed: the kernel may have dropped what it could not write, and the next
- * sync would succeed on nothing.  All of it is read and, where it is right, written once more in its
- * place, for that sync.  RUN_END: done.  RUN_DAMAGED: something is gone. */
+ * sync would succeed on nothing.  All of it is read and, where it is right, written once more in
+ * its place, for that sync.  RUN_END: done.  RUN_DAMAGED: something is gone. */
 run_read run_file_write_again(const char *path, const run_summary *summary);
 
 #endif
