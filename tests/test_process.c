@@ -355,6 +355,58 @@ START_TEST(a_stop_outlives_the_swarm)
 }
 END_TEST
 
+static int wait_for_stop(const sb_boot *boot)
+{
+    notes *const book = notes_of(boot);
+    book->boots++;
+    sb_sleep(SB_FOREVER, sb_shutdown_scope());
+    book->exits++;
+    return 0;
+}
+
+typedef struct victim {
+    sb_world *world;
+    sb_node node;
+} victim;
+
+static void kill_and_boot(void *argument)
+{
+    const victim *const of = argument;
+    sb_node_kill(of->world, of->node);
+    sb_node_boot(of->world, of->node);
+}
+
+static void die_while_asked_to_stop(sb_world *world, void *context)
+{
+    const sb_node node = add(world, "server", wait_for_stop, context);
+    victim of = {world, node};
+    sb_node_boot(world, node);
+    sb_sleep(SB_MILLISECOND, NULL);
+    sb_spawn(NULL, kill_and_boot, &of, "killer");
+    const uint32_t asked = sb_node_incarnation(world, node);
+    sb_node_stop(world, node);
+    sb_sleep(SB_MILLISECOND, NULL);
+    ck_assert_uint_eq(sb_node_incarnation(world, node), 2);
+    ck_assert(sb_node_is_up(world, node) == (asked == 1));
+    sb_node_stop(world, node);
+    sb_sleep(SB_MILLISECOND, NULL);
+}
+
+/* Another task of the director may kill a machine in the middle of a stop: the next incarnation was
+ * not asked. */
+START_TEST(a_stop_is_for_one_incarnation)
+{
+    sb_universe *const universe = open_universe(NULL);
+    for (uint64_t seed = 1; seed <= 50; seed++) {
+        notes book = {0};
+        const sb_world_options options = {.seed = seed, .strategy = SB_STRATEGY_RANDOM};
+        const ending end = run_options(universe, &options, die_while_asked_to_stop, &book);
+        must_pass(&end);
+    }
+    sb_universe_close(universe);
+}
+END_TEST
+
 /* -------------------------------------------------------------------------------------- leaks */
 
 enum { LEAK_TASK, LEAK_MEMORY, LEAK_MESSAGE, LEAK_FILE, LEAK_NOTHING, LEAK_COUNT };
@@ -580,6 +632,7 @@ int main(void)
     tcase_add_test(tests, a_paused_machine_stops_later);
     tcase_add_test(tests, the_heal_boots_what_is_down);
     tcase_add_test(tests, a_stop_outlives_the_swarm);
+    tcase_add_test(tests, a_stop_is_for_one_incarnation);
     tcase_add_loop_test(tests, a_leak_is_a_finding, 0, LEAK_COUNT);
     tcase_add_test(tests, a_kill_is_no_leak);
     tcase_add_test(tests, giving_up_is_a_finding);

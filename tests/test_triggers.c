@@ -20,7 +20,7 @@ SB_MACHINE(work_machine, "triggers-test-work", states, moves);
 
 /* What has happened, seen from outside of the machines. */
 static struct {
-    int begun, moved, written, synced, answered, heard, failed, boots;
+    int begun, moved, written, synced, answered, heard, failed, boots, exits;
 } seen;
 
 static void serve(void *context, const sb_request *request)
@@ -54,6 +54,7 @@ static int server(const sb_boot *boot)
     }
     sb_exchange_close(exchange);
     sb_file_close(file);
+    seen.exits++;
     return 0;
 }
 
@@ -237,6 +238,72 @@ START_TEST(a_machine_dies_before_the_effect)
     must_pass_shuffled(dies_at_sync);
     must_pass_shuffled(dies_at_synced);
     must_pass_shuffled(dies_at_answer);
+}
+END_TEST
+
+/* ------------------------------------------------------------------------------------- drains */
+
+static sb_trigger *bind_to_drain(sb_world *world, sb_fault kind)
+{
+    sb_trigger *const trigger = bind(world, SB_MOMENT_DRAIN, kind);
+    trigger->key = sb_stream_hash("server") | 1;
+    trigger->nth = 1;
+    sb_sleep(250 * SB_MILLISECOND, NULL);
+    sb_node_stop(world, SERVER);
+    return trigger;
+}
+
+static void dies_at_drain(sb_world *world, void *context)
+{
+    (void)context;
+    bind_to_drain(world, SB_FAULT_KILL);
+    ck_assert(sb_node_wait_down(world, SERVER, SB_MILLISECOND));
+    sb_sleep(5 * SB_SECOND, NULL); /* who has stopped it has not booted it */
+    ck_assert(!sb_node_is_up(world, SERVER));
+    ck_assert_int_eq(seen.exits, 0);
+    ck_assert_uint_eq(triggered(world, SB_FAULT_KILL), 1);
+}
+
+static void pauses_at_drain(sb_world *world, void *context)
+{
+    (void)context;
+    bind_to_drain(world, SB_FAULT_PAUSE);
+    ck_assert(!sb_node_wait_down(world, SERVER, 900 * SB_MILLISECOND));
+    ck_assert_int_eq(seen.exits, 0);
+    ck_assert(sb_node_wait_down(world, SERVER, 200 * SB_MILLISECOND));
+    ck_assert_int_eq(seen.exits, 1);
+}
+
+START_TEST(a_machine_that_drains_is_struck)
+{
+    must_pass_shuffled(dies_at_drain);
+    must_pass_shuffled(pauses_at_drain);
+}
+END_TEST
+
+/* What holds a machine for a trigger is no pause: that of somebody else at the same instant stays.
+ */
+static void pause_while_held(sb_world *world, void *context)
+{
+    (void)context;
+    sb_trigger *const trigger = bind(world, SB_MOMENT_BOOT, SB_FAULT_KILL);
+    trigger->key = sb_stream_hash("server") | 1;
+    trigger->nth = 1;
+    sb_node_kill(world, SERVER);
+    sb_node_boot(world, SERVER);
+    ck_assert(trigger->away);
+    sb_node_pause(world, SERVER);
+    sb_sleep(SB_MILLISECOND, NULL);
+    ck_assert(!trigger->away);
+    ck_assert(sb_node_is_paused(world, SERVER));
+    sb_node_resume(world, SERVER);
+    sb_sleep(SB_SECOND, NULL);
+    ck_assert_int_gt(seen.answered, 0);
+}
+
+START_TEST(a_hold_is_no_pause)
+{
+    must_pass_shuffled(pause_while_held);
 }
 END_TEST
 
@@ -505,6 +572,8 @@ int main(void)
     TCase *const tests = tcase_create("triggers");
     tcase_set_timeout(tests, 120);
     tcase_add_test(tests, a_machine_dies_before_the_effect);
+    tcase_add_test(tests, a_machine_that_drains_is_struck);
+    tcase_add_test(tests, a_hold_is_no_pause);
     tcase_add_test(tests, messages_are_struck_one_by_one);
     tcase_add_test(tests, what_lasts_ends);
     tcase_add_test(tests, all_are_drawn_and_replayed);

@@ -58,7 +58,8 @@ void sb_accounts_close(sb_world *world)
     look_at_network(world);
     for (unsigned i = 1; i < world->node_count; i++) {
         const sb_node_state *const node = world->nodes[i];
-        must_not_last(world, node->paused && (world->away >> i & 1) == 0, SB_FAULT_PAUSE, node,
-                      "stands still");
+        must_not_last(world,
+                      (node->paused & SB_PAUSED_BY_ORDER) != 0 && (world->away >> i & 1) == 0,
+                      SB_FAULT_PAUSE, node, "stands still");
     }
 }

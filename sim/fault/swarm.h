@@ -75,8 +75,9 @@ sb_duration sb_swarm_draw_trouble(sb_swarm *swarm);
 /* Let it pass.  False: the world was healed. */
 bool sb_swarm_pass(sb_swarm *swarm, sb_duration duration);
 
-/* Whether a victim is well, and few enough others of its role are not. */
-bool sb_swarm_may_strike(const sb_swarm *swarm, unsigned node);
+/* Whether a victim is well, or drains and may be struck by this kind all the same, and few enough
+ * others of its role are not well. */
+bool sb_swarm_may_strike(const sb_swarm *swarm, unsigned node, sb_fault kind);
 
 /* Kill, stop or pause it, if it may be struck, and bring it back when the time has passed or
  * `until` is canceled.  Waits until it is back. */

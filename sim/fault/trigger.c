@@ -116,7 +116,7 @@ typedef struct errand {
 static void hold(sb_world *world, errand *of)
 {
     sb_node_state *const node = world->nodes[of->node];
-    node->paused = true;
+    node->paused |= SB_PAUSED_FOR_TRIGGER;
     world->exploration.holds++;
     of->held = true;
     of->incarnation = node->incarnation;
@@ -129,9 +129,11 @@ static void let_go(sb_world *world, const errand *of)
         return;
     }
     world->exploration.holds--;
-    if (node->paused && node->incarnation == of->incarnation) {
-        node->paused = false;
-        sb_unpark(world, node);
+    if (node->incarnation == of->incarnation && (node->paused & SB_PAUSED_FOR_TRIGGER) != 0) {
+        node->paused &= (uint8_t)~SB_PAUSED_FOR_TRIGGER;
+        if (node->paused == 0) { /* else somebody has paused it meanwhile */
+            sb_unpark(world, node);
+        }
     }
 }
 
@@ -339,7 +341,7 @@ static bool may_strike(const sb_trigger *trigger, unsigned node)
     if (trigger->kind == SB_FAULT_EMPTY_DISK && (swarm->plan.wipeable >> node & 1) == 0) {
         return false;
     }
-    return sb_swarm_may_strike(swarm, node);
+    return sb_swarm_may_strike(swarm, node, trigger->kind);
 }
 
 /* By the hash of their names, so that one machine more changes little.  0: none. */

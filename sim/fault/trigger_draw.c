@@ -12,6 +12,7 @@
 #define MESSAGES (AT(CALL) | AT(ANSWER))
 #define FILES (AT(WRITE) | AT(SYNC) | AT(SYNCED) | AT(RENAME) | AT(REMOVE))
 #define EVERYWHERE (BIT(SB_MOMENT_COUNT) - 1)
+#define BUT_DRAINS (EVERYWHERE & ~AT(DRAIN)) /* it is stopping already, or is not to boot again */
 
 /* Which kinds may be done at which moments. */
 static const struct {
@@ -19,13 +20,13 @@ static const struct {
     uint64_t moments;
 } suits[] = {
     {SB_FAULT_KILL, EVERYWHERE},
-    {SB_FAULT_STOP, EVERYWHERE},
+    {SB_FAULT_STOP, BUT_DRAINS},
     {SB_FAULT_PAUSE, EVERYWHERE},
     {SB_FAULT_PARTITION, EVERYWHERE},
     {SB_FAULT_PARTITION_ONE_WAY, EVERYWHERE},
     {SB_FAULT_PARTITION_PARTIAL, EVERYWHERE},
     {SB_FAULT_CLOG, EVERYWHERE},
-    {SB_FAULT_CRASH_LOOP, EVERYWHERE},
+    {SB_FAULT_CRASH_LOOP, BUT_DRAINS},
     {SB_FAULT_EMPTY_DISK, EVERYWHERE},
     {SB_FAULT_JUMP_FORWARD, EVERYWHERE},
     {SB_FAULT_JUMP_BACK, EVERYWHERE},

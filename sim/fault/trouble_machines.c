@@ -28,6 +28,12 @@ static bool strikes(sb_world *world, const strike *struck)
                                                : sb_fault_strikes(world, struck->kind);
 }
 
+/* Whoever has asked it to stop (stop_and_boot, the scenario) sees to what comes after. */
+static bool drains(const strike *struck)
+{
+    return struck->swarm->world->nodes[struck->node]->stopping;
+}
+
 /* After a heal it boots at once when it is down, also when its drain ends only then. */
 static void come_back(const strike *struck)
 {
@@ -46,17 +52,23 @@ static void come_back(const strike *struck)
 static void kill_and_boot(const strike *struck)
 {
     sb_world *const world = struck->swarm->world;
+    const bool is_left_down = drains(struck);
     sb_fault_effective(world, SB_FAULT_KILL); /* its tasks and its memory are gone */
     sb_node_kill(world, struck->node);
-    come_back(struck);
+    if (!is_left_down) {
+        come_back(struck);
+    }
 }
 
 static void wipe_and_boot(const strike *struck)
 {
     sb_world *const world = struck->swarm->world;
+    const bool is_left_down = drains(struck);
     sb_node_kill(world, struck->node);
     sb_disk_wipe(world, struck->node);
-    come_back(struck);
+    if (!is_left_down) {
+        come_back(struck);
+    }
 }
 
 #define LOOPS_MAX 4u
@@ -122,7 +134,8 @@ static void pause_and_resume(const strike *struck)
     const sb_node_state *const node = world->nodes[struck->node];
     const uint32_t incarnation = node->incarnation;
     sb_node_pause(world, struck->node);
-    if (pass(struck) && node->paused && node->incarnation == incarnation) {
+    const bool is_over = pass(struck);
+    if (is_over && (node->paused & SB_PAUSED_BY_ORDER) != 0 && node->incarnation == incarnation) {
         if (node->parked_count != 0) { /* something came later than it would have */
             sb_fault_effective(world, SB_FAULT_PAUSE);
         }
@@ -131,23 +144,34 @@ static void pause_and_resume(const strike *struck)
     }
 }
 
-static bool is_well(const sb_swarm *swarm, const sb_node_state *node)
+static bool is_running(const sb_swarm *swarm, const sb_node_state *node)
 {
-    return node->power == SB_NODE_UP && !node->paused && !node->stopping &&
-           (swarm->looping >> node->number & 1) == 0;
+    return node->power == SB_NODE_UP && node->paused == 0 && (swarm->looping >> node->number & 1) == 0;
 }
 
-bool sb_swarm_may_strike(const sb_swarm *swarm, unsigned number)
+static bool is_well(const sb_swarm *swarm, const sb_node_state *node)
+{
+    return is_running(swarm, node) && !node->stopping;
+}
+
+/* What can come over a machine that drains: it need not be asked to stop, and is not to boot. */
+static bool strikes_drains(sb_fault kind)
+{
+    return kind == SB_FAULT_KILL || kind == SB_FAULT_PAUSE || kind == SB_FAULT_EMPTY_DISK;
+}
+
+bool sb_swarm_may_strike(const sb_swarm *swarm, unsigned number, sb_fault kind)
 {
     const sb_world *const world = swarm->world;
     const sb_node_state *const node = world->nodes[number];
-    if ((swarm->plan.victims >> number & 1) == 0 || !is_well(swarm, node)) {
+    const bool is_fit = strikes_drains(kind) ? is_running(swarm, node) : is_well(swarm, node);
+    if ((swarm->plan.victims >> number & 1) == 0 || !is_fit) {
         return false;
     }
-    uint32_t down = 0;
+    uint32_t down = 0; /* of the others */
     for (unsigned i = 1; i < world->node_count; i++) {
         const sb_node_state *const other = world->nodes[i];
-        down += other->incarnation != 0 && !is_well(swarm, other) &&
+        down += other != node && other->incarnation != 0 && !is_well(swarm, other) &&
                 strcmp(other->role, node->role) == 0;
     }
     return down < swarm->plan.down_at_once_max;
@@ -156,7 +180,7 @@ bool sb_swarm_may_strike(const sb_swarm *swarm, unsigned number)
 static void strike_now(const strike *struck)
 {
     sb_world *const world = struck->swarm->world;
-    if (struck->swarm->healed || !sb_swarm_may_strike(struck->swarm, struck->node)) {
+    if (struck->swarm->healed || !sb_swarm_may_strike(struck->swarm, struck->node, struck->kind)) {
         return; /* the heal, or the scenario itself, was faster */
     }
     if (!strikes(world, struck)) {
@@ -195,13 +219,14 @@ static void strike_main(void *argument)
     strike_now(&struck);
 }
 
-/* One of those that may be struck; 0: none. */
+/* One of those that are well; 0: none.  In epochs nothing strikes a machine that drains: what would
+ * it is drawn later. */
 static sb_node draw_victim(sb_swarm *swarm)
 {
     sb_node candidates[SB_NODE_COUNT_MAX];
     uint64_t count = 0;
     for (unsigned i = 1; i < swarm->world->node_count; i++) {
-        if (sb_swarm_may_strike(swarm, i)) {
+        if (sb_swarm_may_strike(swarm, i, SB_FAULT_NONE)) {
             candidates[count++] = (sb_node)i;
         }
     }

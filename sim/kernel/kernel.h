@@ -166,10 +166,14 @@ typedef struct sb_choice_stream {
     uint64_t start;   /* the first word of its generator, before any draw */
 } sb_choice_stream;
 
+#define SB_PAUSED_BY_ORDER 1u    /* sb_node_pause */
+#define SB_PAUSED_FOR_TRIGGER 2u /* at this instant, until a trigger has struck it */
+
 typedef struct sb_node_state {
     sb_node number;
     uint8_t power;
-    bool paused, stopping;
+    uint8_t paused; /* why it stands still, bits SB_PAUSED_x; 0: it goes on */
+    bool stopping;
     uint8_t absence;      /* sb_absence, of a machine that is away */
     uint32_t stops_asked; /* how often it was asked to stop while it was up */
     uint32_t incarnation;

@@ -249,7 +249,7 @@ SB_HOT sb_task *next_task(sb_world *world)
                 world->ready_count == 1 || !world->exploration.picks ? 0 : sb_strategy_pick(world);
             due = ready_take(world, index);
         }
-        if (SB_UNLIKELY(due->node->paused)) {
+        if (SB_UNLIKELY(due->node->paused != 0)) {
             sb_park(world, due);
             continue;
         }
@@ -347,7 +347,7 @@ void sb_switch_point_slow(sb_world *world)
     if (task == NULL || world->observing) {
         return;
     }
-    if (task->node->paused || (world->exploration.picks && sb_strategy_preempts(world))) {
+    if (task->node->paused != 0 || (world->exploration.picks && sb_strategy_preempts(world))) {
         sb_yield_now(world); /* a machine that is held stands still from here on */
     }
 }

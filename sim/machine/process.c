@@ -14,6 +14,7 @@
 #include "sim/kernel/universe.h"
 #include "sim/machine/machine.h"
 #include "sim/machine/network.h"
+#include "sim/sync/sync.h"
 
 #define MEMORY_LIMIT_DEFAULT ((size_t)256 << 20)
 
@@ -111,7 +112,7 @@ static void power_off(sb_world *world, sb_node_state *node)
     sb_heap_reset(&node->heap);
     sb_pairs_forget(world, node->number);
     node->power = SB_NODE_DOWN;
-    node->paused = false;
+    node->paused = 0;
     node->stopping = false;
     node->receivers = NULL;
     node->shutdown = (sb_scope){.name = "shutdown", .deadline = SB_FOREVER};
@@ -171,8 +172,12 @@ void sb_node_stop(sb_world *world, sb_node number)
         node->stopping = true;
         sb_event_add(world, SB_EVENT_STOP, number, node->incarnation, 0,
                      world->running != NULL ? world->running->cause : 0, 0, 0, 0);
-        sb_scope_cancel(&node->shutdown);
-        sb_moment_of(world, SB_MOMENT_DRAIN, node);
+        const uint32_t incarnation = node->incarnation;
+        sb_switch_point(world);
+        if (node->power == SB_NODE_UP && node->incarnation == incarnation) {
+            sb_scope_cancel_now(world, &node->shutdown);
+            sb_moment_of(world, SB_MOMENT_DRAIN, node);
+        } /* else it has died meanwhile, and the next incarnation was never asked */
     }
 }
 
@@ -200,8 +205,9 @@ void sb_node_kill(sb_world *world, sb_node number)
 void sb_node_pause(sb_world *world, sb_node number)
 {
     sb_node_state *const node = sb_node_given(world, number, __func__);
-    if (number != 0 && node->power == SB_NODE_UP && !node->paused) {
-        node->paused = true;
+    if (number != 0 && node->power == SB_NODE_UP &&
+        (node->paused & SB_PAUSED_BY_ORDER) == 0) {
+        node->paused |= SB_PAUSED_BY_ORDER;
         sb_event_add(world, SB_EVENT_PAUSE, number, node->incarnation, 0, 0, 0, 0, 0);
     }
 }
@@ -209,10 +215,12 @@ void sb_node_pause(sb_world *world, sb_node number)
 void sb_node_resume(sb_world *world, sb_node number)
 {
     sb_node_state *const node = sb_node_given(world, number, __func__);
-    if (node->paused) {
-        node->paused = false;
+    if ((node->paused & SB_PAUSED_BY_ORDER) != 0) {
+        node->paused &= (uint8_t)~SB_PAUSED_BY_ORDER;
         sb_event_add(world, SB_EVENT_RESUME, number, node->incarnation, 0, 0, 0, 0, 0);
-        sb_unpark(world, node);
+        if (node->paused == 0) {
+            sb_unpark(world, node);
+        }
     }
 }
 
@@ -268,7 +276,7 @@ bool sb_node_is_up(const sb_world *world, sb_node node)
 
 bool sb_node_is_paused(const sb_world *world, sb_node node)
 {
-    return sb_node_given(world, node, __func__)->paused;
+    return sb_node_given(world, node, __func__)->paused != 0;
 }
 
 /* ------------------------------------------------------------------------------------- door 1 */

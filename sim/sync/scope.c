@@ -71,13 +71,18 @@ static void cancel_tree(sb_world *world, sb_scope *scope)
     }
 }
 
+void sb_scope_cancel_now(sb_world *world, sb_scope *scope)
+{
+    if (!scope->canceled) {
+        cancel_tree(world, scope);
+    }
+}
+
 void sb_scope_cancel(sb_scope *scope)
 {
     sb_world *const world = sb_current;
     sb_switch_point(world);
-    if (!scope->canceled) {
-        cancel_tree(world, scope);
-    }
+    sb_scope_cancel_now(world, scope);
 }
 
 sb_status sb_scope_status(const sb_scope *scope)
