@@ -271,6 +271,10 @@ void sb_network_set(sb_world *world, const sb_network *network);
 void sb_network_block(sb_world *world, sb_node from,
                       sb_node to); /* one way; counted, so blocks nest */
 void sb_network_unblock(sb_world *world, sb_node from, sb_node to);
+/* Both ways, as one partition: blocked one after the other it would be a one-way partition first.
+ */
+void sb_network_part(sb_world *world, sb_node one, sb_node other);
+void sb_network_join(sb_world *world, sb_node one, sb_node other);
 /* A partial partition: the machine and those others (bits 1 << node) cannot reach each other; both
  * reach the rest.  Counted as blocks are. */
 void sb_network_cut(sb_world *world, sb_node node, uint64_t others);

@@ -65,6 +65,9 @@ START_TEST(contradictions_are_refused)
     REFUSED("failpoint_glob: none, but the plan declares failpoint", plan.failpoint_glob = NULL);
     REFUSED("failpoint_glob: no failpoint matches 'plans-tset-*'",
             plan.failpoint_glob = "plans-tset-*");
+    REFUSED("down_min: 99999ns; expected at least 100000ns of a plan with crash-loop",
+            (plan.kinds |= KIND(CRASH_LOOP), plan.down_min = 99999, plan.down_max = 100000));
+    REFUSED("triggers: 33; expected at most 32", plan.triggers = SB_TRIGGER_MAX + 1);
     REFUSED("kinds: node-down is no fault", plan.kinds |= KIND(NODE_DOWN));
     REFUSED("kinds: unknown fault is no fault", plan.kinds |= UINT64_C(1) << 63);
 }

@@ -384,6 +384,31 @@ END_TEST
 
 /* --------------------------------------------------------------------------------- failpoints */
 
+static void silence(sb_world *world, void *context)
+{
+    (void)context;
+    sb_swarm_plan plan = plan_of(KIND(FAILPOINT));
+    plan.triggers = SB_TRIGGER_MAX;
+    sb_failpoints_enable(world, "swarm-test-*", 0);
+    add_cluster(world);
+    sb_swarm_start(world, &plan);
+    sb_sleep(20 * SB_SECOND, NULL);
+    ck_assert_uint_eq(sb_world_fault_counts(world)[SB_FAULT_FAILPOINT].applied, 0);
+}
+
+/* The word of whoever speaks before the swarm stands, also when it is "never". */
+START_TEST(zero_is_a_word)
+{
+    sb_universe *const universe = open_universe(NULL);
+    for (uint64_t seed = 1; seed <= 20; seed++) {
+        const sb_world_options options = {.seed = seed, .strategy = SB_STRATEGY_FIFO};
+        const ending end = run_options(universe, &options, silence, NULL);
+        must_pass(&end);
+    }
+    sb_universe_close(universe);
+}
+END_TEST
+
 static int fired(const char *glob, sb_world *world)
 {
     sb_failpoints_enable(world, "*", 0);
@@ -433,6 +458,7 @@ int main(void)
     tcase_add_test(tests, zero_is_calm);
     tcase_add_test(tests, a_tape_replays_trouble);
     tcase_add_test(tests, only_what_is_declared);
+    tcase_add_test(tests, zero_is_a_word);
     tcase_add_test(tests, globs_choose_failpoints);
     suite_add_tcase(suite, tests);
     return run_suite(suite);

@@ -307,6 +307,111 @@ START_TEST(a_hold_is_no_pause)
 }
 END_TEST
 
+/* ------------------------------------------------------------------------------------- limits */
+
+/* A strike that is refused in the end has its turn again, and only what is done is counted. */
+static void strike_later(sb_world *world, void *context)
+{
+    (void)context;
+    sb_trigger *const trigger = bind(world, SB_MOMENT_ANSWER, SB_FAULT_KILL);
+    trigger->nth = 1;
+    trigger->delay = 100 * SB_MILLISECOND;
+    while (!trigger->away) {
+        sb_sleep(SB_MILLISECOND, NULL);
+    }
+    sb_node_pause(world, SERVER);
+    sb_sleep(SB_SECOND, NULL);
+    ck_assert(sb_node_is_up(world, SERVER) && !trigger->away);
+    ck_assert_uint_eq(triggered(world, SB_FAULT_KILL), 0);
+    sb_node_resume(world, SERVER);
+    sb_sleep(SB_SECOND, NULL);
+    ck_assert(!sb_node_is_up(world, SERVER));
+    ck_assert_uint_eq(triggered(world, SB_FAULT_KILL), 1);
+    ck_assert_uint_eq(trigger->times, 0);
+}
+
+/* One disk at a time is in trouble. */
+static void wait_for_the_disk(sb_world *world, void *context)
+{
+    (void)context;
+    const sb_disk_trouble trouble = {.sync_error = 1000000};
+    sb_trigger *const trigger = bind(world, SB_MOMENT_WRITE, SB_FAULT_WRITE_ERROR);
+    trigger->key = sb_path_shape("jobs/1/run-9") | 1;
+    world->swarm->plan.disks |= 1u << CLIENT;
+    sb_disk_trouble_set(world, CLIENT, &trouble);
+    sb_sleep(SB_SECOND, NULL);
+    ck_assert_int_eq(seen.written, seen.answered);
+    sb_disk_trouble_set(world, CLIENT, NULL);
+    sb_sleep(SB_SECOND, NULL);
+    ck_assert_int_lt(seen.written, seen.answered);
+    ck_assert_uint_eq(triggered(world, SB_FAULT_WRITE_ERROR), 1);
+}
+
+/* What has failed is not durable. */
+static void sync_in_vain(sb_world *world, void *context)
+{
+    (void)context;
+    const sb_disk_trouble trouble = {.sync_error = 1000000};
+    sb_trigger *const trigger = bind(world, SB_MOMENT_SYNCED, SB_FAULT_KILL);
+    trigger->key = sb_path_shape("jobs/1/run-9") | 1;
+    trigger->nth = 1;
+    sb_disk_trouble_set(world, SERVER, &trouble);
+    sb_sleep(SB_SECOND, NULL);
+    ck_assert_int_gt(seen.answered, 3);
+    ck_assert_int_eq(seen.synced, 0);
+    ck_assert(sb_node_is_up(world, SERVER));
+    sb_disk_trouble_set(world, SERVER, NULL);
+    sb_sleep(500 * SB_MILLISECOND, NULL);
+    ck_assert(!sb_node_is_up(world, SERVER));
+}
+
+/* In a partial partition somebody reaches it, and somebody does not. */
+static void cut_some(sb_world *world, void *context)
+{
+    (void)context;
+    sb_trigger *const trigger = bind(world, SB_MOMENT_CALL, SB_FAULT_PARTITION_PARTIAL);
+    sb_node_add(world, "one", "other", client, NULL, 0);
+    sb_node_add(world, "two", "other", client, NULL, 0);
+    trigger->nth = 1;
+    for (uint64_t salt = 1; salt <= 64; salt++) {
+        trigger->salt = salt;
+        trigger->times = 1;
+        trigger->duration = 10 * SB_MILLISECOND;
+        while (!trigger->away) {
+            sb_sleep(SB_MILLISECOND, NULL);
+        }
+        unsigned cut = 0;
+        for (unsigned i = 1; i < sb_node_count(world); i++) {
+            cut += world->links[CLIENT * SB_NODE_COUNT_MAX + i].blocked != 0;
+        }
+        ck_assert_uint_ge(cut, 1);
+        ck_assert_uint_le(cut, 2);
+        sb_sleep(20 * SB_MILLISECOND, NULL);
+    }
+}
+
+/* One that takes what it meets keeps it, also when an exchange with other methods opens. */
+static void keep_what_was_met(sb_world *world, void *context)
+{
+    (void)context;
+    sb_trigger *const trigger = bind(world, SB_MOMENT_CALL, SB_FAULT_KILL);
+    trigger->share = 1;
+    trigger->key = sb_stream_hash("other");
+    sb_sleep(SB_SECOND, NULL);
+    ck_assert_uint_eq(trigger->key, sb_stream_hash("other"));
+    ck_assert_uint_eq(trigger->count, 0);
+}
+
+START_TEST(triggers_keep_their_limits)
+{
+    must_pass_calmly(strike_later);
+    must_pass_calmly(wait_for_the_disk);
+    must_pass_calmly(sync_in_vain);
+    must_pass_calmly(cut_some);
+    must_pass_calmly(keep_what_was_met);
+}
+END_TEST
+
 /* ----------------------------------------------------------------------------------- messages */
 
 static void lose_request(sb_world *world, void *context)
@@ -556,6 +661,12 @@ static void come_together(sb_world *world, void *context)
     ck_assert(!was_in_state(world, SB_FAULT_PARTITION_ONE_WAY, BUSY));
     ck_assert(was_in_state(world, SB_FAULT_PARTITION_ONE_WAY, IDLE));
     sb_sleep(SB_PAIR_WINDOW + SB_SECOND, NULL);
+    sb_node_crash_loop(world, SERVER, 1, SB_MILLISECOND);
+    sb_network_part(world, SERVER, CLIENT); /* two sides were never one-way */
+    sb_network_join(world, SERVER, CLIENT);
+    ck_assert(is_paired(world, SB_FAULT_CRASH_LOOP, SB_FAULT_PARTITION));
+    ck_assert(!is_paired(world, SB_FAULT_CRASH_LOOP, SB_FAULT_PARTITION_ONE_WAY));
+    sb_sleep(SB_PAIR_WINDOW + SB_SECOND, NULL);
     sb_clock_set(world, CLIENT, (int64_t)SB_SECOND, 0);
     ck_assert(!is_paired(world, SB_FAULT_SKEW, SB_FAULT_RESET));
 }
@@ -574,6 +685,7 @@ int main(void)
     tcase_add_test(tests, a_machine_dies_before_the_effect);
     tcase_add_test(tests, a_machine_that_drains_is_struck);
     tcase_add_test(tests, a_hold_is_no_pause);
+    tcase_add_test(tests, triggers_keep_their_limits);
     tcase_add_test(tests, messages_are_struck_one_by_one);
     tcase_add_test(tests, what_lasts_ends);
     tcase_add_test(tests, all_are_drawn_and_replayed);

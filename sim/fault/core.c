@@ -27,21 +27,22 @@ const char *sb_absence_word(sb_absence absence)
 typedef void link_change(sb_world *world, sb_node from, sb_node to);
 
 /* The links that its absence cuts; the director is never cut off. */
-static void for_each_link(sb_world *world, const sb_node_state *node, link_change *change)
+static void for_each_link(sb_world *world, const sb_node_state *node, link_change *one_way,
+                          link_change *both_ways)
 {
     const sb_absence absence = (sb_absence)node->absence;
-    const bool from_it = absence != SB_ABSENCE_DEAF, to_it = absence != SB_ABSENCE_MUTE;
     for (unsigned other = 1; other < world->node_count; other++) {
         const bool is_meant =
             absence != SB_ABSENCE_DISOWNED || (world->core_keepers >> other & 1) != 0;
         if (other == node->number || !is_meant) {
             continue;
         }
-        if (from_it) {
-            change(world, node->number, (sb_node)other);
-        }
-        if (to_it) {
-            change(world, (sb_node)other, node->number);
+        if (absence == SB_ABSENCE_MUTE) {
+            one_way(world, node->number, (sb_node)other);
+        } else if (absence == SB_ABSENCE_DEAF) {
+            one_way(world, (sb_node)other, node->number);
+        } else {
+            both_ways(world, node->number, (sb_node)other);
         }
     }
 }
@@ -120,7 +121,7 @@ static void strike_the_rest(sb_world *world)
             sb_event_here(world, SB_EVENT_FAULT, SB_FAULT_PAUSE, node->number, 0);
             sb_node_pause(world, node->number);
         } else if (is_behind_links(node)) {
-            for_each_link(world, node, sb_network_block);
+            for_each_link(world, node, sb_network_block, sb_network_part);
         }
     }
 }
@@ -160,7 +161,7 @@ void sb_world_rejoin(sb_world *world)
             sb_event_here(world, SB_EVENT_HEAL, SB_FAULT_PAUSE, node->number, 0);
             sb_node_resume(world, node->number);
         } else if (is_behind_links(node)) {
-            for_each_link(world, node, sb_network_unblock);
+            for_each_link(world, node, sb_network_unblock, sb_network_join);
         }
     }
     const uint64_t returning = world->away;

@@ -48,6 +48,11 @@ void sb_failpoint_arm(sb_world *world, size_t number)
     }
 }
 
+bool sb_failpoint_is_said(const sb_world *world, size_t number)
+{
+    return (world->failpoint_said_bits[number / 64] >> (number % 64) & 1) != 0;
+}
+
 /* The scenario's word stands above the swarm's, also when it is 0. */
 void sb_failpoints_enable(sb_world *world, const char *glob, uint32_t rate)
 {
@@ -57,6 +62,7 @@ void sb_failpoints_enable(sb_world *world, const char *glob, uint32_t rate)
     for (size_t i = 0; i < count; i++) {
         if (sb_glob_matches(glob, names[i]->name)) {
             world->failpoint_rates[i] = rate;
+            world->failpoint_said_bits[i / 64] |= UINT64_C(1) << (i % 64);
             if (rate != 0) {
                 sb_failpoint_arm(world, i);
             }

@@ -133,7 +133,17 @@ static bool check_times(const sb_swarm_plan *plan, complaint to)
                           (unsigned long long)ranges[i].most);
         }
     }
+    if ((plan->kinds & SB_KIND(CRASH_LOOP)) != 0 && plan->down_min < SB_LOOP_UP_MIN) {
+        return refuse(to, "down_min: %lluns; expected at least %lluns of a plan with crash-loop",
+                      (unsigned long long)plan->down_min, (unsigned long long)SB_LOOP_UP_MIN);
+    }
     return true;
+}
+
+static bool check_triggers(const sb_swarm_plan *plan, complaint to)
+{
+    return plan->triggers <= SB_TRIGGER_MAX ||
+           refuse(to, "triggers: %u; expected at most %d", plan->triggers, SB_TRIGGER_MAX);
 }
 
 static bool check_glob(const sb_swarm_plan *plan, complaint to)
@@ -151,7 +161,7 @@ bool sb_swarm_plan_check(const sb_swarm_plan *plan, char *problem, size_t size)
 {
     const complaint to = {problem, size};
     return check_kinds(plan, to) && check_times(plan, to) && check_machines(plan, to) &&
-           check_targets(plan, to) && check_glob(plan, to);
+           check_targets(plan, to) && check_triggers(plan, to) && check_glob(plan, to);
 }
 
 bool sb_network_check(const sb_network *network, char *problem, size_t size)

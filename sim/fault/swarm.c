@@ -199,10 +199,10 @@ static void draw_code(sb_swarm *swarm)
         const uint64_t salt = sb_choose(world, SB_STREAM_SWARM, UINT64_C(1) << 32);
         sb_failpoints_draw(swarm->plan.failpoint_glob, salt, harsh ? 1000 : 100,
                            harsh ? 100000 : 10000, swarm->code_rates);
-        for (size_t i = 0; i < SB_FAILPOINT_MAX;
-             i++) { /* what the scenario has set stays as it is */
-            swarm->code_rates[i] = world->failpoint_rates[i] == 0 ? swarm->code_rates[i] : 0;
-            if (swarm->code_rates[i] != 0) {
+        for (size_t i = 0; i < SB_FAILPOINT_MAX; i++) {
+            if (sb_failpoint_is_said(world, i)) {
+                swarm->code_rates[i] = 0;
+            } else if (swarm->code_rates[i] != 0) {
                 sb_failpoint_arm(world, i);
             }
         }

@@ -75,16 +75,24 @@ sb_duration sb_swarm_draw_trouble(sb_swarm *swarm);
 /* Let it pass.  False: the world was healed. */
 bool sb_swarm_pass(sb_swarm *swarm, sb_duration duration);
 
+#define SB_LOOP_UP_MIN (100 * SB_MICROSECOND) /* between two deaths of a crash loop */
+
 /* Whether a victim is well, or drains and may be struck by this kind all the same, and few enough
  * others of its role are not well. */
 bool sb_swarm_may_strike(const sb_swarm *swarm, unsigned node, sb_fault kind);
 
-/* Kill, stop or pause it, if it may be struck, and bring it back when the time has passed or
- * `until` is canceled.  Waits until it is back. */
-void sb_swarm_strike(sb_swarm *swarm, sb_fault kind, sb_node node, sb_duration duration,
+/* Of those of the plan, of which one at a time may be in trouble. */
+bool sb_swarm_has_troubled_disk(const sb_swarm *swarm);
+
+/* For a trigger: kill, stop or pause it, if it may be struck, and bring it back when the time has
+ * passed or `until` is canceled.  Waits until it is back.  False: it may not be struck. */
+bool sb_swarm_strike(sb_swarm *swarm, sb_fault kind, sb_node node, sb_duration duration,
                      sb_scope *until);
 
 void sb_failpoint_arm(sb_world *world, size_t number);
+
+/* The scenario or the command line has said how often this one fires, if at all. */
+bool sb_failpoint_is_said(const sb_world *world, size_t number);
 
 /* Rates for those failpoints that match: for some of them, as the salt has it; salt 0: for none. */
 void sb_failpoints_draw(const char *glob, uint64_t salt, uint32_t low, uint32_t high,

@@ -159,27 +159,41 @@ static bool is_of_disk(sb_fault kind)
 typedef void link_change(sb_world *world, sb_node from, sb_node to);
 
 /* One machine and all others but the director. */
-static void for_each_other(sb_world *world, sb_node node, bool both_ways, link_change *change)
+static void for_each_other(sb_world *world, sb_node node, link_change *change)
 {
     for (unsigned other = 1; other < world->node_count; other++) {
         if (other != node) {
             change(world, node, (sb_node)other);
-            if (both_ways) {
-                change(world, (sb_node)other, node);
-            }
         }
     }
 }
 
-/* Whom it cannot reach in a partial partition: those whose names hash so, and at least one. */
+static uint64_t hash_of_node(const sb_trigger *trigger, unsigned node)
+{
+    const char *const name = trigger->swarm->world->nodes[node]->name;
+    return XXH3_64bits_withSeed(name, strlen(name), trigger->salt);
+}
+
+/* Whom it cannot reach in a partial partition: those whose names hash so, at least one and never
+ * all. */
 static uint64_t some_others(const sb_trigger *trigger, sb_node node)
 {
     const sb_world *const world = trigger->swarm->world;
-    uint64_t some = 0;
+    uint64_t some = 0, least = UINT64_MAX;
+    unsigned spared = 0;
+    bool all = true;
     for (unsigned i = 1; i < world->node_count; i++) {
-        const char *const name = world->nodes[i]->name;
-        const uint64_t hash = XXH3_64bits_withSeed(name, strlen(name), trigger->salt);
-        some |= i != node && (hash & 1) != 0 ? UINT64_C(1) << i : 0;
+        const uint64_t hash = hash_of_node(trigger, i);
+        if (i == node) {
+            continue;
+        }
+        some |= (hash & 1) << i;
+        all = all && (hash & 1) != 0;
+        spared = hash <= least ? i : spared;
+        least = hash <= least ? hash : least;
+    }
+    if (all) {
+        return some & ~(UINT64_C(1) << spared);
     }
     return some != 0 ? some : UINT64_C(1) << (node == 1 ? 2 : 1);
 }
@@ -194,9 +208,10 @@ static void cut_off(sb_world *world, const sb_trigger *trigger, sb_node node)
     if (trigger->kind == SB_FAULT_PARTITION_PARTIAL) {
         sb_network_cut(world, node, some_others(trigger, node));
     } else if (trigger->kind == SB_FAULT_CLOG) {
-        for_each_other(world, node, false, sb_network_clog);
+        for_each_other(world, node, sb_network_clog);
     } else {
-        for_each_other(world, node, trigger->kind == SB_FAULT_PARTITION, sb_network_block);
+        for_each_other(world, node,
+                       trigger->kind == SB_FAULT_PARTITION ? sb_network_part : sb_network_block);
     }
 }
 
@@ -205,9 +220,10 @@ static void join_again(sb_world *world, const sb_trigger *trigger, sb_node node)
     if (trigger->kind == SB_FAULT_PARTITION_PARTIAL) {
         sb_network_mend(world, node, some_others(trigger, node));
     } else if (trigger->kind == SB_FAULT_CLOG) {
-        for_each_other(world, node, false, release_link);
+        for_each_other(world, node, release_link);
     } else {
-        for_each_other(world, node, trigger->kind == SB_FAULT_PARTITION, sb_network_unblock);
+        for_each_other(world, node,
+                       trigger->kind == SB_FAULT_PARTITION ? sb_network_join : sb_network_unblock);
     }
 }
 
@@ -237,8 +253,16 @@ static void jump(sb_world *world, const sb_trigger *trigger, sb_node node)
     sb_clock_jump(world, node, trigger->kind == SB_FAULT_JUMP_BACK ? -by : by);
 }
 
+/* What a disk does wrong is done with each operation; here it is bound to happen. */
+static bool is_done(const sb_world *world, sb_fault kind, uint64_t before)
+{
+    return is_of_disk(kind) ? (world->masked >> kind & 1) == 0
+                            : world->faults[kind].applied != before;
+}
+
 static void begin(sb_world *world, const sb_trigger *trigger, sb_node node)
 {
+    const uint64_t before = world->faults[trigger->kind].applied;
     if (is_cut(trigger->kind)) {
         cut_off(world, trigger, node);
     } else if (is_of_disk(trigger->kind)) {
@@ -248,6 +272,7 @@ static void begin(sb_world *world, const sb_trigger *trigger, sb_node node)
     } else {
         jump(world, trigger, node);
     }
+    world->faults[trigger->kind].triggered += is_done(world, trigger->kind, before);
 }
 
 /* Until the time has passed, or the state is entered that it lasts until, or the world heals. */
@@ -276,6 +301,50 @@ static bool is_strike(sb_fault kind)
            kind == SB_FAULT_CRASH_LOOP || kind == SB_FAULT_EMPTY_DISK;
 }
 
+/* Whether this kind may be done to this machine now. */
+static bool may_strike(const sb_trigger *trigger, unsigned node)
+{
+    const sb_swarm *const swarm = trigger->swarm;
+    const sb_world *const world = swarm->world;
+    if (node == 0) {
+        return false;
+    }
+    if (is_of_disk(trigger->kind)) {
+        return (swarm->plan.disks >> node & 1) != 0 && !sb_swarm_has_troubled_disk(swarm);
+    }
+    if (is_cut(trigger->kind)) {
+        const bool is_partial = trigger->kind == SB_FAULT_PARTITION_PARTIAL;
+        return world->node_count > (is_partial ? 3 : 2); /* somebody reaches all the others */
+    }
+    if (is_of_clock(trigger->kind)) {
+        const bool is_frozen = trigger->kind == SB_FAULT_FREEZE && world->nodes[node]->frozen;
+        return (swarm->plan.victims >> node & 1) != 0 && sb_node_is_up(world, (sb_node)node) &&
+               !is_frozen;
+    }
+    if (trigger->kind == SB_FAULT_EMPTY_DISK && (swarm->plan.wipeable >> node & 1) == 0) {
+        return false;
+    }
+    return sb_swarm_may_strike(swarm, node, trigger->kind);
+}
+
+/* False: it may no longer be done, and waits for the next occurrence. */
+static bool run_errand(sb_world *world, const errand *of)
+{
+    sb_trigger *const trigger = of->trigger;
+    if (is_strike(trigger->kind)) {
+        return sb_swarm_strike(trigger->swarm, trigger->kind, of->node, trigger->duration,
+                               &trigger->back);
+    }
+    if (!of->begun && !may_strike(trigger, of->node)) {
+        return false;
+    }
+    if (!of->begun) {
+        begin(world, trigger, of->node);
+    }
+    last(world, trigger, of->node);
+    return true;
+}
+
 static void errand_main(void *argument)
 {
     const errand of = *(errand *)argument;
@@ -286,16 +355,8 @@ static void errand_main(void *argument)
         (void)pass(trigger, trigger->delay, &trigger->swarm->scope);
     }
     let_go(world, &of);
-    if (!trigger->swarm->healed) {
-        if (is_strike(trigger->kind)) {
-            sb_swarm_strike(trigger->swarm, trigger->kind, of.node, trigger->duration,
-                            &trigger->back);
-        } else {
-            if (!of.begun) {
-                begin(world, trigger, of.node);
-            }
-            last(world, trigger, of.node);
-        }
+    if (!trigger->swarm->healed && !run_errand(world, &of)) {
+        trigger->times++;
     }
     trigger->away = false;
     sb_scope_release(&trigger->back);
@@ -320,30 +381,6 @@ static bool send_errand(sb_world *world, sb_trigger *trigger, sb_node node)
 
 /* ------------------------------------------------------------------------------------ on whom */
 
-/* Whether this kind may be done to this machine now. */
-static bool may_strike(const sb_trigger *trigger, unsigned node)
-{
-    const sb_swarm *const swarm = trigger->swarm;
-    const sb_world *const world = swarm->world;
-    if (node == 0) {
-        return false;
-    }
-    if (is_of_disk(trigger->kind)) {
-        return (swarm->plan.disks >> node & 1) != 0 &&
-               (world->nodes[node]->disk == NULL || !world->nodes[node]->disk->troubled);
-    }
-    if (is_cut(trigger->kind)) {
-        return world->node_count > 2;
-    }
-    if (is_of_clock(trigger->kind)) {
-        return (swarm->plan.victims >> node & 1) != 0 && sb_node_is_up(world, (sb_node)node);
-    }
-    if (trigger->kind == SB_FAULT_EMPTY_DISK && (swarm->plan.wipeable >> node & 1) == 0) {
-        return false;
-    }
-    return sb_swarm_may_strike(swarm, node, trigger->kind);
-}
-
 /* By the hash of their names, so that one machine more changes little.  0: none. */
 static sb_node another(const sb_trigger *trigger, unsigned than)
 {
@@ -351,8 +388,7 @@ static sb_node another(const sb_trigger *trigger, unsigned than)
     uint64_t most = 0;
     sb_node chosen = 0;
     for (unsigned i = 1; i < world->node_count; i++) {
-        const char *const name = world->nodes[i]->name;
-        const uint64_t hash = XXH3_64bits_withSeed(name, strlen(name), trigger->salt);
+        const uint64_t hash = hash_of_node(trigger, i);
         if (i != than && hash >= most && may_strike(trigger, i)) {
             most = hash;
             chosen = (sb_node)i;
@@ -393,7 +429,6 @@ static void note(sb_world *world, const sb_trigger *trigger, const sb_moment_abo
                               name, about->node->name, trigger->count);
     const sb_step step = sb_event_here(world, SB_EVENT_TRIGGER, trigger->kind, target,
                                        sb_text_hash(world, text, (size_t)size));
-    world->faults[trigger->kind].triggered++;
     if (world->running != NULL) {
         world->running->cause = step;
     }

@@ -5,10 +5,11 @@
  *   "drop the answer to the second keepalive"
  *   "pause the owner when it is elected, until another one reigns"
  *
- *   when                                  what
- *   [after a machine enters state s]      kind of fault, on the machine where it happens, on its
- * peer the n-th occurrence of a moment       or on another victim; at once or a little later; for a
- * while or until a machine enters state t
+ *   when                                what
+ *   [after a thing enters state s]      kind of fault; on the machine where it happens,
+ *   the n-th occurrence of a moment     on its peer or on another victim;
+ *                                       at once or a little later;
+ *                                       for a while or until a thing enters state t
  *
  * Nobody lists these by hand.  The moments are what the kernel sees of any program (moments.def):
  * calls and answers by method, writes and syncs by the shape of the file's name, moves of declared
@@ -22,8 +23,10 @@
  *     picked by its hash, and the first of these that is met is meant.
  *
  * A trigger is one choice: its salt.  All the rest is hashed from the salt, so that a tape which
- * holds that one number brings the same trigger back, a tape without it none, and nothing is drawn
- * while the world runs.  A salt of 0 is no trigger.
+ * holds that one number brings the same trigger back, and a tape without it none.  Nothing else is
+ * drawn for it, but what its strike draws as any strike does (trouble_machines.c): how often and
+ * how soon a crash loop dies, what the clocks of a machine are when it boots again.  A salt of 0 is
+ * no trigger.
  *
  * The first trigger of each world, and a third of the others, are aimed at a cell of the table of
  * kinds and states (pairs.c): the kind, among those this world has, strikes soon after some thing
@@ -35,9 +38,10 @@
  * held: nothing of it runs.  A task that may not be interrupted where it is (a move, a failpoint, a
  * probe) goes on until it next calls through door 1.
  *
- * A trigger that may not strike (somebody else of the role is down) waits for the next occurrence.
- * Kinds that this world does not have are never done; the director is never struck; the heal ends
- * all triggers.
+ * A trigger that may not strike (somebody else of the role is down, another disk is in trouble)
+ * waits for the next occurrence.  A machine that drains may be killed, emptied and paused.  Kinds
+ * that this world does not have are never done; the director is never struck; the heal ends all
+ * triggers.
  */
 #ifndef SB_FAULT_TRIGGER_H
 #define SB_FAULT_TRIGGER_H

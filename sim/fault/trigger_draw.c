@@ -201,8 +201,8 @@ static uint64_t choose_failpoint(const sb_trigger *trigger)
     const bool fires = trigger->kind == SB_FAULT_FAILPOINT;
     const uint64_t key =
         choose_name(trigger, names, count, fires ? trigger->swarm->plan.failpoint_glob : NULL);
-    const bool is_set = fires && key != 0 && trigger->swarm->world->failpoint_rates[key - 1] != 0;
-    return is_set ? 0 : key;
+    const bool is_said = key != 0 && sb_failpoint_is_said(trigger->swarm->world, key - 1);
+    return fires && is_said ? 0 : key;
 }
 
 static uint64_t choose_probe(const sb_trigger *trigger)
@@ -379,7 +379,8 @@ void sb_triggers_leave_failpoint(sb_swarm *swarm, unsigned number)
 
 /* ------------------------------------------------------------------------------------ methods */
 
-/* What a trigger is about may change as long as it is not there yet: exchanges open first. */
+/* What a trigger is about may change as long as it is not there yet: exchanges open first.  One
+ * that is aimed at a state takes what it meets there. */
 void sb_moment_methods(sb_world *world, const char *const *names, uint16_t count)
 {
     for (unsigned i = 0; i < SB_METHOD_LISTS_MAX; i++) {
@@ -394,7 +395,7 @@ void sb_moment_methods(sb_world *world, const char *const *names, uint16_t count
     }
     for (uint32_t i = 0; world->swarm != NULL && i < world->swarm->triggers.count; i++) {
         sb_trigger *const trigger = &world->swarm->triggers.triggers[i];
-        if (trigger->moment <= SB_MOMENT_HEARD) {
+        if (trigger->moment <= SB_MOMENT_HEARD && trigger->share == 0) {
             trigger->key = choose_method(trigger);
         }
     }

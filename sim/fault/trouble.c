@@ -7,6 +7,7 @@
  * has a task of its own that brings it back.
  */
 #include "sim/fault/swarm.h"
+#include "sim/machine/disk.h"
 
 sb_duration sb_swarm_draw_calm(sb_swarm *swarm, sb_swarm_level level)
 {
@@ -74,6 +75,18 @@ static sb_disk_trouble draw_disk_trouble(sb_swarm *swarm, unsigned node)
     return trouble;
 }
 
+bool sb_swarm_has_troubled_disk(const sb_swarm *swarm)
+{
+    const sb_world *const world = swarm->world;
+    for (unsigned i = 1; i < world->node_count; i++) {
+        const sb_disk_state *const disk = world->nodes[i]->disk;
+        if ((swarm->plan.disks >> i & 1) != 0 && disk != NULL && disk->troubled) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static void disk_main(void *argument)
 {
     sb_swarm *const swarm = argument;
@@ -90,6 +103,9 @@ static void disk_main(void *argument)
         }
         const unsigned node = (unsigned)__builtin_ctzll(left);
         const sb_disk_trouble trouble = draw_disk_trouble(swarm, node);
+        if (sb_swarm_has_troubled_disk(swarm)) {
+            continue; /* a trigger was faster */
+        }
         sb_disk_trouble_set(world, (sb_node)node, &trouble);
         if (!sb_swarm_pass(swarm, sb_swarm_draw_trouble(swarm))) {
             return;

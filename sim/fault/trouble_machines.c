@@ -11,6 +11,7 @@ typedef struct strike {
     sb_node node;
     sb_duration duration;
     sb_scope *until; /* ends it earlier */
+    bool is_by_trigger;
 } strike;
 
 /* False: the world was healed. */
@@ -24,8 +25,11 @@ static bool pass(const strike *struck)
 static bool strikes(sb_world *world, const strike *struck)
 {
     sb_event_here(world, SB_EVENT_FAULT, struck->kind, struck->node, struck->duration);
-    return struck->kind == SB_FAULT_EMPTY_DISK ? !sb_fault_is_barred(world, struck->kind)
-                                               : sb_fault_strikes(world, struck->kind);
+    const bool is_done = struck->kind == SB_FAULT_EMPTY_DISK
+                             ? !sb_fault_is_barred(world, struck->kind)
+                             : sb_fault_strikes(world, struck->kind);
+    world->faults[struck->kind].triggered += is_done && struck->is_by_trigger;
+    return is_done;
 }
 
 /* Whoever has asked it to stop (stop_and_boot, the scenario) sees to what comes after. */
@@ -72,7 +76,6 @@ static void wipe_and_boot(const strike *struck)
 }
 
 #define LOOPS_MAX 4u
-#define LOOP_UP_MIN (100 * SB_MICROSECOND)
 
 /* It is up at the end, whatever has come between. */
 static void die_again(sb_world *world, sb_node number, unsigned times, sb_duration up_max,
@@ -83,7 +86,7 @@ static void die_again(sb_world *world, sb_node number, unsigned times, sb_durati
     for (unsigned i = 0; i < times; i++) {
         sb_node_boot(world, number);
         const uint32_t incarnation = node->incarnation;
-        const sb_duration up = sb_draw_log_down(world, SB_STREAM_FAULT, LOOP_UP_MIN, up_max);
+        const sb_duration up = sb_draw_log_down(world, SB_STREAM_FAULT, SB_LOOP_UP_MIN, up_max);
         if (sb_sleep(up, scope) != SB_OK || world->calm || node->incarnation != incarnation) {
             return; /* the heal, or somebody else, was faster */
         }
@@ -97,7 +100,7 @@ static void die_again(sb_world *world, sb_node number, unsigned times, sb_durati
 
 void sb_node_crash_loop(sb_world *world, sb_node node, unsigned times, sb_duration up_max)
 {
-    sb_assert_op(up_max, >=, LOOP_UP_MIN);
+    sb_assert_op(up_max, >=, SB_LOOP_UP_MIN);
     sb_fault_armed(world, SB_FAULT_CRASH_LOOP);
     sb_event_here(world, SB_EVENT_FAULT, SB_FAULT_CRASH_LOOP, node, 0);
     if (sb_fault_strikes(world, SB_FAULT_CRASH_LOOP)) {
@@ -146,7 +149,8 @@ static void pause_and_resume(const strike *struck)
 
 static bool is_running(const sb_swarm *swarm, const sb_node_state *node)
 {
-    return node->power == SB_NODE_UP && node->paused == 0 && (swarm->looping >> node->number & 1) == 0;
+    return node->power == SB_NODE_UP && node->paused == 0 &&
+           (swarm->looping >> node->number & 1) == 0;
 }
 
 static bool is_well(const sb_swarm *swarm, const sb_node_state *node)
@@ -177,14 +181,15 @@ bool sb_swarm_may_strike(const sb_swarm *swarm, unsigned number, sb_fault kind)
     return down < swarm->plan.down_at_once_max;
 }
 
-static void strike_now(const strike *struck)
+/* False: the heal, or the scenario itself, was faster. */
+static bool strike_now(const strike *struck)
 {
     sb_world *const world = struck->swarm->world;
     if (struck->swarm->healed || !sb_swarm_may_strike(struck->swarm, struck->node, struck->kind)) {
-        return; /* the heal, or the scenario itself, was faster */
+        return false;
     }
     if (!strikes(world, struck)) {
-        return;
+        return true;
     }
     switch (struck->kind) {
     case SB_FAULT_KILL:
@@ -203,20 +208,21 @@ static void strike_now(const strike *struck)
         pause_and_resume(struck);
         break;
     }
+    return true;
 }
 
-void sb_swarm_strike(sb_swarm *swarm, sb_fault kind, sb_node node, sb_duration duration,
+bool sb_swarm_strike(sb_swarm *swarm, sb_fault kind, sb_node node, sb_duration duration,
                      sb_scope *until)
 {
-    const strike struck = {swarm, kind, node, duration, until};
-    strike_now(&struck);
+    const strike struck = {swarm, kind, node, duration, until, true};
+    return strike_now(&struck);
 }
 
 static void strike_main(void *argument)
 {
     const strike struck = *(strike *)argument;
     sb_kernel_free(struck.swarm->world, argument);
-    strike_now(&struck);
+    (void)strike_now(&struck);
 }
 
 /* One of those that are well; 0: none.  In epochs nothing strikes a machine that drains: what would
@@ -308,6 +314,9 @@ static void clock_main(void *argument)
             continue;
         }
         const sb_fault kind = draw_clock_kind(swarm);
+        if (kind == SB_FAULT_FREEZE && world->nodes[victim]->frozen) {
+            continue; /* a trigger's, which ends it */
+        }
         if (kind == SB_FAULT_FREEZE) {
             sb_clock_freeze(world, victim);
             if (!sb_swarm_pass(swarm, sb_swarm_draw_trouble(swarm))) {

@@ -34,9 +34,6 @@ static void for_each_link(sb_world *world, const partition *cut, link_change *ch
         for (unsigned to = 1; to < world->node_count; to++) {
             if ((cut->one >> from & 1) != 0 && (cut->other >> to & 1) != 0) {
                 change(world, (sb_node)from, (sb_node)to);
-                if (cut->kind != SB_FAULT_PARTITION_ONE_WAY) {
-                    change(world, (sb_node)to, (sb_node)from);
-                }
             }
         }
     }
@@ -105,7 +102,8 @@ static void part(sb_world *world, const partition *cut)
     if (cut->kind == SB_FAULT_PARTITION_PARTIAL) {
         sb_network_cut(world, (sb_node)__builtin_ctzll(cut->one), cut->other);
     } else {
-        for_each_link(world, cut, sb_network_block);
+        const bool one_way = cut->kind == SB_FAULT_PARTITION_ONE_WAY;
+        for_each_link(world, cut, one_way ? sb_network_block : sb_network_part);
     }
 }
 
@@ -114,7 +112,8 @@ static void mend(sb_world *world, const partition *cut)
     if (cut->kind == SB_FAULT_PARTITION_PARTIAL) {
         sb_network_mend(world, (sb_node)__builtin_ctzll(cut->one), cut->other);
     } else {
-        for_each_link(world, cut, sb_network_unblock);
+        const bool one_way = cut->kind == SB_FAULT_PARTITION_ONE_WAY;
+        for_each_link(world, cut, one_way ? sb_network_unblock : sb_network_join);
     }
 }
 

@@ -317,6 +317,7 @@ struct sb_world {
     sb_time pair_due[SB_FAULT_COUNT]; /* when a kind that is done is looked at again */
     struct sb_pairs *pairs;           /* fault/pairs.c; NULL: nothing is looked at */
     uint32_t failpoint_rates[SB_FAILPOINT_MAX];
+    uint64_t failpoint_said_bits[SB_FAILPOINT_MAX / 64]; /* sb_failpoints_enable, also with 0 */
     uint8_t failpoint_kinds[SB_FAILPOINT_MAX]; /* what it stands for beside itself; 0: nothing */
     uint64_t size_kinds;                       /* bits 1 << fault of the family "size" */
     bool sizes_are_harsh;

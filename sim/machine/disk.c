@@ -337,6 +337,14 @@ static void wait_for_disk(sb_world *world, const sb_disk_state *of, const char *
     sb_block(world, SB_WAIT_DISK, path, NULL, NULL, world->now + latency);
 }
 
+/* It is durable and the program does not know it yet; what has failed is neither. */
+static void moment_of_sync(sb_world *world, sb_status status, const char *path)
+{
+    if (status == SB_OK) {
+        sb_moment_here(world, SB_MOMENT_SYNCED, NULL, 0, path);
+    }
+}
+
 sb_status sb_file_sync(sb_file *handle)
 {
     sb_world *const world = sb_current;
@@ -358,7 +366,7 @@ sb_status sb_file_sync(sb_file *handle)
             sb_disk_file_settle(world, file, number);
         }
         sb_event_here(world, SB_EVENT_SYNCED, handle->path_hash, status, 0);
-        sb_moment_here(world, SB_MOMENT_SYNCED, NULL, 0, handle->path);
+        moment_of_sync(world, status, handle->path);
         handle->waits--;
         handle->syncing = handle->waits == 0 ? 0 : handle->syncing;
         handle_settle(world, handle);
@@ -388,7 +396,7 @@ sb_status sb_directory_sync(const char *path)
             sb_disk_names_settle(world, disk, path, number);
         }
         sb_event_here(world, SB_EVENT_SYNCED, path_hash, status, 0);
-        sb_moment_here(world, SB_MOMENT_SYNCED, NULL, 0, path);
+        moment_of_sync(world, status, path);
     }
     return result(world, status);
 }

@@ -185,7 +185,10 @@ SB_HOT bool is_lost(sb_world *world, sb_node_state *from, bool is_reply, sb_fate
     const uint32_t rate = is_reply ? world->network.reply_loss : world->network.loss;
     const bool drawn = sb_chance_at(world, from, SB_STREAM_LOSS, rate);
     if (SB_UNLIKELY(sb_exhaust_hits(world, SB_EXHAUST_MESSAGE) || drawn || fate == SB_FATE_LOST)) {
-        return sb_fault_strikes(world, is_reply ? SB_FAULT_REPLY_LOSS : SB_FAULT_LOSS);
+        const sb_fault kind = is_reply ? SB_FAULT_REPLY_LOSS : SB_FAULT_LOSS;
+        const bool strikes = sb_fault_strikes(world, kind);
+        world->faults[kind].triggered += strikes && fate == SB_FATE_LOST;
+        return strikes;
     }
     return false;
 }
@@ -245,10 +248,13 @@ SB_HOT sb_status send_packet(sb_world *world, sb_address to, const void *header,
         const bool twice = sb_chance_at(world, from, SB_STREAM_DUPLICATE, world->network.duplicate);
         if (SB_UNLIKELY(twice || fate == SB_FATE_TWICE) &&
             sb_fault_strikes(world, SB_FAULT_DUPLICATE)) {
+            world->faults[SB_FAULT_DUPLICATE].triggered += fate == SB_FATE_TWICE;
             launch_again(world, packet);
         }
         const bool resets = sb_chance_at(world, from, SB_STREAM_RESET, world->network.reset);
         if (SB_UNLIKELY(resets || fate == SB_FATE_RESET)) {
+            const bool is_barred = (world->barred >> SB_FAULT_RESET & 1) != 0;
+            world->faults[SB_FAULT_RESET].triggered += fate == SB_FATE_RESET && !is_barred;
             sb_network_reset(world, (sb_node)from->number, (sb_node)to);
         }
         launch(world, packet);

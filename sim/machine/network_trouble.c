@@ -47,6 +47,16 @@ void sb_network_set(sb_world *world, const sb_network *network)
     }
 }
 
+/* False: it is masked; the link is blocked all the same, and eats nothing. */
+static bool strikes_link(sb_world *world, sb_node from, sb_node to, sb_fault kind)
+{
+    if (sb_link_may_last(world, from, to)) {
+        sb_fault_has_struck(world, kind);
+        return true;
+    }
+    return sb_fault_strikes(world, kind);
+}
+
 /* Counted by link: the second direction makes two sides of what was one-way. */
 void sb_network_block(sb_world *world, sb_node from, sb_node to)
 {
@@ -55,27 +65,50 @@ void sb_network_block(sb_world *world, sb_node from, sb_node to)
     sb_link_state *const link = sb_link_of(world, from, to);
     const sb_fault kind = sb_partition_kind(world, from, to);
     sb_event_here(world, SB_EVENT_FAULT, kind, to, from);
-    if (link->blocked++ != 0) {
-        return;
+    if (link->blocked++ == 0 && strikes_link(world, from, to, kind)) {
+        uint64_t *const one_way = &world->faults[SB_FAULT_PARTITION_ONE_WAY].applied;
+        *one_way -= kind == SB_FAULT_PARTITION && *one_way != 0;
     }
-    if (sb_link_may_last(world, from, to)) {
-        sb_fault_has_struck(world, kind);
-    } else if (!sb_fault_strikes(world, kind)) {
-        return; /* it is blocked, and eats nothing */
+}
+
+static void unblock(sb_world *world, sb_node from, sb_node to, sb_fault kind)
+{
+    sb_link_state *const link = sb_link_of(world, from, to);
+    if (link->blocked != 0) {
+        link->blocked--;
+        sb_event_here(world, SB_EVENT_HEAL, kind, to, from);
     }
-    uint64_t *const one_way = &world->faults[SB_FAULT_PARTITION_ONE_WAY].applied;
-    *one_way -= kind == SB_FAULT_PARTITION && *one_way != 0;
 }
 
 void sb_network_unblock(sb_world *world, sb_node from, sb_node to)
 {
     (void)sb_node_given(world, from, __func__);
     (void)sb_node_given(world, to, __func__);
-    sb_link_state *const link = sb_link_of(world, from, to);
-    if (link->blocked != 0) {
-        link->blocked--;
-        sb_event_here(world, SB_EVENT_HEAL, sb_partition_kind(world, from, to), to, from);
+    unblock(world, from, to, sb_partition_kind(world, from, to));
+}
+
+void sb_network_part(sb_world *world, sb_node one, sb_node other)
+{
+    (void)sb_node_given(world, one, __func__);
+    (void)sb_node_given(world, other, __func__);
+    sb_link_state *const there = sb_link_of(world, one, other);
+    sb_link_state *const back = sb_link_of(world, other, one);
+    const bool is_new = there->blocked == 0 || back->blocked == 0;
+    there->blocked++;
+    back->blocked++;
+    sb_event_here(world, SB_EVENT_FAULT, SB_FAULT_PARTITION, other, one);
+    sb_event_here(world, SB_EVENT_FAULT, SB_FAULT_PARTITION, one, other);
+    if (is_new) {
+        (void)strikes_link(world, one, other, SB_FAULT_PARTITION);
     }
+}
+
+void sb_network_join(sb_world *world, sb_node one, sb_node other)
+{
+    (void)sb_node_given(world, one, __func__);
+    (void)sb_node_given(world, other, __func__);
+    unblock(world, one, other, SB_FAULT_PARTITION);
+    unblock(world, other, one, SB_FAULT_PARTITION);
 }
 
 /* Both ways between the node and each of the others. */

@@ -127,6 +127,7 @@ bool sb_failpoint_fires(const sb_place_name *failpoint)
     }
     world->failpoint_bits[number / 64] |= UINT64_C(1) << (number % 64);
     sb_fault_effective(world, SB_FAULT_FAILPOINT);
+    world->faults[SB_FAULT_FAILPOINT].triggered += fate == SB_FATE_FIRES;
     if (kind != SB_FAULT_NONE) {
         sb_fault_effective(world, kind);
     }
