@@ -581,6 +581,8 @@ sb_task *sb_task_start(sb_world *world, sb_node_state *node, sb_task_main *main,
 void sb_task_drop(sb_world *world,
                   sb_task *task); /* it is gone, wherever it waits; not the running one */
 
+void sb_scope_cancel_now(sb_world *world,
+                         sb_scope *scope); /* sb_scope_cancel without a switch before */
 void sb_yield_now(sb_world *world);
 void sb_switch_point_slow(sb_world *world);
 

@@ -14,7 +14,6 @@
 #include "sim/kernel/universe.h"
 #include "sim/machine/machine.h"
 #include "sim/machine/network.h"
-#include "sim/sync/sync.h"
 
 #define MEMORY_LIMIT_DEFAULT ((size_t)256 << 20)
 
@@ -205,8 +204,7 @@ void sb_node_kill(sb_world *world, sb_node number)
 void sb_node_pause(sb_world *world, sb_node number)
 {
     sb_node_state *const node = sb_node_given(world, number, __func__);
-    if (number != 0 && node->power == SB_NODE_UP &&
-        (node->paused & SB_PAUSED_BY_ORDER) == 0) {
+    if (number != 0 && node->power == SB_NODE_UP && (node->paused & SB_PAUSED_BY_ORDER) == 0) {
         node->paused |= SB_PAUSED_BY_ORDER;
         sb_event_add(world, SB_EVENT_PAUSE, number, node->incarnation, 0, 0, 0, 0, 0);
     }

@@ -29,9 +29,6 @@ static inline sb_status sb_sync_leave(sb_world *world, sb_status status)
 void sb_task_spawn(sb_world *world, sb_wait_group *group, sb_task_main *main, void *argument,
                    const char *name, size_t name_size);
 
-/* sb_scope_cancel without a switch before. */
-void sb_scope_cancel_now(sb_world *world, sb_scope *scope);
-
 /* The heart of sb_wait_group_done: nothing else runs before it returns. */
 void sb_wait_group_count_down(sb_world *world, sb_wait_group *group);
 
