@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "sim/record/trace_file.h"
+#include "sim/verdict/fate.h"
 #include "tests/suite.h"
 #include "traces/trace.h"
 
@@ -314,6 +315,75 @@ START_TEST(a_lost_reply_leads_to_who_waits)
 }
 END_TEST
 
+/* A request whose loss a trigger has decided, while another task of the machine answers: steps 1
+ * call, 2 trigger, 3 answer of the other, 4 send, 5 a probe of the machine, 6 drop. */
+static sb_record *struck_call_record(void)
+{
+    sb_record *const record = sb_record_new();
+    const sb_event caller = {.node = 1, .incarnation = 1, .task = LANE};
+    sb_event event;
+    event = caller, event.kind = SB_EVENT_CALL, event.a = HASH_REPLY, event.b = 2, event.c = 500;
+    add(record, event);
+    event = caller, event.kind = SB_EVENT_TRIGGER, event.cause = 1;
+    add(record, event);
+    event = caller, event.kind = SB_EVENT_ANSWER, event.task = LANE + 1, event.b = 3;
+    add(record, event);
+    event = caller, event.kind = SB_EVENT_SEND, event.a = 2, event.cause = 2;
+    add(record, event);
+    event = caller, event.kind = SB_EVENT_PROBE, event.task = LANE + 2;
+    add(record, event);
+    event = caller, event.kind = SB_EVENT_DROP, event.task = 0, event.cause = 4, event.a = 2;
+    add(record, event);
+    return record;
+}
+
+/* What a task does next need not be the next step: others go first, and triggers strike. */
+START_TEST(a_task_is_followed_past_others)
+{
+    sb_record *const record = struck_call_record();
+    ck_assert_uint_eq(sb_record_before(record, 4), 1);
+    ck_assert_uint_eq(sb_record_after(record, 1), 4);
+    ck_assert_uint_eq(sb_record_before(record, 1), 0);
+    ck_assert_uint_eq(sb_record_after(record, 4), 0);
+    ck_assert_uint_eq(sb_record_before(record, 6), 0);
+    sb_fate fate;
+    sb_fate_of_task(record, 1, LANE, &fate);
+    ck_assert_uint_eq(fate.request_sent, 4);
+    ck_assert_uint_eq(fate.request_dropped, 6);
+    sb_step steps[8];
+    const size_t count = sb_record_slice(record, 6, steps, NULL, 8);
+    ck_assert_uint_lt(row_of(steps, count, 5), count); /* the caller's machine is told of */
+    sb_record_free(record);
+}
+END_TEST
+
+/* Two machines may give their calls the same number. */
+START_TEST(a_call_is_served_to_its_caller)
+{
+    sb_record *const record = sb_record_new();
+    const sb_event server = {.node = 3, .incarnation = 1, .a = HASH_REPLY, .b = 2, .c = 500};
+    sb_event event = {.kind = SB_EVENT_CALL, .node = 1, .task = LANE, .a = HASH_REPLY, .b = 3};
+    event.c = 500;
+    add(record, event);
+    add(record, (sb_event){.kind = SB_EVENT_SEND, .node = 1, .task = LANE, .a = 3});
+    add(record, (sb_event){.kind = SB_EVENT_DELIVER, .node = 3, .cause = 2, .a = 1});
+    event = server, event.kind = SB_EVENT_SERVE, event.task = LANE + 1;
+    add(record, event);
+    event = server, event.kind = SB_EVENT_ANSWER, event.task = LANE + 1;
+    add(record, event);
+    sb_fate fate;
+    sb_fate_of_task(record, 1, LANE, &fate);
+    ck_assert_uint_eq(fate.request_delivered, 3);
+    ck_assert_uint_eq(fate.served, 0);
+    ck_assert_uint_eq(fate.answered, 0);
+    event = server, event.kind = SB_EVENT_SERVE, event.task = LANE + 2, event.b = 1;
+    add(record, event);
+    sb_fate_of_task(record, 1, LANE, &fate);
+    ck_assert_uint_eq(fate.served, 6);
+    sb_record_free(record);
+}
+END_TEST
+
 /* As text the count and the pace stand in the row, and causes are marked; the drawing has an arrow
  * from the calling to the serving though no message is drawn. */
 START_TEST(a_slice_is_rendered)
@@ -506,6 +576,8 @@ int main(void)
     tcase_add_test(cases, a_loop_is_one_row);
     tcase_add_test(cases, what_struck_the_machine_is_told);
     tcase_add_test(cases, a_lost_reply_leads_to_who_waits);
+    tcase_add_test(cases, a_task_is_followed_past_others);
+    tcase_add_test(cases, a_call_is_served_to_its_caller);
     tcase_add_test(cases, a_slice_is_rendered);
     tcase_add_test(cases, a_trace_file_comes_back);
     tcase_add_test(cases, a_slice_comes_back_with_gaps);

@@ -157,6 +157,41 @@ const sb_event *sb_record_event(const sb_record *record, sb_step step)
     return &record->events[place];
 }
 
+static bool is_by_trigger(const sb_event *event)
+{
+    return event->kind == SB_EVENT_TRIGGER || event->kind == SB_EVENT_FAULT ||
+           event->kind == SB_EVENT_HEAL;
+}
+
+/* Other tasks may have gone first: what a task does next need not be the next step. */
+static sb_step neighbour(const sb_record *record, sb_step step, bool later)
+{
+    const sb_event *const from = sb_record_event(record, step);
+    const sb_step first = record->first_step, end = first + record->count;
+    while (from != NULL && from->task != 0) {
+        step = later ? step + 1 : step - 1;
+        if (step < first || step >= end) {
+            return 0;
+        }
+        const sb_event *const event = sb_record_event(record, step);
+        if (event != NULL && event->task == from->task && event->node == from->node &&
+            !is_by_trigger(event)) {
+            return step;
+        }
+    }
+    return 0;
+}
+
+sb_step sb_record_before(const sb_record *record, sb_step step)
+{
+    return neighbour(record, step, false);
+}
+
+sb_step sb_record_after(const sb_record *record, sb_step step)
+{
+    return neighbour(record, step, true);
+}
+
 static text_entry *text_slot(const sb_record *record, uint64_t hash)
 {
     assert(record->text_capacity > record->text_count);

@@ -91,7 +91,11 @@ void sb_record_clear(sb_record *record);
 size_t sb_record_count(const sb_record *record);
 sb_step sb_record_first_step(const sb_record *record);
 const sb_event *sb_record_event(const sb_record *record,
-                                sb_step step);                      /* NULL when it is not kept */
+                                sb_step step); /* NULL when it is not kept */
+/* The step of the same task's event before or after this one, past what a trigger did there (a
+ * strike between a call and its message); 0: none is kept. */
+sb_step sb_record_before(const sb_record *record, sb_step step);
+sb_step sb_record_after(const sb_record *record, sb_step step);
 const char *sb_record_text(const sb_record *record, uint64_t hash); /* NULL when unknown */
 const char *sb_record_node_name(const sb_record *record, unsigned node);
 const char *sb_record_fault_name(const sb_record *record, uint64_t kind);

@@ -150,7 +150,8 @@ static void find_machine(sb_slicer *slice, sb_step from)
     if (end->kind != SB_EVENT_DROP || sent == NULL || sent->kind != SB_EVENT_SEND) {
         return;
     }
-    const sb_event *const before = sb_record_event(slice->record, end->cause - 1);
+    const sb_event *const before =
+        sb_record_event(slice->record, sb_record_before(slice->record, end->cause));
     const bool is_reply = before != NULL && before->kind == SB_EVENT_ANSWER;
     slice->node = is_reply ? (unsigned)sent->a : sent->node;
     slice->incarnation = 0;

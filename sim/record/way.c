@@ -38,10 +38,11 @@ static void way_add(way *to, sb_step step)
 static bool is_of_call(const sb_record *record, sb_step sent)
 {
     const sb_event *const send = sb_record_event(record, sent);
-    const sb_event *const before = sb_record_event(record, sent - 1);
-    return send != NULL && before != NULL && send->kind == SB_EVENT_SEND &&
-           before->task == send->task && before->node == send->node &&
-           (before->kind == SB_EVENT_CALL || before->kind == SB_EVENT_ANSWER);
+    if (send == NULL || send->kind != SB_EVENT_SEND) {
+        return false;
+    }
+    const sb_event *const before = sb_record_event(record, sb_record_before(record, sent));
+    return before != NULL && (before->kind == SB_EVENT_CALL || before->kind == SB_EVENT_ANSWER);
 }
 
 /* The birth of a task that serves: a request arrived, and nothing but an exchange takes those. */
@@ -50,7 +51,8 @@ static bool is_of_request(const sb_record *record, const sb_event *spawn)
     const sb_event *const delivered = sb_record_event(record, spawn->cause);
     return delivered != NULL && delivered->kind == SB_EVENT_DELIVER &&
            is_of_call(record, delivered->cause) &&
-           sb_record_event(record, delivered->cause - 1)->kind == SB_EVENT_CALL;
+           sb_record_event(record, sb_record_before(record, delivered->cause))->kind ==
+               SB_EVENT_CALL;
 }
 
 bool sb_slice_is_told_elsewhere(const sb_record *record, sb_step step, const sb_event *event)

@@ -31,14 +31,9 @@ static sb_step find_call(const sb_record *record, unsigned node, unsigned lane)
 /* The send that follows in the same task, to that node. */
 static sb_step find_send(const sb_record *record, sb_step after, uint64_t to)
 {
-    const sb_event *const start = sb_record_event(record, after);
-    for (sb_step step = after + 1; step <= last_step(record); step++) {
-        const sb_event *const event = sb_record_event(record, step);
-        if (event != NULL && event->task == start->task && event->node == start->node) {
-            return event->kind == SB_EVENT_SEND && event->a == to ? step : 0;
-        }
-    }
-    return 0;
+    const sb_step step = sb_record_after(record, after);
+    const sb_event *const event = sb_record_event(record, step);
+    return event != NULL && event->kind == SB_EVENT_SEND && event->a == to ? step : 0;
 }
 
 /* What became of a message: its delivery or its loss. */
@@ -60,12 +55,15 @@ static void find_fate(const sb_record *record, sb_step sent, sb_step *delivered,
     }
 }
 
+/* The serving or the answering of a call.  Numbers are of an exchange: those of two callers may be
+ * equal. */
 static sb_step find_numbered(const sb_record *record, sb_step after, sb_event_kind kind,
-                             unsigned node, uint64_t number)
+                             const sb_event *call)
 {
     for (sb_step step = after + 1; after != 0 && step <= last_step(record); step++) {
         const sb_event *const event = sb_record_event(record, step);
-        if (event != NULL && event->kind == kind && event->node == node && event->c == number) {
+        if (event != NULL && event->kind == kind && event->node == call->b && event->a == call->a &&
+            event->b == call->node && event->c == call->c) {
             return step;
         }
     }
@@ -83,12 +81,11 @@ static void trace_call(const sb_record *record, sb_step step, sb_fate *fate)
     fate->request_sent = find_send(record, fate->call, call->b);
     find_fate(record, fate->request_sent, &fate->request_delivered, &fate->request_dropped,
               &fate->drop_cause);
-    fate->served =
-        find_numbered(record, fate->request_delivered, SB_EVENT_SERVE, fate->to, fate->number);
+    fate->served = find_numbered(record, fate->request_delivered, SB_EVENT_SERVE, call);
     if (fate->served != 0) {
         fate->server_lane = sb_record_event(record, fate->served)->task;
     }
-    fate->answered = find_numbered(record, fate->served, SB_EVENT_ANSWER, fate->to, fate->number);
+    fate->answered = find_numbered(record, fate->served, SB_EVENT_ANSWER, call);
     if (fate->answered != 0) {
         fate->reply_sent = find_send(record, fate->answered, call->node);
         find_fate(record, fate->reply_sent, &fate->reply_delivered, &fate->reply_dropped,
@@ -111,21 +108,21 @@ void sb_fate_of_task(const sb_record *record, unsigned node, unsigned lane, sb_f
 static sb_step call_of_drop(const sb_record *record, const sb_event *drop, unsigned node)
 {
     const sb_event *const send = sb_record_event(record, drop->cause);
-    const sb_event *const before = sb_record_event(record, drop->cause - 1);
-    if (send == NULL || before == NULL || send->kind != SB_EVENT_SEND ||
-        before->task != send->task || before->node != send->node) {
+    if (send == NULL || send->kind != SB_EVENT_SEND) {
         return 0;
     }
-    if (before->kind == SB_EVENT_CALL) {
-        return before->node == node ? drop->cause - 1 : 0;
+    const sb_step begun = sb_record_before(record, drop->cause);
+    const sb_event *const before = sb_record_event(record, begun);
+    if (before != NULL && before->kind == SB_EVENT_CALL) {
+        return before->node == node ? begun : 0;
     }
-    if (before->kind != SB_EVENT_ANSWER || before->b != node) {
+    if (before == NULL || before->kind != SB_EVENT_ANSWER || before->b != node) {
         return 0;
     }
-    for (sb_step step = drop->cause - 1; step >= sb_record_first_step(record); step--) {
+    for (sb_step step = begun; step >= sb_record_first_step(record); step--) {
         const sb_event *const event = sb_record_event(record, step);
         if (event != NULL && event->kind == SB_EVENT_CALL && event->node == node &&
-            event->b == before->node && event->c == before->c) {
+            event->a == before->a && event->b == before->node && event->c == before->c) {
             return step;
         }
     }
