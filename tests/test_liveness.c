@@ -72,6 +72,25 @@ static void group_cycle(void)
     sb_mutex_unlock(&first);
 }
 
+/* So many wait for each other in a row before the cycle is reached. */
+#define ROW 40
+static sb_mutex row[ROW];
+
+static void lock_next(void *argument)
+{
+    sb_mutex *const own = argument;
+    lock_both(own, own == &row[ROW - 1] ? &first : own + 1);
+}
+
+static void cycle_behind_a_row(void)
+{
+    for (unsigned i = 0; i < ROW; i++) {
+        sb_mutex_init(&row[i], "row");
+        sb_spawn(NULL, lock_next, &row[i], "member");
+    }
+    mutex_cycle();
+}
+
 /* Somebody could cancel these waits, so they are a deadlock only once nothing changes. */
 static void lock_under_a_scope(void *argument)
 {
@@ -160,6 +179,8 @@ typedef struct shape {
 static const shape shapes[] = {
     {mutex_cycle, SB_FINDING_DEADLOCK,
      "program1 forward waits for mutex second of program1 backward", SB_SECOND, "backward"},
+    {cycle_behind_a_row, SB_FINDING_DEADLOCK,
+     "program1 forward waits for mutex second of program1 backward", SB_SECOND, "backward"},
     {group_cycle, SB_FINDING_DEADLOCK,
      "member waits for mutex first of program1 main; program1 main waits for group", SB_SECOND,
      "member"},
@@ -216,6 +237,9 @@ START_TEST(shapes_are_told_apart)
     ck_assert_str_eq(end.finding.oracle, "the end");
     ck_assert_str_eq(end.finding.task, present->task);
     ck_assert_uint_lt(end.time, present->before);
+    if (present->halt == mutex_cycle) { /* what was done before it closed was not in vain */
+        ck_assert_uint_eq(end.finding.since, SB_MILLISECOND);
+    }
 }
 END_TEST
 

@@ -226,6 +226,7 @@ SB_HOT sb_task *perform(sb_world *world, sb_due *due)
 
 static void nothing_is_due(sb_world *world)
 {
+    world->finding.since = world->now;
     sb_conclude(world, SB_FINDING_DEADLOCK, NULL, "kernel",
                 "nothing can happen any more and tasks still wait");
 }

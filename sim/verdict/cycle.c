@@ -8,12 +8,21 @@
 
 typedef enum mark { UNSEEN, ON_THE_WAY, DONE } mark;
 
+/* A task, by its place in the world's list, and where to look on for one that it waits for. */
+typedef struct stop {
+    uint16_t task, next;
+} stop;
+
+_Static_assert(SB_TASK_MAX <= UINT16_MAX, "a stop names a task with 16 bits");
+
 typedef struct search {
     const sb_world *world;
     bool certain;
-    sb_cycle way; /* from where the search began to where it is */
+    stop way[SB_TASK_MAX]; /* from where the search began to where it is: any number of tasks may
+                              wait for a short cycle */
+    unsigned count;
     sb_cycle *found;
-    uint8_t marks[SB_TASK_MAX + 1]; /* by lane */
+    uint8_t marks[SB_TASK_MAX]; /* by place in the list */
 } search;
 
 static bool is_in_graph(const search *of, const sb_task *task)
@@ -41,41 +50,61 @@ static bool has_edges(const sb_task *task)
     return task->wait_holder != NULL || task->wait_peer != 0 || task->wait_kind == SB_WAIT_GROUP;
 }
 
-static void note_cycle(search *of, const sb_task *first)
+/* False: it is too long to be told. */
+static bool note_cycle(search *of, uint32_t first)
 {
-    const sb_cycle *const way = &of->way;
     unsigned start = 0;
-    while (way->tasks[start] != first) {
+    while (of->way[start].task != first) {
         start++;
     }
-    of->found->count = way->count - start;
-    memcpy(of->found->tasks, way->tasks + start, of->found->count * sizeof(way->tasks[0]));
+    if (of->count - start > SB_CYCLE_MAX) {
+        return false;
+    }
+    of->found->count = of->count - start;
+    for (unsigned i = 0; i < of->found->count; i++) {
+        of->found->tasks[i] = &of->world->tasks[of->way[start + i].task];
+    }
+    return true;
+}
+
+static void go_to(search *of, uint32_t task)
+{
+    of->marks[task] = ON_THE_WAY;
+    of->way[of->count++] = (stop){.task = (uint16_t)task};
+}
+
+/* The next task that this one waits for and that was not left behind; task_high: none. */
+static uint32_t next_edge(const search *of, stop from)
+{
+    const sb_task *const task = &of->world->tasks[from.task];
+    uint32_t i = has_edges(task) ? from.next : of->world->task_high;
+    while (i < of->world->task_high &&
+           (of->marks[i] == DONE || !is_in_graph(of, &of->world->tasks[i]) ||
+            !waits_for(of, task, &of->world->tasks[i]))) {
+        i++;
+    }
+    return i;
 }
 
 /* True: a cycle was found. */
-static bool walk(search *of, const sb_task *task)
+static bool walk(search *of, uint32_t first)
 {
-    if (of->way.count == SB_CYCLE_MAX) {
-        return false;
-    }
-    of->marks[task->lane] = ON_THE_WAY;
-    of->way.tasks[of->way.count++] = task;
-    for (uint32_t i = 0; has_edges(task) && i < of->world->task_high; i++) {
-        const sb_task *const other = &of->world->tasks[i];
-        if (of->marks[other->lane] == DONE || !is_in_graph(of, other) ||
-            !waits_for(of, task, other)) {
+    go_to(of, first);
+    while (of->count != 0) {
+        stop *const here = &of->way[of->count - 1];
+        const uint32_t next = next_edge(of, *here);
+        if (next == of->world->task_high) {
+            of->marks[here->task] = DONE;
+            of->count--;
             continue;
         }
-        if (of->marks[other->lane] == ON_THE_WAY) {
-            note_cycle(of, other);
-            return true;
-        }
-        if (walk(of, other)) {
+        here->next = (uint16_t)(next + 1);
+        if (of->marks[next] == UNSEEN) {
+            go_to(of, next);
+        } else if (note_cycle(of, next)) {
             return true;
         }
     }
-    of->way.count--;
-    of->marks[task->lane] = DONE;
     return false;
 }
 
@@ -110,14 +139,13 @@ void sb_cycle_find(const sb_world *world, bool certain, sb_cycle *into)
     search of;
     of.world = world;
     of.certain = certain;
-    of.way.count = 0;
+    of.count = 0;
     of.found = into;
     into->count = 0;
-    memset(of.marks, UNSEEN, world->task_high + 1);
+    memset(of.marks, UNSEEN, world->task_high);
     for (uint32_t i = 0; i < world->task_high; i++) {
         const sb_task *const task = &world->tasks[i];
-        if (is_in_graph(&of, task) && has_edges(task) && of.marks[task->lane] == UNSEEN &&
-            walk(&of, task)) {
+        if (is_in_graph(&of, task) && has_edges(task) && of.marks[i] == UNSEEN && walk(&of, i)) {
             turn(into);
             return;
         }

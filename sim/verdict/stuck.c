@@ -167,6 +167,10 @@ static void end_for_a_cycle(sb_world *world, bool certain, const char *what)
     sb_cycle cycle;
     sb_cycle_find(world, certain, &cycle);
     if (cycle.count != 0) {
+        for (unsigned i = 0; certain && i < cycle.count; i++) { /* closed by the last of them */
+            const sb_time since = cycle.tasks[i]->wait_since;
+            world->finding.since = since > world->finding.since ? since : world->finding.since;
+        }
         char text[sizeof(world->finding.text)];
         sb_cycle_text(&cycle, text, sizeof(text));
         sb_blame(world, cycle.tasks[0], SB_FINDING_DEADLOCK, what, text);
