@@ -65,10 +65,10 @@ static void become(const sb_arguments *arguments, int file, int other_file)
 static int wait_for_end(pid_t process, int pipe_end)
 {
     struct pollfd wait = {.fd = pipe_end, .events = POLLIN};
-    bool told = false;
+    unsigned told = 0; /* interrupts: the second one says not to wait */
     while (poll(&wait, 1, LOOK_INTERVAL_MS) <= 0 || (wait.revents & POLLHUP) == 0) {
-        if (sb_interrupted() && !told) {
-            told = true;
+        if (told < sb_interrupt_count()) {
+            told++;
             kill(process, SIGTERM);
         }
     }

@@ -85,6 +85,11 @@ bool sb_interrupted(void)
     return interrupts != 0;
 }
 
+unsigned sb_interrupt_count(void)
+{
+    return (unsigned)interrupts;
+}
+
 /* ------------------------------------------------------------------------------------ batches */
 
 sb_run_name sb_sequence_run(const sb_seed_sequence *sequence, uint64_t index)

@@ -55,6 +55,7 @@ sb_pool_end sb_pool_run(const sb_pool_options *options);
 /* From now on SIGINT and SIGTERM end a pool, and anything that asks, in good order. */
 void sb_interrupts_catch(void);
 bool sb_interrupted(void);
+unsigned sb_interrupt_count(void);
 
 /* How many processors this process may use. */
 unsigned sb_processor_count(void);
