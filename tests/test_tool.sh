@@ -424,6 +424,21 @@ says 'its worker was ended by SIGKILL'
 says 'verdict inconclusive'
 says '1500 run, 1499 passed'
 
+# The second runs are another program's, which has workers of its own: the interrupt reaches them.
+"$tool" sweep busy --seeds 1..3000 --jobs 1 --twice all >out 2>err &
+sweep=$!
+for _ in $(seq 600); do
+    [ -n "$(ps -o pid= --ppid "$(ps -o pid= --ppid $sweep | head -n 1 | tr -d ' ')" 2>/dev/null)" ] && break
+    sleep 0.05
+done
+kill -INT $sweep
+wait $sweep
+code=$?
+checks=$((checks + 1))
+[ $code -eq 2 ] || fail "a sweep that is interrupted in its second runs ended with $code; expected 2"
+says '3000 run, 3000 passed'
+says 'verdict interrupted'
+
 check 0 sweep ping-pong --for 1s
 says 'seeds 1..  strategy'
 
