@@ -263,7 +263,9 @@ static void table_world(sb_world *world, void *context)
     region_table_init(&copy);
     ck_assert(learn(&table, 1, 1, "", "m", 2) && learn(&table, 2, 1, "m", "", 3));
     ck_assert(!learn(&table, 1, 1, "", "m", 2));
-    ck_assert(learn(&table, 1, 1, "", "m", 0)); /* on its way */
+    ck_assert(learn(&table, 1, 1, "", "m", 0));  /* on its way */
+    ck_assert(!learn(&table, 1, 1, "", "m", 2)); /* late: told before it left */
+    ck_assert_uint_eq(table.items[0].leader, 0);
     ck_assert(learn(&table, 1, 2, "", "m", 4));
     ck_assert(!learn(&table, 1, 1, "", "m", 2)); /* late */
     ck_assert_uint_eq(region_table_find(&table, slice_of_string("a"))->leader, 4);

@@ -85,8 +85,9 @@ bool region_table_learn(region_table *of, const region_description *told)
     for (uint32_t i = 0; i < of->count; i++) {
         region_description *known = &of->items[i];
         if (same_claim(known, told)) {
-            const bool changed = known->leader != told->leader;
-            known->leader = told->leader;
+            /* Who has left it does not lead it again in this epoch. */
+            const bool changed = known->leader != 0 && known->leader != told->leader;
+            known->leader = changed ? told->leader : known->leader;
             known->size = told->size;
             return changed;
         }

@@ -3,9 +3,10 @@
  *
  * It is hearsay, told by the stores, which alone decide (storage/region.h).  Of two claims to a key
  * the one with the higher epoch is the later one; so a region that is told of takes the place of
- * all that it overlaps, if none of them is later, and is else ignored.  What stays uncovered is a
- * hole until the store that has it tells of it: maps with holes are handed out as they are, and
- * whoever works by one checks that it has none (TiDB issue 50895).
+ * all that it overlaps, if none of them is later, and is else ignored.  Of one region in one epoch
+ * "nobody leads it" is the later word: it has left, and comes back in a higher one.  What stays
+ * uncovered is a hole until the store that has it tells of it: maps with holes are handed out as
+ * they are, and whoever works by one checks that it has none (TiDB issue 50895).
  *
  * Numbers of regions are handed out here and never twice.
  */
