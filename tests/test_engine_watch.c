@@ -42,20 +42,24 @@ static void ask_placement(listener *in, wire_method method, const buffer *reques
     ck_assert_int_eq(reply_status_of(reply), REPLY_OK);
 }
 
-static session_id grant(listener *in, sb_address server)
+static session_id grant_for(listener *in, sb_address server, sb_duration ttl)
 {
     buffer request;
     sb_reply reply;
     session_grant_reply got;
     buffer_init(&request);
     session_grant_request_encode(
-        &(session_grant_request){.server = server, .nonce = server, .ttl = 3600 * SB_SECOND},
-        &request);
+        &(session_grant_request){.server = server, .nonce = server, .ttl = ttl}, &request);
     ask_placement(in, METHOD_SESSION_GRANT, &request, &reply);
     ck_assert(session_grant_reply_decode(&got, slice_of(reply.data, reply.size)));
     sb_reply_release(&reply);
     buffer_release(&request);
     return got.session;
+}
+
+static session_id grant(listener *in, sb_address server)
+{
+    return grant_for(in, server, 3600 * SB_SECOND);
 }
 
 static void revoke(listener *in, session_id session)
@@ -144,6 +148,11 @@ static void check_owner(listener *in)
     campaign(in, in->session); /* in vain: nothing has changed */
     ck_assert_int_eq(listen(in), ENGINE_TIMEOUT);
     revoke(in, other);
+    ck_assert_int_eq(listen(in), ENGINE_OK);
+    ck_assert_str_eq(in->heard, "owner ");
+    campaign(in, grant_for(in, 7, SB_SECOND));
+    ck_assert_int_eq(listen(in), ENGINE_OK);
+    (void)sb_sleep(2 * SB_SECOND, NULL); /* the first to ask after that is a watch */
     ck_assert_int_eq(listen(in), ENGINE_OK);
     ck_assert_str_eq(in->heard, "owner ");
 }

@@ -408,11 +408,34 @@ static bool answer(placement_service *of, const sb_request *request, sb_time now
     }
 }
 
+/* Who reigns, as it is told of when it changes. */
+typedef struct office {
+    tenure_id tenure;
+    bool taken;
+} office;
+
+static office office_now(placement_service *of)
+{
+    return (office){of->registry.last_tenure, registry_has_owner(&of->registry)};
+}
+
+/* Once it is saved, the office tells of itself. */
+static void tell_office(placement_service *of, const office *was, const office *is, sb_time now)
+{
+    if (was->tenure != is->tenure || was->taken != is->taken) {
+        watches_note(&of->watches, &of->registry, slice_of_string("owner"), now);
+    }
+}
+
+/* It may be the first to find that the owner's session has ended. */
 static void handle_watch(placement_service *of, const sb_request *request)
 {
     const sb_time now = sb_monotonic_time();
+    const office was = office_now(of);
     registry_expire(&of->registry, now);
+    const office is = office_now(of);
     if (placement_service_save(of)) {
+        tell_office(of, &was, &is, now);
         watches_handle(&of->watches, &of->registry, request, now);
     }
 }
@@ -436,19 +459,16 @@ static bool answer_when_saved(placement_service *of, const sb_request *request, 
     return true;
 }
 
-/* Once it is saved, the office tells of itself. */
 static void handle_other(placement_service *of, const sb_request *request, buffer *bytes)
 {
     const sb_time now = sb_monotonic_time();
-    const tenure_id tenure = of->registry.last_tenure;
-    const bool reigned = registry_has_owner(&of->registry);
+    const office was = office_now(of);
     if (!answer(of, request, now, bytes)) {
         return;
     }
-    const bool changed =
-        tenure != of->registry.last_tenure || reigned != registry_has_owner(&of->registry);
-    if (answer_when_saved(of, request, bytes) && changed) {
-        watches_note(&of->watches, &of->registry, slice_of_string("owner"), now);
+    const office is = office_now(of);
+    if (answer_when_saved(of, request, bytes)) {
+        tell_office(of, &was, &is, now);
     }
 }
 
