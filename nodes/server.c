@@ -56,6 +56,7 @@ typedef struct server {
     /* Of the present session. */
     session_id session;
     bool session_lost;
+    uint64_t keepalives;       /* that were ever asked for */
     sb_time session_confirmed; /* when the last confirmed keepalive, or the grant, was sent */
     sb_condition session_news;
     sb_scope keepalive_scope, owner_scope, executor_scope;
@@ -214,6 +215,7 @@ static void on_fenced(void *context, session_id refused)
 static bool keep_alive(server *of, session_id session, sb_scope *scope)
 {
     const session_keepalive_request ask = {.session = session,
+                                           .number = ++of->keepalives,
                                            .oldest = cluster_oldest_start(of->cluster)};
     const sb_time sent = sb_monotonic_time();
     buffer request;

@@ -214,10 +214,15 @@ static session_id grant(registry *of, sb_address server)
     return got;
 }
 
+static void hear(registry *of, session_id session, uint64_t number, timestamp oldest)
+{
+    const session_keepalive_request ask = {.session = session, .number = number, .oldest = oldest};
+    ck_assert_int_eq(registry_keepalive(of, &ask, 0), REPLY_OK);
+}
+
 static void keep_alive(registry *of, session_id session, timestamp oldest)
 {
-    const session_keepalive_request ask = {.session = session, .oldest = oldest};
-    ck_assert_int_eq(registry_keepalive(of, &ask, 0), REPLY_OK);
+    hear(of, session, 1, oldest);
 }
 
 static void boot_again(registry *of)
@@ -258,6 +263,9 @@ static void registry_world(sb_world *world, void *context)
     keep_alive(of, second, 0);
     ck_assert_uint_eq(registry_advance(of, 200), 160);
     ck_assert_int_eq(registry_hold(of, 2, 0), REPLY_OK);
+    hear(of, first, 3, 180);
+    hear(of, first, 2, 0); /* late: it says nothing of now */
+    ck_assert_uint_eq(registry_advance(of, 200), 180);
     registry_revoke(of, first);
     ck_assert_uint_eq(registry_advance(of, 200), 200);
     for (job_id job = 1; job <= REGISTRY_HOLDS_MAX; job++) {

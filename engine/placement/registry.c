@@ -199,6 +199,7 @@ reply_status registry_grant(registry *of, const session_grant_request *request, 
     one->ttl = request->ttl;
     one->deadline = now + request->ttl;
     one->oldest = 0;
+    one->heard = 0;
     one->is_heard = true; /* what it reads at from now on is younger than this */
     const uint32_t slot = one->nonce_count++ % REGISTRY_NONCES;
     one->nonces[slot] = request->nonce;
@@ -214,9 +215,12 @@ reply_status registry_keepalive(registry *of, const session_keepalive_request *r
     if (one == NULL) {
         return REPLY_NOT_FOUND;
     }
-    one->oldest = request->oldest;
-    one->is_heard = true;
-    one->deadline = now + one->ttl;
+    if (request->number >= one->heard) { /* it was not overtaken by a later one */
+        one->heard = request->number;
+        one->oldest = request->oldest;
+        one->is_heard = true;
+        one->deadline = now + one->ttl;
+    }
     return REPLY_OK;
 }
 

@@ -42,6 +42,7 @@ typedef struct server_session {
     sb_duration ttl;
     sb_time deadline;     /* on the monotonic clock of this incarnation */
     timestamp oldest;     /* the least that it reads at; 0: nothing */
+    uint64_t heard;       /* number of the keepalive that told so; 0: none, in this incarnation */
     bool is_heard;        /* `oldest` was told to this incarnation */
     uint32_t nonce_count; /* how many were ever noted; the last REGISTRY_NONCES are here */
     uint64_t nonces[REGISTRY_NONCES];
