@@ -6,11 +6,10 @@
 #include <string.h>
 
 #include "engine/transaction/cluster.h"
+#include "engine/wire/method_points.h"
 
 #define PUBLISH_LIMIT SB_SECOND
-#define ANSWER_GRACE                                                                               \
-    (500 * SB_MILLISECOND) /* an answer at the last moment is on its way so long                   \
-                            */
+#define ANSWER_GRACE (500 * SB_MILLISECOND) /* so long an answer at the last moment may take */
 
 static engine_status take_news(const sb_reply *reply, uint64_t *revision, news_hook *hook,
                                void *context)
@@ -49,8 +48,7 @@ engine_status cluster_watch(cluster *of, session_id session, uint64_t *revision,
     buffer_init(&request);
     watch_request_encode(&ask, &request);
     sb_scope_init_timeout(&limit, scope, "news from placement", patience + ANSWER_GRACE);
-    const sb_status call =
-        sb_call(of->exchange, to, METHOD_WATCH, request.data, request.size, &reply, &limit);
+    const sb_status call = method_call(of->exchange, to, METHOD_WATCH, &request, &reply, &limit);
     sb_scope_release(&limit);
     buffer_release(&request);
     if (call != SB_OK) {
