@@ -270,11 +270,6 @@ static reply_status take_region(command *of, const install_region_request *reque
     *step = check_install(of, &request->region);
     if (status == REPLY_OK && *step == INSTALL_TAKE) {
         status = take_file(of, request, buffer_slice(&file), phase_of(of, request->region.id));
-        if (status == REPLY_CORRUPT) {
-            SOMETIMES(true, "the file of a region has decayed");
-            uploads_remove(&of->service->uploads,
-                           request->name); /* so that it comes again, whole */
-        }
         *step = status == REPLY_OK ? INSTALL_THERE : INSTALL_TAKE;
     } else if (*step != INSTALL_TAKE) {
         status = *step == INSTALL_LATER ? REPLY_BUSY : REPLY_OK;

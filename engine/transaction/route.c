@@ -190,6 +190,7 @@ static bool follow_hint(route *way)
     }
     region_map_release(way->map);
     way->map = moved;
+    way->region = NULL; /* it was in the other map */
     return true;
 }
 

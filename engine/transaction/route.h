@@ -69,7 +69,7 @@ engine_status cluster_regions(cluster *of, bool fresh, const region_map **map, s
 typedef struct route {
     cluster *of;
     sb_scope *scope;
-    const region_map *map;            /* good until the next route_find or route_release */
+    const region_map *map; /* good until the next route_find, route_trouble or route_release */
     const region_description *region; /* in map; has a leader */
     backoff wait;
     bool waiting;    /* the next route_find waits first */
