@@ -157,6 +157,22 @@ static void check_owner(listener *in)
     ck_assert_str_eq(in->heard, "owner ");
 }
 
+/* A watch can fail as every other call. */
+static void check_calls(listener *in)
+{
+    static const char *const points[] = {"watch-request-fails", "watch-reply-is-lost"};
+    for (uint32_t i = 0; i < sizeof(points) / sizeof(points[0]); i++) {
+        const uint64_t known = in->revision;
+        publish(in, NEWS_JOBS);
+        sb_failpoints_enable(in->in.world, points[i], 1000000);
+        ck_assert_int_eq(listen(in), ENGINE_TIMEOUT);
+        ck_assert_uint_eq(in->revision, known);
+        sb_failpoints_enable(in->in.world, points[i], 0);
+        ck_assert_int_eq(listen(in), ENGINE_OK);
+        ck_assert_str_eq(in->heard, "jobs ");
+    }
+}
+
 static void check_restart(listener *in)
 {
     const uint64_t known = in->revision;
@@ -203,6 +219,7 @@ static void watch_world(sb_world *world, void *context)
     check_waiting(in);
     check_missed(in);
     check_owner(in);
+    check_calls(in);
     check_restart(in);
     check_dead(in);
     test_cluster_close(&in->in, in->of);
