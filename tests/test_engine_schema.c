@@ -417,6 +417,26 @@ static void check_forget(cluster *of)
     ck_assert_uint_eq(count, 0);
 }
 
+/* A session that is granted while a job's end is on its way, and acknowledges the job before it has
+ * come: the end does not know of it, and must look again. */
+static void check_late_session(cluster *of, schema_cache *cache)
+{
+    transaction *end;
+    buffer key;
+    buffer_init(&key);
+    const schema_version version = take_step(of, SCHEMA_WRITE_REORGANIZATION);
+    await_acknowledged(of, SESSION + 1, version);
+    ck_assert_int_eq(transaction_begin(of, 0, &end, NULL), ENGINE_OK);
+    cluster_set_session(of, SESSION + 2);
+    schema_cache_reset(cache);
+    await_acknowledged(of, SESSION + 2, version);
+    key_job(&key, JOB);
+    transaction_delete(end, buffer_slice(&key));
+    ck_assert_int_eq(transaction_commit(end, NULL, NULL), ENGINE_CONFLICT);
+    transaction_release(end);
+    buffer_release(&key);
+}
+
 static void cache_world(sb_world *world, void *context)
 {
     (void)context;
@@ -437,6 +457,7 @@ static void cache_world(sb_world *world, void *context)
     ck_assert_int_eq(schema_cache_wait_loaded(polling.cache, NULL), ENGINE_OK);
     check_pins_hold_back(of, polling.cache);
     check_fence(&in, of, polling.cache);
+    check_late_session(of, polling.cache);
     check_forget(of);
 
     sb_scope_cancel(&polling.scope);

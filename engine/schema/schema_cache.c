@@ -270,13 +270,17 @@ static engine_status load(schema_cache *cache, session_id session, sb_scope *sco
 
 /* ------------------------------------------------------------------------------ acknowledging */
 
-/* Put the row of every live job into the transaction; *count is how many. */
-static engine_status put_acknowledgements(transaction *in, cluster *of, session_id session,
+/* Put the row of every live job into the transaction; *count is how many.  The end of a job removes
+ * the rows of the servers that placement has listed by then.  A session that is younger than that
+ * list is not on it, so the first time it acknowledges it locks the jobs: either that conflicts
+ * with the end, or the end is seen here. */
+static engine_status put_acknowledgements(schema_cache *cache, transaction *in, session_id session,
                                           schema_version version, uint32_t *count, sb_scope *scope)
 {
+    const bool is_first = cache->acknowledged_session != session;
     pair_list jobs;
     const engine_status status =
-        scan_meta(of, transaction_start(in), "job", JOBS_MAX, &jobs, scope);
+        scan_meta(cache->cluster, transaction_start(in), "job", JOBS_MAX, &jobs, scope);
     *count = 0;
     if (status != ENGINE_OK) {
         return status;
@@ -292,6 +296,9 @@ static engine_status put_acknowledgements(transaction *in, cluster *of, session_
         key_ack(&key, one.job, one.server);
         acknowledgement_encode(&one, &value);
         transaction_put(in, buffer_slice(&key), buffer_slice(&value));
+        if (is_first) {
+            transaction_lock(in, jobs.pairs[i].key);
+        }
         (*count)++;
     }
     buffer_release(&key);
@@ -315,7 +322,7 @@ static engine_status try_acknowledge(schema_cache *cache, session_id session,
         return status;
     }
     uint32_t count = 0;
-    status = put_acknowledgements(in, cache->cluster, session, version, &count, scope);
+    status = put_acknowledgements(cache, in, session, version, &count, scope);
     if (status == ENGINE_OK && count > 0) {
         status = transaction_commit(in, NULL, scope);
     } else {
