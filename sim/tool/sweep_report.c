@@ -61,14 +61,15 @@ int sb_sweep_verdict(const sb_sweep *sweep, const char **word)
         *word = "findings";
         return SB_EXIT_FINDINGS;
     }
+    const uint64_t lost = tally->lost + sweep->effects.lost;
     const bool not_strict = sweep->arguments->strict && (toothless || sb_goals_missed(tally));
     const bool is_vacuous = sb_floors_missed(tally) ||
                             (sweep->plan->exhaust.kind != SB_EXHAUST_NONE && sweep->places == 0);
-    *word = is_interrupted(sweep)                          ? "interrupted"
-            : tally->lost != 0 || tally->inconclusive != 0 ? "inconclusive"
-            : is_vacuous                                   ? "vacuous"
-            : not_strict                                   ? "not-strict"
-                                                           : NULL;
+    *word = is_interrupted(sweep)                   ? "interrupted"
+            : lost != 0 || tally->inconclusive != 0 ? "inconclusive"
+            : is_vacuous                            ? "vacuous"
+            : not_strict                            ? "not-strict"
+                                                    : NULL;
     if (*word != NULL) {
         return SB_EXIT_INCONCLUSIVE;
     }

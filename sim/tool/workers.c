@@ -232,12 +232,20 @@ static void take_result(seed_pool *pool, worker *from, const sb_seed_result *res
     }
 }
 
+/* As the worker ran it: at its place, and without what its name masks. */
+static sb_plan plan_of_result(const seed_pool *pool, const sb_seed_result *result)
+{
+    sb_plan plan = sb_plan_at(pool->options->plan, result->ordinal);
+    plan.masked |= sb_sequence_run(pool->options->seeds, result->index).masked;
+    return plan;
+}
+
 /* A loop that does not come back is one when it does not come back alone either. */
 static void confirm_runaway(seed_pool *pool, sb_seed_result *result)
 {
     sb_seed_result again;
     sb_child_end end;
-    const sb_plan plan = sb_plan_at(pool->options->plan, result->ordinal);
+    const sb_plan plan = plan_of_result(pool, result);
     const bool came_back = sb_run_alone(&plan, result->seed, pool->options->universe,
                                         pool->options->patience, &again, &end);
     const bool found_again = came_back && again.outcome == SB_OUTCOME_FINDING &&
@@ -255,7 +263,7 @@ static void confirm_death(seed_pool *pool, sb_seed_result *result, const sb_chil
     sb_seed_result again;
     sb_child_end end;
     char text[128];
-    const sb_plan plan = sb_plan_at(pool->options->plan, result->ordinal);
+    const sb_plan plan = plan_of_result(pool, result);
     sb_run_alone(&plan, result->seed, pool->options->universe, pool->options->patience, &again,
                  &end);
     if (end.signal == first->signal && end.code == first->code && !end.runaway) {
