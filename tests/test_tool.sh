@@ -145,6 +145,8 @@ check 0 replay nil.seed
 says 'as expected'
 says 'tape of 1'
 says 'replay: seedbed replay nil.seed'
+check 0 replay nil.seed --mask loss --strategy fifo
+says "replay: seedbed replay nil.seed --strategy 'fifo' --mask 'loss'"
 check 0 replay nil.seed --twice
 check 0 trace nil.seed
 says 'finding nil-dereference'
@@ -393,6 +395,19 @@ cmp -s outcome.json again.json || fail 'the JSON of the same seeds differs'
 for seed in outcome/*.seed; do
     check 0 replay "$seed"
 done
+
+# What is found without one of the faults: weighed, written, and kept with the mask.
+check 1 sweep unlucky --seeds 1..3 --effect all --json masked.json --out masked
+says 'findings in 3 of them; the first is a crash'
+grep -q '"masked_findings":"3","masked_kind":"crash","masked_replay":"seedbed replay unlucky 1 --mask loss"' masked.json ||
+    fail 'the masked findings are not in the JSON'
+check 1 replay masked/crash-*-masked.seed
+says 'finding crash'
+check 0 replay unlucky 1 --keep lucky.seed
+check 1 replay lucky.seed --mask loss
+check 0 replay ping-pong 1 --mask loss --keep masked.seed
+grep -qx 'mask = loss' masked.seed || fail 'a kept seed does not say what was masked'
+check 0 replay masked.seed
 if command -v python3 >/dev/null; then
     python3 -c 'import json,sys; json.load(open("outcome.json")); [json.loads(l) for l in open("whole.ndjson")]' ||
         fail 'what was written is no JSON'

@@ -328,6 +328,31 @@ static void run_exit(sb_world *world, void *context)
     run_one(world, exit_program, NULL, 0);
 }
 
+/* All of its messages are lost; a process that loses none, because that is masked, ends itself. */
+static int sending_program(const sb_boot *boot)
+{
+    (void)boot;
+    sb_random(4);
+    sb_send(0, "message", 7);
+    return 0;
+}
+
+static void run_unlucky(sb_world *world, void *context)
+{
+    (void)context;
+    sb_network_set(world, &(sb_network){.latency_min = 1, .latency_max = 1, .loss = 1000000});
+    run_one(world, sending_program, NULL, 0);
+    if (sb_world_fault_counts(world)[SB_FAULT_LOSS].applied == 0) {
+        _exit(7);
+    }
+}
+
+static const sb_scenario unlucky_scenario = {.name = "unlucky",
+                                             .summary = "for tests",
+                                             .faults = UINT64_C(1) << SB_FAULT_LOSS,
+                                             .run = run_unlucky,
+                                             .internal = true};
+
 static int assertion_program(const sb_boot *boot)
 {
     (void)boot;
@@ -643,7 +668,7 @@ static const sb_scenario *const scenarios[] = {
     &assertion_scenario, &leak_scenario,  &file_leak_scenario,   &giving_up_scenario,
     &runaway_scenario,   &busy_scenario,  &deadlock_scenario,    &stuck_scenario,
     &refuted_scenario,   &heap_scenario,  &clock_scenario,       &pointer_scenario,
-    &static_scenario,    &count_scenario, &environment_scenario,
+    &static_scenario,    &count_scenario, &environment_scenario, &unlucky_scenario,
 };
 
 static const sb_product product = {.name = "seedbed",

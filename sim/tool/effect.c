@@ -79,7 +79,7 @@ void sb_effects_compare(sb_effects *effects, sb_tally *tally, const sb_seed_resu
     }
     if (result->outcome == SB_OUTCOME_FINDING && effects->findings++ == 0) {
         effects->first = *run;
-        effects->first_kind = (sb_finding_kind)result->finding_kind;
+        effects->first_result = *result;
     }
     if (result->faults[fault].applied != 0) {
         return; /* it is done by somebody whom no mask stops: a store, a scenario */
@@ -87,6 +87,13 @@ void sb_effects_compare(sb_effects *effects, sb_tally *tally, const sb_seed_resu
     effects->compared++;
     tally->faults[fault].sampled++;
     tally->faults[fault].observed += result->observation != effects->expected[result->index];
+}
+
+sb_plan sb_effects_plan(const sb_effects *effects, const sb_plan *plan)
+{
+    sb_plan masked = *plan;
+    masked.masked |= effects->first.masked;
+    return masked;
 }
 
 void sb_effects_print(FILE *out, const sb_effects *effects, const sb_plan *plan)
@@ -102,11 +109,10 @@ void sb_effects_print(FILE *out, const sb_effects *effects, const sb_plan *plan)
     }
     fputc('\n', out);
     if (effects->findings != 0) {
-        char replay[1536];
-        sb_plan masked = *plan;
-        masked.masked |= effects->first.masked;
+        char replay[SB_PLAN_TEXT_SIZE];
+        const sb_plan masked = sb_effects_plan(effects, plan);
         sb_plan_replay(&masked, effects->first.seed, replay, sizeof replay);
         fprintf(out, "  findings in %" PRIu64 " of them; the first is a %s\n  replay: %s\n",
-                effects->findings, sb_finding_word(effects->first_kind), replay);
+                effects->findings, sb_finding_word(effects->first_result.finding_kind), replay);
     }
 }

@@ -29,8 +29,8 @@ typedef struct sb_effects {
     size_t count, capacity;
     uint64_t compared, lost;
     uint64_t findings; /* masked runs that ended with one */
-    sb_run_name first; /* of those */
-    sb_finding_kind first_kind;
+    sb_run_name first; /* of those, and how it ended */
+    sb_seed_result first_result;
 } sb_effects;
 
 /* The kinds (bits 1 << fault) that this seed is to be run without, if it has them. */
@@ -45,6 +45,9 @@ void sb_effects_remember(sb_effects *effects, const sb_seed_result *result);
 
 /* A masked run has come back; its index is its place in `runs`. */
 void sb_effects_compare(sb_effects *effects, sb_tally *tally, const sb_seed_result *result);
+
+/* The plan of the first masked run that ended with a finding; there is one. */
+sb_plan sb_effects_plan(const sb_effects *effects, const sb_plan *plan);
 
 void sb_effects_print(FILE *out, const sb_effects *effects, const sb_plan *plan);
 

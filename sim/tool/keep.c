@@ -286,6 +286,11 @@ void sb_kept_seed_write(FILE *out, const sb_plan *plan, const sb_seed_result *re
             fprintf(out, "set = %s=%s\n", plan->scenario->settings[i].name, value);
         }
     }
+    for (unsigned fault = 1; fault < SB_FAULT_COUNT; fault++) {
+        if ((plan->masked >> fault & 1) != 0) {
+            fprintf(out, "mask = %s\n", sb_fault_word((sb_fault)fault));
+        }
+    }
     for (unsigned i = 0; i < plan->failpoint_count; i++) {
         fprintf(out, "failpoint = %s=%" PRIu32 "\n", plan->failpoints[i].glob,
                 plan->failpoints[i].rate);

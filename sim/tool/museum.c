@@ -132,7 +132,7 @@ static void print_hits(const visit *of)
 
 static void print_found(visit *of, uint64_t middle)
 {
-    char replay[1536];
+    char replay[SB_PLAN_TEXT_SIZE];
     const uint64_t most = of->seeds[of->done - 1];
     const uint64_t steps = median(of->steps, of->done), real_ns = median(of->real_ns, of->done);
     sb_plan_replay(of->plan, of->sample.seed, replay, sizeof replay);

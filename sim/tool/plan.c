@@ -291,8 +291,29 @@ static void add_word(char *text, size_t size, const char *format, ...)
     assert(used < size);
     va_list arguments;
     va_start(arguments, format);
-    vsnprintf(text + used, size - used, format, arguments);
+    const int length = vsnprintf(text + used, size - used, format, arguments);
     va_end(arguments);
+    assert(length >= 0 && (size_t)length < size - used); /* half a command replays nothing */
+}
+
+static void add_words(char *text, size_t size, const char *option, const char *const *words,
+                      unsigned count)
+{
+    for (unsigned i = 0; i < count; i++) {
+        add_word(text, size, " %s '%s'", option, words[i]);
+    }
+}
+
+void sb_plan_words_text(const sb_plan_words *words, char *text, size_t size)
+{
+    text[0] = '\0';
+    add_words(text, size, "--bug", words->bugs, words->bug_count);
+    add_words(text, size, "--strategy", &words->strategy, words->strategy != NULL);
+    add_words(text, size, "--set", words->settings, words->setting_count);
+    add_words(text, size, "--mask", words->masks, words->mask_count);
+    add_words(text, size, "--failpoint", words->failpoints, words->failpoint_count);
+    add_words(text, size, "--exhaust", &words->exhaust, words->exhaust != NULL);
+    add_words(text, size, "--at", &words->place, words->place != NULL);
 }
 
 void sb_plan_options(const sb_plan *plan, char *text, size_t size)
@@ -332,13 +353,15 @@ void sb_plan_options(const sb_plan *plan, char *text, size_t size)
 
 void sb_plan_replay(const sb_plan *plan, uint64_t seed, char *text, size_t size)
 {
-    char options[1024];
+    char options[SB_PLAN_TEXT_SIZE];
+    text[0] = '\0';
     if (plan->tape != NULL) {
-        snprintf(text, size, "%s replay %s", plan->product->name, plan->path);
+        add_word(text, size, "%s replay %s%s", plan->product->name, plan->path,
+                 plan->beside != NULL ? plan->beside : "");
         return;
     }
     sb_plan_options(plan, options, sizeof options);
-    snprintf(text, size, "%s replay %s %" PRIu64 "%s", plan->product->name, plan->scenario->name,
+    add_word(text, size, "%s replay %s %" PRIu64 "%s", plan->product->name, plan->scenario->name,
              seed, options);
 }
 

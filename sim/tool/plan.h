@@ -53,6 +53,7 @@ typedef struct sb_plan {
     unsigned failpoint_count;
     const sb_tape *tape; /* to follow instead of drawing from the seed; NULL: none */
     const char *path;    /* of the kept seed that holds the tape */
+    const char *beside;  /* options that were given with that file; NULL: none */
 } sb_plan;
 
 /* False with one whole line in `problem` ("--bug: 'x' is no bug; expected ..."). */
@@ -67,12 +68,18 @@ sb_plan sb_plan_at(const sb_plan *plan, uint64_t ordinal);
 /* "disk"; static. */
 const char *sb_exhaust_word(sb_exhaust_kind kind);
 
+/* Room for the options of any plan, and for its replay command. */
+#define SB_PLAN_TEXT_SIZE ((size_t)16 << 10)
+
 /* " --bug tidb-47902 --strategy pct2 --set rows=100", with a blank before each; "" when there is
  * nothing to say. */
 void sb_plan_options(const sb_plan *plan, char *text, size_t size);
 
+/* The same of words that are not resolved yet. */
+void sb_plan_words_text(const sb_plan_words *words, char *text, size_t size);
+
 /* "seedbed replay rolling-restart 4711 --bug tidb-47902"; of a run that follows a tape, the kept
- * seed. */
+ * seed and the options beside it. */
 void sb_plan_replay(const sb_plan *plan, uint64_t seed, char *text, size_t size);
 
 /* The kind of finding that the switched-on bugs must lead to; NONE when there is no bug, or they

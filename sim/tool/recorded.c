@@ -109,7 +109,7 @@ sb_record_header sb_plan_header(const sb_plan *plan, uint64_t seed, sb_header_wo
 void sb_explain(FILE *out, const sb_plan *plan, sb_world *world, const sb_record *record,
                 const sb_seed_result *result, uint64_t seed_count, size_t slice_length)
 {
-    char replay[1536];
+    char replay[SB_PLAN_TEXT_SIZE];
     const sb_finding_report *const finding = sb_world_finding(world);
     if (finding == NULL) {
         return;

@@ -33,7 +33,7 @@ size_t sb_slice_of_run(sb_world *world, const sb_record *record, size_t limit, s
 
 /* What a trace of this run says of itself; the words live in `words`. */
 typedef struct sb_header_words {
-    char options[1024];
+    char options[SB_PLAN_TEXT_SIZE];
 } sb_header_words;
 sb_record_header sb_plan_header(const sb_plan *plan, uint64_t seed, sb_header_words *words);
 

@@ -17,7 +17,7 @@ typedef struct replay {
 
 static void print_title(const sb_target *target)
 {
-    char options[1024], tape[64] = "";
+    char options[SB_PLAN_TEXT_SIZE], tape[64] = "";
     if (target->plan.tape != NULL) {
         snprintf(tape, sizeof tape, "  tape of %zu", target->plan.tape->count);
     }
@@ -154,12 +154,6 @@ int sb_command_replay(const sb_arguments *arguments)
     int code = sb_target_find(arguments, &target);
     if (code != 0) {
         return code;
-    }
-    if (arguments->keep != NULL && target.plan.masked != 0) {
-        return sb_complain(
-            SB_EXIT_USAGE,
-            "--keep: '%s' would not say what --mask leaves out; expected one of them",
-            arguments->keep);
     }
     if (sb_twice_serve(arguments, &target.plan)) {
         sb_target_release(&target);

@@ -170,6 +170,8 @@ static bool take_pair(sb_kept_seed *kept, const char *key, char *value, char *pr
         kept->build = value;
     } else if (strcmp(key, "bug") == 0 && plan->bug_count < SB_WORD_MAX) {
         plan->bugs[plan->bug_count++] = value;
+    } else if (strcmp(key, "mask") == 0 && plan->mask_count < SB_WORD_MAX) {
+        plan->masks[plan->mask_count++] = value;
     } else if (strcmp(key, "set") == 0 && plan->setting_count < SB_WORD_MAX) {
         plan->settings[plan->setting_count++] = value;
     } else if (strcmp(key, "seed") == 0) {
@@ -189,11 +191,10 @@ static bool take_pair(sb_kept_seed *kept, const char *key, char *value, char *pr
     } else if (strcmp(key, "tape") == 0) {
         return take_tape(kept, value, problem);
     } else if (strcmp(key, "note") != 0) {
-        snprintf(
-            problem, SB_PROBLEM_SIZE,
-            "'%.64s' is no key; expected one of scenario, seed, strategy, bug, set, failpoint, "
-            "exhaust, expect, build, note, tape",
-            key);
+        snprintf(problem, SB_PROBLEM_SIZE,
+                 "'%.64s' is no key; expected one of scenario, seed, strategy, bug, set, mask, "
+                 "failpoint, exhaust, expect, build, note, tape",
+                 key);
         return false;
     }
     return true;

@@ -6,6 +6,7 @@
  *   strategy = pct2                 may be missing: portfolio
  *   bug      = tidb-47902           any number of times
  *   set      = rows=200             any number of times
+ *   mask     = loss                 any number of times: --mask
  *   failpoint = upload-*=100000     any number of times: --failpoint
  *   exhaust  = disk 17              the place that fails (--exhaust, --at)
  *   expect   = nil-dereference 5f3a09c1     a kind and perhaps a signature, or `passed`

@@ -265,13 +265,13 @@ static bool write_trace_file(const details *of, const char *path, sb_world *worl
     return sb_output_commit(&output);
 }
 
-static bool write_seed_file(const details *of, const char *path)
+static bool write_seed_file(const sb_plan *plan, const sb_seed_result *result, const char *path)
 {
     sb_output output;
     if (!sb_output_open(&output, path)) {
         return false;
     }
-    sb_kept_seed_write(output.stream, of->sweep->plan, &of->group->smallest);
+    sb_kept_seed_write(output.stream, plan, result);
     return sb_output_commit(&output);
 }
 
@@ -285,11 +285,11 @@ static bool write_text_file(const char *path, const char *text)
     return sb_output_commit(&output);
 }
 
-static void path_in(char *path, size_t size, const char *directory, const sb_group *group,
+static void path_in(char *path, size_t size, const char *directory, const sb_seed_result *found,
                     const char *suffix)
 {
-    snprintf(path, size, "%s/%s-%08" PRIx32 "%s", directory,
-             sb_finding_word(group->smallest.finding_kind), group->smallest.signature, suffix);
+    snprintf(path, size, "%s/%s-%08" PRIx32 "%s", directory, sb_finding_word(found->finding_kind),
+             found->signature, suffix);
 }
 
 /* In the child of the recorded run. */
@@ -302,7 +302,7 @@ static int present_details(void *context, sb_world *world, const sb_record *reco
     bool good = fflush(of->text) == 0 && !ferror(of->text);
     if (of->sweep->arguments->out != NULL) {
         char path[SB_PATH_MAX];
-        path_in(path, sizeof path, of->sweep->arguments->out, of->group, ".ndjson");
+        path_in(path, sizeof path, of->sweep->arguments->out, &of->group->smallest, ".ndjson");
         good = write_trace_file(of, path, world, record) && good;
     }
     return good ? 0 : SB_EXIT_IO;
@@ -328,7 +328,7 @@ static char *text_of(FILE *file)
 /* What is known of a finding without running it again. */
 static void print_short(FILE *out, const sb_sweep *sweep, const sb_group *group)
 {
-    char replay[1536];
+    char replay[SB_PLAN_TEXT_SIZE];
     const sb_seed_result *const smallest = &group->smallest;
     const sb_plan plan = plan_of(sweep, group);
     sb_plan_replay(&plan, smallest->seed, replay, sizeof replay);
@@ -414,15 +414,28 @@ static bool print_findings(sb_sweep *sweep, char **texts)
         }
         if (out != NULL && texts[i] != NULL && good) {
             char path[SB_PATH_MAX];
-            const details of = {sweep, group, NULL};
-            path_in(path, sizeof path, out, group, ".txt");
+            path_in(path, sizeof path, out, &group->smallest, ".txt");
             good = write_text_file(path, texts[i]);
-            path_in(path, sizeof path, out, group, ".seed");
-            good = write_seed_file(&of, path) && good;
+            path_in(path, sizeof path, out, &group->smallest, ".seed");
+            good = write_seed_file(sweep->plan, &group->smallest, path) && good;
         }
         fputc('\n', stdout);
     }
     return good;
+}
+
+/* Beside the groups: the first run that found something without one of its faults. */
+static bool write_masked_seed(const sb_sweep *sweep)
+{
+    const sb_effects *const effects = &sweep->effects;
+    const char *const out = sweep->arguments->out;
+    if (out == NULL || effects->findings == 0) {
+        return true;
+    }
+    char path[SB_PATH_MAX];
+    const sb_plan plan = sb_effects_plan(effects, sweep->plan);
+    path_in(path, sizeof path, out, &effects->first_result, "-masked.seed");
+    return write_seed_file(&plan, &effects->first_result, path);
 }
 
 static void print_differences(sb_sweep *sweep)
@@ -508,6 +521,7 @@ static int finish(sb_sweep *sweep, sb_output *json)
     const char *verdict;
     char **const texts = sb_host_alloc(sweep->tally.group_count + 1, sizeof *texts);
     bool good = print_findings(sweep, texts);
+    good = write_masked_seed(sweep) && good;
     print_differences(sweep);
     sb_sweep_print_totals(stdout, sweep);
     int code = sb_sweep_verdict(sweep, &verdict);

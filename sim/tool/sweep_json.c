@@ -28,7 +28,7 @@ static void write_findings(FILE *out, const sb_sweep *sweep, char *const *detail
     fputs(",\n\"findings\":[", out);
     for (size_t i = 0; i < sweep->tally.group_count; i++) {
         const sb_group *const group = &sweep->tally.groups[i];
-        char signature[16], replay[1536];
+        char signature[16], replay[SB_PLAN_TEXT_SIZE];
         snprintf(signature, sizeof signature, "%08" PRIx32, group->smallest.signature);
         const sb_plan plan = sb_plan_at(sweep->plan, group->smallest.ordinal);
         sb_plan_replay(&plan, group->smallest.seed, replay, sizeof replay);
@@ -131,11 +131,27 @@ static void write_goals(FILE *out, const sb_tally *tally, sb_goal_kind kind)
     fputc(']', out);
 }
 
+/* The runs without one of their faults. */
+static void write_masked(FILE *out, const sb_sweep *sweep)
+{
+    const sb_effects *const effects = &sweep->effects;
+    number(out, ",", "masked_compared", effects->compared);
+    number(out, ",", "masked_lost", effects->lost);
+    number(out, ",", "masked_findings", effects->findings);
+    if (effects->findings != 0) {
+        char replay[SB_PLAN_TEXT_SIZE];
+        const sb_plan plan = sb_effects_plan(effects, sweep->plan);
+        sb_plan_replay(&plan, effects->first.seed, replay, sizeof replay);
+        pair(out, ",", "masked_kind", sb_finding_word(effects->first_result.finding_kind));
+        pair(out, ",", "masked_replay", replay);
+    }
+}
+
 void sb_sweep_write_json(FILE *out, const sb_sweep *sweep, char *const *details)
 {
     const sb_tally *const tally = &sweep->tally;
     const char *verdict;
-    char digest[32], options[1024];
+    char digest[32], options[SB_PLAN_TEXT_SIZE];
     const int code = sb_sweep_verdict(sweep, &verdict);
     sb_plan_options(sweep->plan, options, sizeof options);
     snprintf(digest, sizeof digest, "%016" PRIx64, tally->digest);
@@ -169,6 +185,7 @@ void sb_sweep_write_json(FILE *out, const sb_sweep *sweep, char *const *details)
     number(out, ",", "vacuous", tally->vacuous);
     number(out, ",", "compared_twice", sweep->twice_compared);
     number(out, ",", "differing", sweep->differences.count + sweep->unrepeatable.count);
+    write_masked(out, sweep);
     fputs(",\n\"strategies\":", out);
     sb_strategies_write_json(out, tally->strategies);
     write_counters(out, tally);

@@ -26,7 +26,7 @@ static bool is_interrupted(const sb_sweep *sweep)
 
 void sb_sweep_title(const sb_sweep *sweep, char *text, size_t size)
 {
-    char options[1024], range[96], shard[96] = "", every[64] = "";
+    char options[SB_PLAN_TEXT_SIZE], range[96], shard[96] = "", every[64] = "";
     sb_plan_options(sweep->plan, options, sizeof options);
     if (sweep->is_open) {
         snprintf(range, sizeof range, "%" PRIu64 "..", sweep->first);

@@ -7,7 +7,8 @@
 
 #include "sim/tool/contract.h"
 
-/* Options of the command line outweigh what the file says; bugs and settings of both count. */
+/* Options of the command line outweigh what the file says; bugs, masks and settings of both count.
+ */
 static int merge_words(const sb_arguments *arguments, const char *path, const sb_kept_seed *kept,
                        sb_plan_words *words)
 {
@@ -16,10 +17,11 @@ static int merge_words(const sb_arguments *arguments, const char *path, const sb
         words->strategy = arguments->plan.strategy;
     }
     if (words->bug_count + arguments->plan.bug_count > SB_WORD_MAX ||
+        words->mask_count + arguments->plan.mask_count > SB_WORD_MAX ||
         words->setting_count + arguments->plan.setting_count > SB_WORD_MAX) {
         return sb_complain(
             SB_EXIT_USAGE,
-            "%s: has too many bugs and settings with those given; expected at most %d", path,
+            "%s: has too many bugs, masks and settings with those given; expected at most %d", path,
             SB_WORD_MAX);
     }
     for (unsigned i = 0; i < arguments->plan.failpoint_count; i++) {
@@ -40,7 +42,7 @@ static int merge_words(const sb_arguments *arguments, const char *path, const sb
         words->bugs[words->bug_count++] = arguments->plan.bugs[i];
     }
     for (unsigned i = 0; i < arguments->plan.mask_count; i++) {
-        words->masks[words->mask_count++] = arguments->plan.masks[i]; /* a file has none */
+        words->masks[words->mask_count++] = arguments->plan.masks[i];
     }
     for (unsigned i = 0; i < arguments->plan.setting_count; i++) {
         words->settings[words->setting_count++] = arguments->plan.settings[i];
@@ -68,6 +70,8 @@ static int find_kept(const sb_arguments *arguments, const char *path, sb_target 
     } else if (target->kept.has_tape) {
         target->plan.tape = &target->kept.tape;
         target->plan.path = path;
+        sb_plan_words_text(&arguments->plan, target->beside, sizeof target->beside);
+        target->plan.beside = target->beside;
     }
     return code;
 }

@@ -13,6 +13,7 @@ typedef struct sb_target {
     bool is_kept;
     const char *path;
     sb_kept_seed kept;
+    char beside[SB_PLAN_TEXT_SIZE]; /* the options that stood beside the file */
 } sb_target;
 
 /* 0, or the exit code after one line on stderr; nothing is left to release then. */

@@ -414,7 +414,7 @@ sb_twice_end sb_run_twice(FILE *out, const sb_arguments *arguments, const sb_pla
             halves[0].result.digest == halves[1].result.digest ? SB_TWICE_SAME : SB_TWICE_DIFFERENT;
     }
     if (end == SB_TWICE_DIFFERENT) {
-        char replay[1536];
+        char replay[SB_PLAN_TEXT_SIZE];
         window where = {.plan = plan, .seed = seed};
         bool shown = false;
         bound_difference(&halves[0], &halves[1], &where.from, &where.to);
