@@ -187,7 +187,8 @@ START_TEST(heap_fills_fresh_memory)
 }
 END_TEST
 
-/* A free of what is no live block is told: twice, inside a block, outside of the heap. */
+/* A free, or a new size, of what is no live block is told: twice, inside a block, outside of the
+ * heap. */
 START_TEST(heap_knows_its_blocks)
 {
     sb_heap heap = fresh_heap(false);
@@ -198,6 +199,9 @@ START_TEST(heap_knows_its_blocks)
     ck_assert(!sb_heap_free(&heap, block + 32));
     ck_assert(sb_heap_free(&heap, block));
     ck_assert(!sb_heap_free(&heap, block));
+    ck_assert_ptr_null(sb_heap_realloc(&heap, block, 64, "here:2"));
+    ck_assert_ptr_null(sb_heap_realloc(&heap, elsewhere + 32, 64, "here:2"));
+    ck_assert_uint_eq(heap.live_blocks, 0);
 }
 END_TEST
 

@@ -17,13 +17,26 @@ static void draw_of_nothing(sb_world *world, void *context)
     sb_random(0);
 }
 
-/* A clock that stands still, and a draw below 0, are misuse. */
+static void grow_what_is_gone(sb_world *world, void *context)
+{
+    (void)world;
+    (void)context;
+    void *block = sb_alloc(100);
+    void *volatile gone = block;
+    sb_free(block);
+    sb_realloc(gone, 100);
+}
+
+/* A clock that stands still, a draw below 0, and a block that was freed, are misuse. */
 START_TEST(impossible_requests_are_findings)
 {
     const ending clock = run_once(stop_the_clock, NULL);
     must_find(&clock, SB_FINDING_ASSERTION, "the clock would stand still");
     const ending draw = run_once(draw_of_nothing, NULL);
     must_find(&draw, SB_FINDING_ASSERTION, "no number below 0");
+    const ending growth = run_once(grow_what_is_gone, NULL);
+    must_find(&growth, SB_FINDING_ASSERTION, "not a live block of this machine");
+    ck_assert_str_eq(growth.finding.oracle, "sb_realloc");
 }
 END_TEST
 
@@ -50,6 +63,8 @@ ON_NOBODY(node_wait_down, 1, SB_SECOND)
 ON_NOBODY(node_set_memory_limit, 1, 1)
 ON_NOBODY(network_block, 0, 1)
 ON_NOBODY(network_unblock, 64, 0)
+ON_NOBODY(network_part, 0, 1)
+ON_NOBODY(network_join, 64, 0)
 ON_NOBODY(network_reset, 0, 200)
 ON_NOBODY(clock_set, 1, 1, 1)
 ON_NOBODY(disk_list_durable, 1, NULL, NULL)
@@ -75,6 +90,8 @@ static const nobody_case nobody_cases[] = {
     {nobody_node_set_memory_limit, "sb_node_set_memory_limit: 1 is no node"},
     {nobody_network_block, "sb_network_block: 1 is no node"},
     {nobody_network_unblock, "sb_network_unblock: 64 is no node"},
+    {nobody_network_part, "sb_network_part: 1 is no node"},
+    {nobody_network_join, "sb_network_join: 64 is no node"},
     {nobody_network_reset, "sb_network_reset: 200 is no node"},
     {nobody_clock_set, "sb_clock_set: 1 is no node"},
     {nobody_disk_list_durable, "sb_disk_list_durable: 1 is no node"},

@@ -134,10 +134,15 @@ bool sb_heap_owns(const sb_heap *heap, const void *bytes)
     return at > heap->start && at < heap->bump;
 }
 
+SB_NO_SANITIZE bool sb_heap_is_live(const sb_heap *heap, const void *bytes)
+{
+    return sb_heap_owns(heap, bytes) && ((const sb_heap_block *)bytes - 1)->state == SB_BLOCK_LIVE;
+}
+
 SB_NO_SANITIZE bool sb_heap_free(sb_heap *heap, void *bytes)
 {
     sb_heap_block *const block = (sb_heap_block *)bytes - 1;
-    if (!sb_heap_owns(heap, bytes) || block->state != SB_BLOCK_LIVE) {
+    if (!sb_heap_is_live(heap, bytes)) {
         return false;
     }
     heap->live_bytes -= block->size;
@@ -164,6 +169,9 @@ void *sb_heap_realloc(sb_heap *heap, void *bytes, size_t size, const char *place
     if (bytes == NULL) {
         return sb_heap_alloc(heap, size, place);
     }
+    if (!sb_heap_is_live(heap, bytes)) {
+        return NULL;
+    }
     unsigned char *const fresh = take(heap, size, place);
     if (fresh == NULL) {
         return NULL;
@@ -172,7 +180,8 @@ void *sb_heap_realloc(sb_heap *heap, void *bytes, size_t size, const char *place
     memcpy(fresh, bytes, kept);
     memset(fresh + kept, heap->fill, size - kept);
     SB_UNDEFINED(fresh + kept, size - kept);
-    return sb_heap_free(heap, bytes) ? fresh : NULL;
+    (void)sb_heap_free(heap, bytes);
+    return fresh;
 }
 
 SB_NO_SANITIZE const sb_heap_block *sb_heap_next_live(const sb_heap *heap,

@@ -49,9 +49,11 @@ void sb_heap_reset(sb_heap *heap); /* everything in it is gone */
 void *sb_heap_alloc(sb_heap *heap, size_t size, const char *place);
 /* The same, but its bytes are whatever they were: for those who write every one at once. */
 void *sb_heap_alloc_bare(sb_heap *heap, size_t size, const char *place);
+/* NULL: there is no room and the block stays, or it is no live block of this heap. */
 void *sb_heap_realloc(sb_heap *heap, void *block, size_t size, const char *place);
 bool sb_heap_free(sb_heap *heap, void *block); /* false: not a live block of this heap */
 bool sb_heap_owns(const sb_heap *heap, const void *block);
+bool sb_heap_is_live(const sb_heap *heap, const void *block);
 
 /* The first live block at or after `from` (NULL: the start), for leak reports. */
 const sb_heap_block *sb_heap_next_live(const sb_heap *heap, const sb_heap_block *from);

@@ -22,6 +22,12 @@ static void runs_over(size_t size, const char *place)
               place);
 }
 
+static void no_such_block(const char *function) __attribute__((noreturn, cold));
+static void no_such_block(const char *function)
+{
+    sb_misuse(sb_current, SB_FINDING_ASSERTION, function, "not a live block of this machine");
+}
+
 void *sb_alloc_at(size_t size, const char *place)
 {
     void *const block = sb_heap_alloc(heap_here(), size, place);
@@ -38,8 +44,12 @@ void *sb_alloc_zero_at(size_t size, const char *place)
 
 void *sb_realloc_at(void *block, size_t size, const char *place)
 {
-    void *const moved = sb_heap_realloc(heap_here(), block, size, place);
+    sb_heap *const heap = heap_here();
+    void *const moved = sb_heap_realloc(heap, block, size, place);
     if (SB_UNLIKELY(moved == NULL)) {
+        if (block != NULL && !sb_heap_is_live(heap, block)) {
+            no_such_block("sb_realloc");
+        }
         runs_over(size, place);
     }
     return moved;
@@ -48,6 +58,6 @@ void *sb_realloc_at(void *block, size_t size, const char *place)
 void sb_free(void *block)
 {
     if (block != NULL && SB_UNLIKELY(!sb_heap_free(heap_here(), block))) {
-        sb_misuse(sb_current, SB_FINDING_ASSERTION, "sb_free", "not a live block of this machine");
+        no_such_block("sb_free");
     }
 }
