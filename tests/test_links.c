@@ -56,6 +56,46 @@ START_TEST(reordering_alone_has_no_effect)
 }
 END_TEST
 
+/* What a link draws in the same run without some kind. */
+static sb_tape draws_of_link(uint64_t masked, hearing *all)
+{
+    sb_universe *const universe = open_universe(NULL);
+    sb_tape tape = {NULL, 0, 0}, of_link = {NULL, 0, 0};
+    const sb_world_options options = {
+        .seed = 1, .strategy = SB_STRATEGY_FIFO, .masked = masked, .tape_out = &tape};
+    *all = (hearing){.network = {FAST, .scale_max = 8, .reorder = 500000},
+                     .shots = 200,
+                     .pause = SB_MILLISECOND};
+    const ending end = run_options(universe, &options, range, all);
+    must_pass(&end);
+    of_link.choices = calloc(tape.count, sizeof(*tape.choices));
+    ck_assert_ptr_nonnull(of_link.choices);
+    for (size_t i = 0; i < tape.count; i++) {
+        if (tape.choices[i].stream == sb_stream_hash("director/link")) {
+            of_link.choices[of_link.count++] = tape.choices[i];
+        }
+    }
+    sb_tape_release(&tape);
+    sb_universe_close(universe);
+    return of_link;
+}
+
+/* Without delays the same messages are let past. */
+START_TEST(masks_shift_no_draws)
+{
+    static hearing with, without;
+    sb_tape one = draws_of_link(0, &with);
+    sb_tape other = draws_of_link(UINT64_C(1) << SB_FAULT_DELAY, &without);
+    ck_assert_uint_gt(with.faults[SB_FAULT_DELAY].applied, 0);
+    ck_assert_uint_eq(without.faults[SB_FAULT_DELAY].applied, 0);
+    ck_assert_uint_gt(one.count, 50);
+    ck_assert_uint_eq(one.count, other.count);
+    ck_assert_mem_eq(one.choices, other.choices, one.count * sizeof(*one.choices));
+    sb_tape_release(&one);
+    sb_tape_release(&other);
+}
+END_TEST
+
 /* ---------------------------------------------------------------------------------- bandwidth */
 
 /* 128 bytes with the frame at 128,000 bytes a second: a millisecond each, one behind the other. */
@@ -210,6 +250,7 @@ int main(void)
     tcase_add_test(tests, a_twin_of_a_corrupt_message_arrives);
     tcase_add_test(tests, reordering_lets_others_past);
     tcase_add_test(tests, reordering_alone_has_no_effect);
+    tcase_add_test(tests, masks_shift_no_draws);
     tcase_add_test(tests, a_slow_link_queues);
     tcase_add_test(tests, a_queue_is_bounded);
     tcase_add_test(tests, clogs_hold_and_let_go);

@@ -121,7 +121,8 @@ SB_HOT sb_duration draw_latency(sb_world *world, sb_node_state *from, sb_address
                                                 network->latency_max - network->latency_min + 1);
     }
     if (network->scale_max != 0) {
-        latency <<= link_scale(world, from->number, to);
+        const unsigned scale = link_scale(world, from->number, to);
+        latency <<= (world->masked >> SB_FAULT_DELAY & 1) != 0 ? 0 : scale;
     }
     if (latency > network->latency_min) {
         sb_fault_has_struck(world, SB_FAULT_DELAY);

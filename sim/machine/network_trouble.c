@@ -21,10 +21,9 @@ void sb_network_set(sb_world *world, const sb_network *network)
                   SB_NETWORK_DOUBLINGS_MAX);
     }
     world->network = *network;
-    if ((world->masked >> SB_FAULT_DELAY & 1) != 0) {
+    if ((world->masked >> SB_FAULT_DELAY & 1) != 0) { /* links draw their factors all the same */
         world->network.latency_max = network->latency_min;
         world->network.tail = false;
-        world->network.scale_max = 0;
     }
     if (network->tail || network->latency_max > network->latency_min || network->scale_max > 0) {
         sb_fault_armed(world, SB_FAULT_DELAY);
