@@ -328,7 +328,6 @@ struct sb_world {
     sb_method_names methods[SB_METHOD_LISTS_MAX]; /* of the exchanges opened so far */
     struct sb_swarm *swarm;
     uint64_t away, core_keepers; /* bits 1 << node; fault/core.c */
-    sb_duration period_max;      /* of the timers armed since sb_await last looked */
 
     /* the scenario */
     sb_director *director;

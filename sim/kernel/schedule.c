@@ -108,9 +108,6 @@ void sb_unpark(sb_world *world, sb_node_state *node)
 /* One key a task: an earlier one is left in place and set again when it fires. */
 static void timer_arm(sb_world *world, sb_task *task)
 {
-    if (task->deadline - world->now > world->period_max) {
-        world->period_max = task->deadline - world->now;
-    }
     if (task->timer.key_low == 0 || task->timer_at > task->deadline) {
         task->timer_at = task->deadline;
         sb_due_at(world, &task->timer, task->deadline);

@@ -63,7 +63,6 @@ static void add_floors(sb_tally *tally, const sb_seed_result *result)
             is_vacuous = true;
             if (tally->vacuous++ == 0 || result->seed < tally->first_vacuous) {
                 tally->first_vacuous = result->seed;
-                tally->first_vacuous_floor = (unsigned)i;
             }
         }
     }

@@ -34,7 +34,6 @@ typedef struct sb_tally {
     uint64_t floor_reached[SB_FLOOR_MAX]; /* passed seeds that reached the floor */
     uint64_t vacuous;       /* passed seeds that missed a floor every seed must reach */
     uint64_t first_vacuous; /* the smallest such seed */
-    unsigned first_vacuous_floor;
     sb_strategy_count strategies[SB_STRATEGY_COUNT]; /* hits: counted_findings */
     uint64_t kinds[SB_FINDING_KIND_COUNT];
     sb_fault_tally faults[SB_FAULT_COUNT];
