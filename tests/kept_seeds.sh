@@ -1,5 +1,5 @@
 #!/bin/sh
-# Replay every kept seed; each is judged against what it expects. Exits 0 when all are as expected.
+# Replay every kept seed; each is judged against what it expects. Exits 0 when all are as expected, and there are some.
 set -u
 cd "$(dirname "$0")/.." || exit 1
 
@@ -17,4 +17,4 @@ for seed in seeds/*.seed; do
     fi
 done
 echo "$count kept seeds, $failed failed"
-[ "$failed" = 0 ]
+[ "$count" != 0 ] && [ "$failed" = 0 ]

@@ -23,6 +23,7 @@ SCENARIOS="rolling-restart chaos"
 WORK=build/matrix
 checks=0
 failures=0
+rm -rf $WORK # what an earlier run left is no evidence
 mkdir -p $WORK
 
 same() { # WHAT EXPECTED ACTUAL
@@ -181,15 +182,17 @@ kernel_digests build/release 5b0000000000 ff >$WORK/kernel.now
 same "kernel at a third base" $WORK/kernel.release-gcc $WORK/kernel.now
 for scenario in $SCENARIOS; do
     checks=$((checks + 1))
-    if build/release/seedbed sweep "$scenario" --seeds 1.."$ENGINE_SEEDS" --twice all >$WORK/twice 2>&1; then
-        echo "ok      $scenario twice, in another process at another base"
-    elif [ $? = 3 ]; then
+    code=0
+    build/release/seedbed sweep "$scenario" --seeds 1.."$ENGINE_SEEDS" --twice all >$WORK/twice 2>&1 || code=$?
+    case $code in
+    0) echo "ok      $scenario twice, in another process at another base" ;;
+    1 | 2) echo "ok      $scenario twice (with findings or missing work of its own)" ;;
+    *) # it differs, or never ran to the end
         failures=$((failures + 1))
-        echo "FAILED  $scenario twice:"
+        echo "FAILED  $scenario twice, with code $code:"
         sed 's/^/    /' $WORK/twice
-    else
-        echo "ok      $scenario twice (with findings or missing work of its own)"
-    fi
+        ;;
+    esac
 done
 with "in another locale and time zone" env LC_ALL=tr_TR.UTF-8 LANG=tr_TR.UTF-8 TZ=Asia/Kathmandu
 with "with an empty environment" env -i
@@ -206,8 +209,12 @@ fi
 # ----------------------------------------------------------------------------------------- the seeds
 
 checks=$((checks + 1))
-twins=$(awk '{ print $4 }' $WORK/kernel.release-gcc | sort | uniq -d | wc -l)
-if [ "$twins" = 0 ]; then
+twins=$(awk '{ print $4 }' "$WORK/kernel.$first" | sort | uniq -d | wc -l)
+seen=$(wc -l <"$WORK/kernel.$first")
+if [ "$seen" != "$KERNEL_SEEDS" ]; then
+    failures=$((failures + 1))
+    echo "FAILED  $KERNEL_SEEDS seeds give $seen digests"
+elif [ "$twins" = 0 ]; then
     echo "ok      $KERNEL_SEEDS seeds give as many digests"
 else
     failures=$((failures + 1))

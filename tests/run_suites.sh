@@ -32,9 +32,11 @@ for one in "$@"; do
     count $OUTPUT
 done
 
-if [ "$checks" != 0 ]; then
-    echo
-    [ -z "$failed" ] || echo "FAILED:$failed"
-    echo "$((100 * (checks - failures - errors) / checks))%: Checks: $checks, Failures: $failures, Errors: $errors"
+if [ "$checks" = 0 ]; then
+    echo "FAILED: nothing was checked"
+    exit 1
 fi
+echo
+[ -z "$failed" ] || echo "FAILED:$failed"
+echo "$((100 * (checks - failures - errors) / checks))%: Checks: $checks, Failures: $failures, Errors: $errors"
 [ -z "$failed" ] && [ $((failures + errors)) = 0 ]

@@ -31,7 +31,7 @@ says_not() {
 }
 
 # Names of places need a build with elfutils.
-named=$("$tool" replay nil 2 2>/dev/null | grep -c nil_program)
+named=$(ldd "$tool" 2>/dev/null | grep -c libdw)
 says_place() {
     [ "$named" -eq 0 ] || says "$1"
 }
