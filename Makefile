@@ -72,8 +72,12 @@ ARCHIVES := $(OUT)/libnodes.a $(OUT)/libengine.a $(LIBRARY)
 .PHONY: all
 all: build/seedbed
 
-build/seedbed: $(OUT)/seedbed
-	@ln -sf $(VARIANT)/seedbed $@
+# A link is as new as what it leads to: that it leads to another variant is no reason for make.
+build/seedbed: $(OUT)/seedbed always
+	@[ "$$(readlink $@)" = $(VARIANT)/seedbed ] || ln -sfn $(VARIANT)/seedbed $@
+
+.PHONY: always
+always:
 
 $(OUT)/seedbed: $(OUT)/nodes/main.o $(ARCHIVES)
 	$(CC) $(LINK_FLAGS) -o $@ $(OUT)/nodes/main.o $(ARCHIVES) $(DW_LIBS)
