@@ -62,7 +62,8 @@ arrows_of() {
         echo "engine/base/* engine/wire/* engine/transaction/* engine/schema/* engine/backfill/* engine/*.h sim/node.h"
         ;;
     engine/ddl)
-        echo "engine/base/* engine/wire/* engine/transaction/* engine/schema/* engine/task/* engine/*.h sim/node.h"
+        echo "engine/base/* engine/wire/* engine/transaction/* engine/schema/* engine/backfill/* engine/task/*
+            engine/*.h sim/node.h"
         ;;
     nodes) echo "engine/* sim/node.h" ;;
     nodes/main.c) echo "sim/tool.h nodes/* engine/*.def engine/*.h" ;;
@@ -84,13 +85,26 @@ system_of() {
     esac
 }
 
+# engine/*.h are the headers of that folder, and of none below it; engine/* is all there is.
+is_as_deep() { # NAME PATTERN
+    case "$2" in
+    */\*.*) ;;
+    *) return 0 ;;
+    esac
+    # shellcheck disable=SC2254
+    case "${1%/*}" in
+    ${2%/*}) return 0 ;;
+    esac
+    return 1
+}
+
 is_among() { # NAME PATTERN...
     name=$1
     shift
     for pattern in "$@"; do
         # shellcheck disable=SC2254
         case "$name" in
-        $pattern) return 0 ;;
+        $pattern) is_as_deep "$name" "$pattern" && return 0 ;;
         esac
     done
     return 1
