@@ -310,8 +310,8 @@ const sb_command sb_commands[] = {
      sweep_options, COUNT(sweep_options), sb_command_sweep},
     {"replay", "[SCENARIO] SEED | FILE.seed", 2, "run one seed again and explain what it finds",
      "Prints the finding and its slice: the events that led to it, the latest last.\n"
-     "A kept seed is a file of key = value lines (scenario, seed, strategy, bug, set, expect, "
-     "build, note, tape); options of the "
+     "A kept seed is a file of key = value lines (scenario, seed, strategy, bug, set, mask, "
+     "failpoint, exhaust, expect, build, note, tape); options of the "
      "command line outweigh it, and its outcome is judged against `expect`.\n"
      "Exit code: 0 passed (or as expected), 1 the finding (or not as expected), 125 cannot judge.",
      replay_options, COUNT(replay_options), sb_command_replay},
