@@ -7,7 +7,7 @@
  * lie in one region:
  *
  *     scanned ──→ wrote ──→ ingested       scanned: its region is known
- *        ↑__________|                      wrote: its file is whole and synced at the store
+ *        ↑__________|                      wrote: its file is whole at the store
  *
  * Whatever goes wrong, the job goes on from the stage it is in: a busy store is asked again later
  * at the same stage; another region, leader or epoch, and a file that the store does not have any
@@ -234,7 +234,7 @@ static import_result upload_part(import_state *of, uint64_t *offset, bool *whole
     } else {
         *whole = ask.last && got.size == file.size;
         SOMETIMES(got.size != *offset + size, "upload-resumed-elsewhere");
-        /* The last part is always sent by us: its answer says that the file is synced. */
+        /* The last part is always sent by us: its answer says that the file is whole. */
         *offset = got.size < file.size ? got.size
                                        : file.size - (file.size < of->part ? file.size : of->part);
     }

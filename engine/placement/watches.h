@@ -1,10 +1,11 @@
 /*
  * Watches: tell me when a key changes (etcd's, by long poll).
  *
- *     revision   …  41 owner   42 jobs   43 schema-version        the last WATCH_EVENTS of them are
- * kept │ "after 41"       └──→ answered at once: 43, {jobs, schema-version} "after 43" parked until
- * the next change, or until its time has passed "after 7"             COMPACTED, 43: what came
- * between is forgotten; look for yourself
+ *     revision  …  41 owner   42 jobs   43 schema-version     the last WATCH_EVENTS are kept
+ *                             │
+ *     "after 41"              └──→ answered at once: 43, {jobs, schema-version}
+ *     "after 43"              parked until the next change, or until its time has passed
+ *     "after 7"               COMPACTED, 43: what came between is forgotten; look for yourself
  *
  * A watch is news of a change and not the change: whoever hears of one reads what he wants to know
  * where it is kept, and looks now and then without any news.  So nothing here is durable.  After a

@@ -10,8 +10,9 @@
  *     delete-only,          running            losses, to the temporary index
  *     write-only,           running            losses and gains, to the temporary index
  *     write-reorganization, running            the same; then the snapshot S is taken, and the rows
- *                                              at S are ingested into the real index as versions of
- * S write-reorganization, ready-to-merge     both: the real entry becomes the present state, the
+ *                                              at S are ingested into the real index, as versions
+ *                                              of S
+ *     write-reorganization, ready-to-merge     both: the real entry becomes the present state, the
  *     write-reorganization, merging            temporary one goes
  *     public,               inapplicable       the real entry alone
  *

@@ -2,6 +2,7 @@
  * Checkpoints: the whole state of a store as one sorted file.
  *
  *   0x00              the head: u64 sequence it contains, u64 sequence of the last deletion,
+ *                     u64 safe point,
  *                     regions (u64 id, u64 epoch, u8 phase, u16 to, slice start, slice end),
  *                     fences (u16 server, u64 least session),
  *                     deleted ranges (slice start, slice end);

@@ -49,8 +49,8 @@ static engine_status cut_region(task_plan *plan, cluster *of, timestamp read_at,
             break;
         }
         const slice next = buffer_slice(&rows.next);
-        more = rows.more && plan->count + 2 < SUBTASKS_MAX &&
-               /* one is for the rest of the table */ slice_compare(next, stop) < 0;
+        const bool room = plan->count + 2 < SUBTASKS_MAX; /* one is for the rest of the table */
+        more = rows.more && room && slice_compare(next, stop) < 0;
         range_key cut;
         range_key_set(&cut, more ? next : stop);
         const bool further = slice_compare(range_key_slice(&cut), range_key_slice(at)) > 0;

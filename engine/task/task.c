@@ -1,10 +1,12 @@
 /*
  * Rows of the distributed-task framework: see task.h.
  *
- *     task      u8 kind | u8 state | u64 table | u64 index | u64 snapshot | u32 subtasks | u64
- * tenure | u8 cause | checksum subtask   u8 kind | u8 state | u16 server | u64 session | u64
- * attempt | u64 table | u64 index | u64 snapshot | start | end | imported | u64 imported rows | u64
- * row count | u8 cause | checksum server    u64 session | checksum
+ *     task      u8 kind | u8 state | u64 table | u64 index | u64 snapshot | u32 subtasks
+ *               | u64 tenure | u8 cause | checksum
+ *     subtask   u8 kind | u8 state | u16 server | u64 session | u64 attempt | u64 table | u64 index
+ *               | u64 snapshot | start | end | imported | u64 imported rows | u64 row count
+ *               | u8 cause | checksum
+ *     server    u64 session | checksum
  *
  * The checksum (u64) covers all before it and what the key says.
  */

@@ -2,10 +2,11 @@
  * The bytes of EXECUTE: see client.h.
  *
  *     request   u64 session | u64 number | u32 worker | u64 table | u32 count | statements
- *     statement u8 kind | u32 think | i64 id | by kind: i64 k, c, pad, u32 columns, index name, i64
- * last reply     u8 outcome | u8 reason | u64 session | u64 start | u64 committed | u64 schema
- * version | u32 count | results result    u8 kind | by kind: i64 k, c, pad  or  u8 more, u32 count,
- * ids
+ *     statement u8 kind | u32 think | i64 id
+ *               | by kind: i64 k, c, pad, u32 columns, index name, i64 last
+ *     reply     u8 outcome | u8 reason | u64 session | u64 start | u64 committed
+ *               | u64 schema version | u32 count | results
+ *     result    u8 kind | by kind: i64 k, c, pad  or  u8 more, u32 count, ids
  */
 #include "engine/wire/client.h"
 
