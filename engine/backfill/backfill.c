@@ -104,16 +104,6 @@ static const backend *find_backend(const backfill *of, job_id job, uint32_t numb
     return one;
 }
 
-bool backfill_engine_state(const backfill *of, job_id job, uint32_t number,
-                           local_engine_state *state)
-{
-    const backend *found = find_backend(of, job, number);
-    if (found != NULL) {
-        *state = found->state;
-    }
-    return found != NULL;
-}
-
 /* The most that was ever held counts, once. */
 static void tell_peak(backfill *of)
 {

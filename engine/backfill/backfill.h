@@ -115,10 +115,6 @@ typedef enum local_engine_state {
     LOCAL_ENGINE_CLEANED
 } local_engine_state;
 
-/* The state of the engine of a run that is under way; false: none is registered. */
-bool backfill_engine_state(const backfill *of, job_id job, uint32_t number,
-                           local_engine_state *state);
-
 extern const sb_machine local_engine_machine; /* moved with id = subtask_identity */
 extern const sb_machine region_job_machine;   /* with that, shifted by 24, + number of the job */
 

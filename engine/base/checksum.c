@@ -16,11 +16,6 @@ uint64_t checksum64(slice bytes)
     return XXH3_64bits(bytes_or_nothing(bytes), bytes.size);
 }
 
-uint32_t checksum32(slice bytes)
-{
-    return (uint32_t)checksum64(bytes);
-}
-
 uint64_t checksum64_of_part(slice bytes, uint64_t place)
 {
     return XXH3_64bits_withSeed(bytes_or_nothing(bytes), bytes.size, place);

@@ -7,7 +7,6 @@
 #include "engine/base/bytes.h"
 
 uint64_t checksum64(slice bytes);
-uint32_t checksum32(slice bytes); /* the low half of checksum64 */
 
 /* The checksum of bytes that belong to something: the same bytes elsewhere have another one. */
 uint64_t checksum64_of_part(slice bytes, uint64_t place);

@@ -54,8 +54,9 @@ slice ordered_map_key(const ordered_map_cursor *at);
 void *ordered_map_value(const ordered_map_cursor *at);
 
 /*
- *   for (ordered_map_cursor at = ordered_map_first(&map); ordered_map_valid(&at);
- * ordered_map_next(&at)) { thing *of = ordered_map_value(&at);
+ *     for (ordered_map_cursor at = ordered_map_first(&map); ordered_map_valid(&at);
+ *          ordered_map_next(&at)) {
+ *         thing *of = ordered_map_value(&at);
  */
 
 #endif

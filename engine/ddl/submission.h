@@ -18,8 +18,8 @@ submit_job_reply job_submit(cluster *of, const submit_job_request *asked, sb_sco
  *
  *     cancel   of a job that is not done; a DROP INDEX only before its first step
  *     pause    likewise; it takes effect at the job's next step, which is when every live server
- * has the schema version of the last one, and when its subtasks stand still resume   of a job that
- * is pausing or paused; it queues again */
+ *              has the schema version of the last one, and when its subtasks stand still
+ *     resume   of a job that is pausing or paused; it queues again */
 typedef enum job_order {
     JOB_ORDER_CANCEL,
     JOB_ORDER_PAUSE,

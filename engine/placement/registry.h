@@ -10,7 +10,7 @@
  * - a server has one live session at most: a new one ends the one before;
  * - an owner reigns until it resigns or its session ends;
  * - the safe point (storage/garbage.h) never falls, and never passes what a job holds or what a
- * live session is known to read at.  After a restart that is not known before the session's next
+ *   live session is known to read at.  After a restart that is not known before the session's next
  *   keepalive, so the safe point stands still until then.
  *
  * What is kept is encoded by registry_encode; deadlines and nonces are not.  Whoever changes what

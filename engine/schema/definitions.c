@@ -4,8 +4,8 @@
  * The value of a `m table` row:
  *
  *     u8 format | u64 table | u64 version | name | u8 columns | for each: name, u8 type
- *               | u8 indexes | for each: u64 id, name, u8 state, u8 backfill, u8 unique, u8
- * columns, their positions | u64 checksum of all before
+ *               | u8 indexes | for each: u64 id, name, u8 state, u8 backfill, u8 unique,
+ *                 u8 columns, their positions | u64 checksum of all before
  */
 #include "engine/schema/definitions.h"
 
@@ -74,12 +74,6 @@ static const sb_move backfill_state_moves[] = {
 SB_MACHINE(backfill_state_machine, "backfill-state", backfill_state_texts, backfill_state_moves,
            .initial = BACKFILL_INAPPLICABLE, .finals = SB_STATE(BACKFILL_INAPPLICABLE),
            .source = "TiDB's backfill states; issues 54897, 52914");
-
-const char *backfill_state_text(backfill_state state)
-{
-    sb_assert_op(state, <, BACKFILL_STATE_COUNT);
-    return backfill_state_texts[state];
-}
 
 /* ------------------------------------------------------------------------------------- values */
 

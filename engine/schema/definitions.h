@@ -43,8 +43,6 @@ typedef enum backfill_state {
     BACKFILL_STATE_COUNT
 } backfill_state;
 
-const char *backfill_state_text(backfill_state state);
-
 /* Moved with the index's id, like schema_state_machine. */
 extern const sb_machine backfill_state_machine;
 

@@ -96,16 +96,6 @@ const table_definition *schema_table(const schema_snapshot *of, table_id id)
     return NULL;
 }
 
-const table_definition *schema_table_named(const schema_snapshot *of, const char *name)
-{
-    for (uint32_t i = 0; i < of->table_count; i++) {
-        if (strcmp(of->tables[i].name, name) == 0) {
-            return &of->tables[i];
-        }
-    }
-    return NULL;
-}
-
 /* Loaded under this session, which storage has not refused. */
 static bool session_is_loaded(const schema_cache *cache, session_id session)
 {

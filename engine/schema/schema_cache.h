@@ -39,7 +39,6 @@ typedef struct schema_snapshot {
 
 const table_definition *schema_table(const schema_snapshot *of,
                                      table_id id); /* NULL: no such table */
-const table_definition *schema_table_named(const schema_snapshot *of, const char *name);
 
 typedef struct schema_settings {
     sb_duration poll_interval; /* 0: 500 ms */

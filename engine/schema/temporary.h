@@ -9,8 +9,7 @@
  * the head of temporary.c.
  *
  *     temporary entry   u8 format (1) | u16 count
- *                                     | for each, oldest first: u8 operation, i64 handle, u64
- * commit
+ *                       | for each, oldest first: u8 operation, i64 handle, u64 commit
  *
  * Who appends an element does not know when he will commit, so his own has commit 0 for "when this
  * version was committed"; every other carries its own.  No handle is twice in it: of a row's

@@ -140,7 +140,7 @@ bool checkpoint_decode(store_state *state, slice bytes, const manifest *of, uint
 {
     sorted_reader reader;
     slice key, value;
-    sorted_status status = sorted_reader_open_memory(&reader, bytes);
+    sorted_status status = sorted_reader_open(&reader, bytes);
     bool good =
         status == SORTED_OK && reader.summary.digest == of->digest && reader.summary.pair_count > 0;
     for (uint64_t number = 0; good && status == SORTED_OK; number++) {

@@ -115,10 +115,10 @@ static reply_status apply_file(command *of, const ingest_request *request, slice
     bool fresh = false;
     buffer *record = store_record(at);
     record_ingest(record, request->at);
-    reply_status status = sorted_reader_open_memory(&reader, file) == SORTED_OK &&
-                                  reader.summary.digest == request->digest
-                              ? REPLY_OK
-                              : REPLY_CORRUPT;
+    reply_status status =
+        sorted_reader_open(&reader, file) == SORTED_OK && reader.summary.digest == request->digest
+            ? REPLY_OK
+            : REPLY_CORRUPT;
     if (status == REPLY_OK) {
         status = add_pairs(of, request, end, &reader, record, count, &fresh, next);
     }

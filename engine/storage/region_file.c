@@ -118,7 +118,7 @@ bool region_file_check(slice file, uint64_t digest, region_description *about)
 {
     sorted_reader reader;
     slice key, value;
-    sorted_status status = sorted_reader_open_memory(&reader, file);
+    sorted_status status = sorted_reader_open(&reader, file);
     bool good = status == SORTED_OK && reader.summary.digest == digest;
     if (good) {
         status = sorted_reader_next(&reader, &key, &value);
@@ -157,7 +157,7 @@ bool region_file_load(store_state *state, slice file, log_sequence sequence)
 {
     sorted_reader reader;
     slice key, value;
-    sorted_status status = sorted_reader_open_memory(&reader, file);
+    sorted_status status = sorted_reader_open(&reader, file);
     bool good = status == SORTED_OK && reader.summary.pair_count > 0;
     for (uint64_t number = 0; good && status == SORTED_OK; number++) {
         status = sorted_reader_next(&reader, &key, &value);

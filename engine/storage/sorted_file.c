@@ -3,15 +3,11 @@
  */
 #include "engine/storage/sorted_file.h"
 
-#include <string.h>
-
 #include "engine/base/checksum.h"
 
 #define MAGIC 0x656c696664746f73u /* "sotdfile" */
 #define FORMAT 1u
 #define CHECKSUM_SIZE 8u
-#define WRITE_SIZE ((uint32_t)64 << 10)  /* what the writer collects before it writes */
-#define WINDOW_SIZE ((uint32_t)64 << 10) /* the reader reads about this much ahead */
 
 /* ------------------------------------------------------------------------------------ builder */
 
@@ -35,7 +31,7 @@ static void close_block(sorted_builder *builder)
     const uint64_t checksum = checksum64(content);
     /* The pair's two sizes stand before its key. */
     const slice first_key = {content.data + 8, builder->block_first_key_size};
-    buffer_add_u64(&builder->index, builder->flushed + builder->block_start);
+    buffer_add_u64(&builder->index, builder->block_start);
     buffer_add_u32(&builder->index, content.size + CHECKSUM_SIZE);
     buffer_add_u32(&builder->index, builder->block_pairs);
     buffer_add_u64(&builder->index, checksum);
@@ -72,14 +68,14 @@ sorted_summary sorted_builder_finish(sorted_builder *builder)
     if (builder->block_pairs > 0) {
         close_block(builder);
     }
-    const uint64_t index_offset = builder->flushed + out->size;
+    const uint64_t index_offset = out->size;
     const uint64_t digest =
         checksum64_of_part(buffer_slice(&builder->index), builder->pair_count) | 1;
     buffer_add(out, builder->index.data, builder->index.size);
     const uint32_t footer = out->size;
     const sorted_summary summary = {
         .digest = digest,
-        .file_size = builder->flushed + out->size + SORTED_FOOTER_SIZE,
+        .file_size = out->size + SORTED_FOOTER_SIZE,
         .pair_count = builder->pair_count,
     };
     buffer_add_u64(out, MAGIC);
@@ -96,84 +92,12 @@ sorted_summary sorted_builder_finish(sorted_builder *builder)
     return summary;
 }
 
-/* ------------------------------------------------------------------------------------- writer */
-
-sb_status sorted_writer_open(sorted_writer *writer, const char *path, uint32_t block_size)
-{
-    writer->file = NULL;
-    sorted_builder_init(&writer->builder, block_size);
-    writer->status = sb_file_open(path, SB_FILE_CREATE | SB_FILE_TRUNCATE, &writer->file);
-    if (writer->status != SB_OK) {
-        writer->file = NULL;
-    }
-    return writer->status;
-}
-
-/* Hand the closed blocks on to the file; the open block moves to the front. */
-static void flush(sorted_writer *writer, uint32_t size)
-{
-    sorted_builder *builder = &writer->builder;
-    writer->status = sb_file_write(writer->file, builder->flushed, builder->out.data, size);
-    if (writer->status == SB_OK) {
-        memmove(builder->out.data, builder->out.data + size, builder->out.size - size);
-        builder->out.size -= size;
-        builder->block_start -= size;
-        builder->flushed += size;
-    }
-}
-
-sb_status sorted_writer_add(sorted_writer *writer, slice key, slice value)
-{
-    if (writer->status != SB_OK) {
-        return writer->status;
-    }
-    sorted_builder_add(&writer->builder, key, value);
-    if (writer->builder.block_start >= WRITE_SIZE) {
-        flush(writer, writer->builder.block_start);
-    }
-    return writer->status;
-}
-
-sb_status sorted_writer_finish(sorted_writer *writer, sorted_summary *summary)
-{
-    if (writer->status != SB_OK) {
-        return writer->status;
-    }
-    *summary = sorted_builder_finish(&writer->builder);
-    writer->builder.block_start = writer->builder.out.size;
-    flush(writer, writer->builder.out.size);
-    if (writer->status == SB_OK) {
-        writer->status = sb_file_sync(writer->file);
-    }
-    return writer->status;
-}
-
-void sorted_writer_release(sorted_writer *writer)
-{
-    if (writer->file != NULL) {
-        sb_file_close(writer->file);
-        writer->file = NULL;
-    }
-    sorted_builder_release(&writer->builder);
-}
-
 /* --------------------------------------------------------------------------- opening a reader */
 
 static sorted_status damaged_at(sorted_reader *reader, uint64_t offset)
 {
     reader->damaged_offset = offset;
     return SORTED_DAMAGED;
-}
-
-/* size bytes at offset, all of them: a file that ends before is damaged. */
-static sorted_status read_whole(sorted_reader *reader, uint64_t offset, void *into, size_t size)
-{
-    size_t read_size = 0;
-    reader->io = sb_file_read(reader->file, offset, into, size, &read_size);
-    if (reader->io != SB_OK) {
-        return SORTED_IO_ERROR;
-    }
-    return read_size == size ? SORTED_OK : damaged_at(reader, offset + read_size);
 }
 
 typedef struct footer {
@@ -245,18 +169,9 @@ static bool index_is_sound(slice index, const sorted_summary *summary, const foo
            blocks == of->block_count;
 }
 
-static sorted_status finish_open(sorted_reader *reader, const footer *of)
+sorted_status sorted_reader_open(sorted_reader *reader, slice bytes)
 {
-    if (!index_is_sound(reader->index, &reader->summary, of)) {
-        return damaged_at(reader, of->index_offset);
-    }
-    reader->index_at = cursor_of(reader->index);
-    return SORTED_OK;
-}
-
-sorted_status sorted_reader_open_memory(sorted_reader *reader, slice bytes)
-{
-    *reader = (sorted_reader){.memory = bytes};
+    *reader = (sorted_reader){.bytes = bytes};
     if (bytes.size < SORTED_FOOTER_SIZE) {
         return damaged_at(reader, 0);
     }
@@ -267,88 +182,19 @@ sorted_status sorted_reader_open_memory(sorted_reader *reader, slice bytes)
         return damaged_at(reader, footer_offset);
     }
     reader->index = slice_of(bytes.data + of.index_offset, of.index_size);
-    return finish_open(reader, &of);
-}
-
-sorted_status sorted_reader_open(sorted_reader *reader, const char *path)
-{
-    *reader = (sorted_reader){0};
-    reader->io = sb_file_open(path, 0, &reader->file);
-    if (reader->io != SB_OK) {
-        reader->file = NULL;
-        return SORTED_IO_ERROR;
+    if (!index_is_sound(reader->index, &reader->summary, &of)) {
+        return damaged_at(reader, of.index_offset);
     }
-    const uint64_t size = sb_file_size(reader->file);
-    if (size < SORTED_FOOTER_SIZE) {
-        return damaged_at(reader, 0);
-    }
-    unsigned char bytes[SORTED_FOOTER_SIZE];
-    sorted_status status = read_whole(reader, size - SORTED_FOOTER_SIZE, bytes, sizeof(bytes));
-    if (status != SORTED_OK) {
-        return status;
-    }
-    footer of;
-    if (!footer_decode(slice_of(bytes, sizeof(bytes)), size, &reader->summary, &of)) {
-        return damaged_at(reader, size - SORTED_FOOTER_SIZE);
-    }
-    unsigned char *index = buffer_extend(&reader->footer_bytes, (size_t)of.index_size);
-    status = read_whole(reader, of.index_offset, index, (size_t)of.index_size);
-    if (status != SORTED_OK) {
-        return status;
-    }
-    reader->index = buffer_slice(&reader->footer_bytes);
-    return finish_open(reader, &of);
+    reader->index_at = cursor_of(reader->index);
+    return SORTED_OK;
 }
 
 void sorted_reader_release(sorted_reader *reader)
 {
-    if (reader->file != NULL) {
-        sb_file_close(reader->file);
-        reader->file = NULL;
-    }
-    buffer_release(&reader->footer_bytes);
-    buffer_release(&reader->window);
     buffer_release(&reader->last_key);
 }
 
 /* ------------------------------------------------------------------------------------ reading */
-
-/* Fill the window with the block and as many of those behind it as fit. */
-static sorted_status read_window(sorted_reader *reader, const block_entry *entry)
-{
-    uint64_t end = entry->offset + entry->size;
-    cursor at = reader->index_at;
-    block_entry next;
-    while (index_next(&at, &next) && next.offset + next.size - entry->offset <= WINDOW_SIZE) {
-        end = next.offset + next.size;
-    }
-    buffer_clear(&reader->window);
-    reader->window_offset = entry->offset;
-    unsigned char *into = buffer_extend(&reader->window, (size_t)(end - entry->offset));
-    const sorted_status status = read_whole(reader, entry->offset, into, reader->window.size);
-    if (status != SORTED_OK) {
-        buffer_clear(&reader->window);
-    }
-    return status;
-}
-
-/* Make the bytes of a block reachable, from memory or through the window. */
-static sorted_status fetch(sorted_reader *reader, const block_entry *entry, slice *bytes)
-{
-    if (reader->file == NULL) {
-        *bytes = slice_of(reader->memory.data + entry->offset, entry->size);
-        return SORTED_OK;
-    }
-    const uint64_t window_end = reader->window_offset + reader->window.size;
-    if (entry->offset < reader->window_offset || entry->offset + entry->size > window_end) {
-        const sorted_status status = read_window(reader, entry);
-        if (status != SORTED_OK) {
-            return status;
-        }
-    }
-    *bytes = slice_of(reader->window.data + (entry->offset - reader->window_offset), entry->size);
-    return SORTED_OK;
-}
 
 /* Open the block whose entry index_at stands at.  SORTED_END when there is none. */
 static sorted_status next_block(sorted_reader *reader)
@@ -359,17 +205,14 @@ static sorted_status next_block(sorted_reader *reader)
         return SORTED_END;
     }
     reader->index_at = behind;
-    slice bytes;
-    const sorted_status status = fetch(reader, &entry, &bytes);
-    if (status != SORTED_OK) {
-        return status;
-    }
+    const slice bytes = slice_of(reader->bytes.data + entry.offset, entry.size);
     const slice content = {bytes.data, bytes.size - CHECKSUM_SIZE};
     cursor stored = cursor_of(slice_of(bytes.data + content.size, CHECKSUM_SIZE));
     if (checksum64(content) != entry.checksum || cursor_u64(&stored) != entry.checksum) {
         return damaged_at(reader, entry.offset);
     }
     reader->block = cursor_of(content);
+    reader->block_offset = entry.offset;
     reader->block_pairs_left = entry.pairs;
     return SORTED_OK;
 }
@@ -402,7 +245,7 @@ static sorted_status next_pair(sorted_reader *reader, slice *key, slice *value)
     if (at->failed || key_size == 0 || (reader->block_pairs_left == 0) != block_ends ||
         slice_compare(buffer_slice(&reader->last_key), *key) >= 0) {
         reader->block_pairs_left = 0;
-        return damaged_at(reader, reader->window_offset);
+        return damaged_at(reader, reader->block_offset);
     }
     return SORTED_OK;
 }

@@ -1,6 +1,7 @@
 /*
- * Sorted files: pairs in key order, in checksummed blocks, written once.  Checkpoints of a store,
- * sorted runs of a backfill, and the files a backfill uploads to be ingested all have this shape.
+ * Sorted files: pairs in key order, in checksummed blocks, made and read in memory.  Checkpoints of
+ * a store, the content of a region that moves, and the files a backfill uploads to be ingested have
+ * this shape.
  *
  *   block …    pairs: u32 key size, u32 value size, key, value; then u64 checksum of all that
  *   index      for each block: u64 offset, u32 size (with checksum), u32 pairs, u64 checksum,
@@ -10,10 +11,7 @@
  *
  * Everything is little-endian.  The digest is a checksum of the index, which holds those of the
  * blocks, so it stands for the whole content: two files with the same digest hold the same pairs.
- *
- * Three ways to use it: build into memory (sorted_builder), write to a file through a bounded
- * buffer (sorted_writer), read from memory or from a file a few blocks at a time (sorted_reader).
- */
+ * */
 #ifndef ENGINE_STORAGE_SORTED_FILE_H
 #define ENGINE_STORAGE_SORTED_FILE_H
 
@@ -30,8 +28,7 @@ typedef struct sorted_summary {
 
 /* ----------------------------------------------------------------------------------------- builder
  *
- * Appends the file's bytes to `out` as blocks fill.  The owner may take bytes away from the front
- * of `out` at any time (sorted_writer does): offsets are counted here.
+ * Appends the file's bytes to `out` as blocks fill.
  */
 typedef struct sorted_builder {
     buffer out;
@@ -43,7 +40,6 @@ typedef struct sorted_builder {
     uint32_t block_first_key_size; /* of the open block; the bytes stand in it */
     uint32_t block_count;
     uint64_t pair_count;
-    uint64_t flushed; /* bytes taken away from the front of out */
 } sorted_builder;
 
 void sorted_builder_init(sorted_builder *builder, uint32_t block_size);
@@ -53,25 +49,6 @@ void sorted_builder_release(sorted_builder *builder);
 void sorted_builder_add(sorted_builder *builder, slice key, slice value);
 sorted_summary sorted_builder_finish(sorted_builder *builder);
 
-/* ------------------------------------------------------------------------------------------ writer
- *
- *   open → add … → finish → release, or open → add … → release, which leaves a file without a
- * footer: remove it. After a failure every further call fails the same way.
- */
-typedef struct sorted_writer {
-    sorted_builder builder;
-    sb_file *file;
-    sb_status status; /* the first failure */
-} sorted_writer;
-
-/* Creates the file, or empties it. */
-sb_status sorted_writer_open(sorted_writer *writer, const char *path, uint32_t block_size);
-sb_status sorted_writer_add(sorted_writer *writer, slice key, slice value);
-
-/* Writes the rest and syncs the file (not its directory). */
-sb_status sorted_writer_finish(sorted_writer *writer, sorted_summary *summary);
-void sorted_writer_release(sorted_writer *writer); /* closes the file */
-
 /* ------------------------------------------------------------------------------------------ reader
  *
  * SORTED_DAMAGED is for bytes that no writer made: too short, a wrong checksum, keys out of order.
@@ -80,30 +57,23 @@ void sorted_writer_release(sorted_writer *writer); /* closes the file */
 typedef enum sorted_status {
     SORTED_OK,
     SORTED_END, /* no further pair */
-    SORTED_DAMAGED,
-    SORTED_IO_ERROR /* reader.io says which */
+    SORTED_DAMAGED
 } sorted_status;
 
 typedef struct sorted_reader {
-    sb_file *file;       /* NULL: reading from memory */
-    slice memory;        /* the whole file, when from memory */
-    buffer footer_bytes; /* the index, when from a file */
+    slice bytes; /* the whole file */
     slice index;
     sorted_summary summary;
     cursor index_at; /* behind the entry of the block at hand */
-    uint64_t window_offset;
-    buffer window; /* some blocks in a row, when from a file */
-    cursor block;  /* what is left of the block at hand */
+    uint64_t block_offset;
+    cursor block; /* what is left of the block at hand */
     uint32_t block_pairs_left;
     buffer last_key;
-    sb_status io;
     uint64_t damaged_offset; /* where, after SORTED_DAMAGED */
 } sorted_reader;
 
-/* Release it whatever these return.  From memory: the bytes outlive the reader. */
-sorted_status sorted_reader_open(sorted_reader *reader,
-                                 const char *path); /* missing: SORTED_IO_ERROR */
-sorted_status sorted_reader_open_memory(sorted_reader *reader, slice bytes);
+/* Release it whatever this returns.  The bytes outlive the reader. */
+sorted_status sorted_reader_open(sorted_reader *reader, slice bytes);
 void sorted_reader_release(sorted_reader *reader);
 
 /* The next call of sorted_reader_next gives the first pair with a key >= this one. */

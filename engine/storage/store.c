@@ -8,6 +8,7 @@
 #include "engine/base/disk_points.h"
 #include "engine/base/durable_file.h"
 
+#define MANIFEST "manifest" /* says which generation counts: checkpoint.h */
 #define CHECKPOINT_PREFIX "checkpoint-"
 #define LOG_PREFIX "log-"
 #define UPLOADS_DIRECTORY "ingest"
@@ -25,7 +26,7 @@ static sb_status write_manifest(const manifest *of)
     buffer bytes;
     buffer_init(&bytes);
     manifest_encode(of, &bytes);
-    const sb_status status = durable_file_replace("", STORE_MANIFEST, buffer_slice(&bytes));
+    const sb_status status = durable_file_replace("", MANIFEST, buffer_slice(&bytes));
     buffer_release(&bytes);
     return status;
 }
@@ -70,19 +71,6 @@ static sb_status create(packed_regions born_with)
 static bool replay(void *context, log_sequence sequence, slice record)
 {
     return store_state_apply(context, sequence, record);
-}
-
-bool store_manifest_decode(slice file, manifest *found)
-{
-    slice content;
-    return durable_file_decode(file, &content) && manifest_decode(found, content);
-}
-
-bool store_state_load(store_state *state, const manifest *of, slice checkpoint, slice log)
-{
-    uint64_t offset = 0;
-    return checkpoint_decode(state, checkpoint, of, &offset) &&
-           write_log_read(log, of->generation, of->sequence, replay, state, &offset);
 }
 
 /* One try at something that may have to be tried again: SB_IO_ERROR in *io asks for it. */
@@ -160,7 +148,7 @@ static void sweep(const store *of, const listing *found)
         const char *path = (const char *)found->paths.data + at;
         at += (uint32_t)strlen(path) + 1;
         if (strcmp(path, log) != 0 && strcmp(path, checkpoint) != 0 &&
-            strcmp(path, STORE_MANIFEST) != 0) {
+            strcmp(path, MANIFEST) != 0) {
             (void)file_remove(path);
             removed = true;
         }
@@ -185,16 +173,16 @@ static store_opened load(store *of, packed_regions born_with, const listing *fou
     buffer bytes;
     store_opened result = STORE_OPENED;
     buffer_init(&bytes);
-    switch (durable_file_read(STORE_MANIFEST, &bytes)) {
+    switch (durable_file_read(MANIFEST, &bytes)) {
     case DURABLE_IO_ERROR:
         *io = SB_IO_ERROR;
         break;
     case DURABLE_DAMAGED:
-        result = damaged(STORE_MANIFEST, 0, "not what was synced");
+        result = damaged(MANIFEST, 0, "not what was synced");
         break;
     case DURABLE_MISSING:
         if (found->later) {
-            result = damaged(STORE_MANIFEST, 0, "missing beside files that it has named");
+            result = damaged(MANIFEST, 0, "missing beside files that it has named");
         } else {
             *io = create(born_with);
             *io = *io == SB_OK ? SB_EMPTY : *io; /* made: now load it */
@@ -202,7 +190,7 @@ static store_opened load(store *of, packed_regions born_with, const listing *fou
         break;
     default:
         if (!manifest_decode(&of->manifest, buffer_slice(&bytes))) {
-            result = damaged(STORE_MANIFEST, 0, "not a manifest");
+            result = damaged(MANIFEST, 0, "not a manifest");
             break;
         }
         result = load_checkpoint(of, io);

@@ -47,14 +47,4 @@ log_sequence store_apply(store *of);
 /* Wait until everything up to the sequence is durable.  false: it never will be; do not answer. */
 bool store_wait(store *of, log_sequence sequence);
 
-/* ------------------------------------------------------------------------------- inspecting a disk
- *
- * For whoever holds the bytes of a store's files and wants to know what a recovery would find:
- * decode the file STORE_MANIFEST, take the two files it names (checkpoint_path and log_path of its
- * generation), and load them into a state fresh from store_state_init.  False on damage.
- */
-#define STORE_MANIFEST "manifest"
-bool store_manifest_decode(slice file, manifest *found);
-bool store_state_load(store_state *state, const manifest *of, slice checkpoint, slice log);
-
 #endif

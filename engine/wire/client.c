@@ -10,26 +10,8 @@
  */
 #include "engine/wire/client.h"
 
-static const char *const outcome_texts[] = {"committed", "refused", "unknown"};
 static const char *const statement_texts[] = {"read",   "read-index", "insert",
                                               "update", "delete",     "scan"};
-static const char *const refusal_texts[] = {
-#define REFUSAL(name, text) text,
-#include "engine/wire/refusals.def"
-#undef REFUSAL
-};
-
-const char *refusal_text(refusal reason)
-{
-    sb_assert_op(reason, <, REFUSAL_COUNT);
-    return refusal_texts[reason];
-}
-
-const char *execute_outcome_text(execute_outcome outcome)
-{
-    sb_assert_op(outcome, <, OUTCOME_COUNT);
-    return outcome_texts[outcome];
-}
 
 const char *statement_kind_text(statement_kind kind)
 {

@@ -60,14 +60,12 @@ typedef enum execute_outcome {
 } execute_outcome;
 
 typedef enum refusal {
-#define REFUSAL(name, text) REFUSAL_##name,
+#define REFUSAL(name) REFUSAL_##name,
 #include "engine/wire/refusals.def"
 #undef REFUSAL
     REFUSAL_COUNT
 } refusal;
 
-const char *refusal_text(refusal reason);
-const char *execute_outcome_text(execute_outcome outcome);
 const char *statement_kind_text(statement_kind kind);
 
 typedef enum result_kind {

@@ -18,30 +18,6 @@ static const char *const job_answer_texts[] = {
     [JOB_ANSWER_BAD_REQUEST] = "bad request",
 };
 
-static const char *const job_kind_texts[] = {
-#define JOB_KIND(name, text) [JOB_KIND_##name] = text,
-#include "engine/wire/job_kinds.def"
-#undef JOB_KIND
-};
-
-static const char *const job_field_texts[] = {
-#define JOB_FIELD(name, text) [JOB_FIELD_##name] = text,
-#include "engine/wire/job_fields.def"
-#undef JOB_FIELD
-};
-
-const char *job_field_text(job_field field)
-{
-    sb_assert_op(field, <, JOB_FIELD_COUNT);
-    return job_field_texts[field];
-}
-
-const char *job_kind_text(job_kind kind)
-{
-    sb_assert_op(kind, <, JOB_KIND_COUNT);
-    return job_kind_texts[kind];
-}
-
 const char *failure_text(failure of)
 {
     sb_assert_op(of, <, FAILURE_COUNT);

@@ -35,25 +35,21 @@ typedef enum job_answer {
 const char *job_answer_text(job_answer answer);
 
 typedef enum job_field {
-#define JOB_FIELD(name, text) JOB_FIELD_##name,
+#define JOB_FIELD(name) JOB_FIELD_##name,
 #include "engine/wire/job_fields.def"
 #undef JOB_FIELD
     JOB_FIELD_COUNT
 } job_field;
 
-const char *job_field_text(job_field field);
-
 #define JOB_COLUMNS_MAX 4u
 #define JOB_INDEXES_MAX 4u
 
 typedef enum job_kind {
-#define JOB_KIND(name, text) JOB_KIND_##name,
+#define JOB_KIND(name) JOB_KIND_##name,
 #include "engine/wire/job_kinds.def"
 #undef JOB_KIND
     JOB_KIND_COUNT
 } job_kind;
-
-const char *job_kind_text(job_kind kind);
 
 /* The reorganization of a job goes through phases, each a distributed task of its own: the backfill
  * of its first index, of its second, ..., then the merge of its first, .... */

@@ -13,16 +13,6 @@ const char *const wire_method_names[METHOD_COUNT] = {
 #undef METHOD
 };
 
-const char *reply_status_text(reply_status status)
-{
-    static const char *const texts[REPLY_STATUS_COUNT] = {
-#define REPLY(name, text) [REPLY_##name] = text,
-#include "engine/wire/statuses.def"
-#undef REPLY
-    };
-    return (unsigned)status < REPLY_STATUS_COUNT ? texts[status] : "no such status";
-}
-
 /* ------------------------------------------------------------------------------------ scalars */
 
 static void add_uint32_t(buffer *into, const uint32_t *value)

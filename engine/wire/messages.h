@@ -54,7 +54,7 @@ extern const char *const wire_method_names[METHOD_COUNT];
 /* ------------------------------------------------------------------------------- small shapes */
 
 typedef enum reply_status {
-#define REPLY(name, text) REPLY_##name,
+#define REPLY(name) REPLY_##name,
 #include "engine/wire/statuses.def"
 #undef REPLY
     REPLY_STATUS_COUNT
