@@ -172,9 +172,9 @@ static void refusing_world(sb_world *world, void *context)
         sb_file_close(file);
         const sb_disk_trouble refuses = {.sync_error = 1000000};
         sb_failpoints_enable(world, refusals[i], 1000000);
-        sb_disk_trouble_set(world, sb_self(), i == 2 ? &refuses : NULL);
+        sb_disk_trouble_set(world, DIRECTOR, i == 2 ? &refuses : NULL);
         ck_assert(!backend_folder_clean("jobs/7/0", NULL));
-        sb_disk_trouble_set(world, sb_self(), NULL);
+        sb_disk_trouble_set(world, DIRECTOR, NULL);
         sb_failpoints_enable(world, refusals[i], 0);
         ck_assert(backend_folder_clean("jobs/7/0", NULL));
     }

@@ -433,9 +433,9 @@ static void sync_world(sb_world *world, void *context)
     ck_assert_int_eq(sorter_sync(&of.with), SB_OK);
     fill_for_damage(&of);
     ck_assert_int_eq(spill(&of), SORTER_OK);
-    sb_disk_trouble_set(world, sb_self(), &refuses);
+    sb_disk_trouble_set(world, DIRECTOR, &refuses);
     ck_assert_int_eq(sorter_sync(&of.with), SB_IO_ERROR);
-    sb_disk_trouble_set(world, sb_self(), NULL);
+    sb_disk_trouble_set(world, DIRECTOR, NULL);
     ck_assert(of.with.runs[0].synced && !of.with.runs[1].synced);
     const bool good = sorter_sync(&of.with) == SB_OK;
     ck_assert(good == of.with.runs[1].synced && good != of.with.lost);
@@ -443,7 +443,7 @@ static void sync_world(sb_world *world, void *context)
         size_t size;
         char path[SORTER_PATH_MAX];
         (void)snprintf(path, sizeof(path), FOLDER "/run-%u", of.with.runs[i].number);
-        (void)sb_disk_durable(world, sb_self(), path, &size);
+        (void)sb_disk_durable(world, DIRECTOR, path, &size);
         ck_assert(!of.with.runs[i].synced || size == of.with.runs[i].summary.file_size);
     }
     *lost += !good;
