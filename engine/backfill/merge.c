@@ -193,7 +193,7 @@ engine_status merge_run(cluster *of, const merge_work *work, uint64_t *key_count
     engine_status status = ENGINE_OK;
     while (status == ENGINE_OK && !finished) {
         status = merge_next(&run, &finished, cause, scope);
-        if (status == ENGINE_CONFLICT || status == ENGINE_UNKNOWN || status == ENGINE_TOO_OLD) {
+        if (engine_status_is_passing(status)) {
             status = backoff_wait(&wait, scope); /* once more: to do it again is harmless */
         } else {
             backoff_init(&wait);

@@ -70,6 +70,15 @@ void buffer_grow(buffer *into, size_t needed)
     into->capacity = (uint32_t)capacity;
 }
 
+void *list_with_room(void *list, uint32_t count, size_t element_size)
+{
+    if (count == 0) {
+        return sb_alloc(4 * element_size);
+    }
+    const bool full = count >= 4 && (count & (count - 1)) == 0;
+    return full ? sb_realloc(list, 2 * (size_t)count * element_size) : list;
+}
+
 /* ------------------------------------------------------------------------------------ cursors */
 
 cursor cursor_of(slice bytes)

@@ -47,11 +47,16 @@ static inline void buffer_add_u32(buffer *into, uint32_t value);
 static inline void buffer_add_u64(buffer *into, uint64_t value);
 static inline void buffer_add_slice(buffer *into, slice bytes); /* u32 length, then the bytes */
 
+/* Of a list that grows by doubling from 4: with room for one element more than `count`.  NULL when
+ * it has none. */
+void *list_with_room(void *list, uint32_t count, size_t element_size);
+
 cursor cursor_of(slice bytes);
 static inline uint8_t cursor_u8(cursor *from);
 static inline uint16_t cursor_u16(cursor *from);
 static inline uint32_t cursor_u32(cursor *from);
 static inline uint64_t cursor_u64(cursor *from);
+static inline uint8_t cursor_u8_below(cursor *from, uint32_t bound); /* else it has failed: 0 */
 static inline slice cursor_slice(cursor *from); /* borrows from what the cursor reads */
 bool cursor_finished(const cursor *from);       /* nothing failed and nothing is left */
 
@@ -148,6 +153,13 @@ static inline uint8_t cursor_u8(cursor *from)
 {
     const unsigned char *at = cursor_take(from, 1);
     return at == NULL ? 0 : at[0];
+}
+
+static inline uint8_t cursor_u8_below(cursor *from, uint32_t bound)
+{
+    const uint8_t value = cursor_u8(from);
+    from->failed |= value >= bound;
+    return from->failed ? 0 : value;
 }
 
 static inline uint16_t cursor_u16(cursor *from)

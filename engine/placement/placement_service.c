@@ -414,7 +414,7 @@ typedef struct office {
     bool taken;
 } office;
 
-static office office_now(placement_service *of)
+static office office_now(const placement_service *of)
 {
     return (office){of->registry.last_tenure, registry_has_owner(&of->registry)};
 }

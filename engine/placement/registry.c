@@ -119,10 +119,18 @@ static server_session *of_session(registry *of, session_id session)
     return NULL;
 }
 
+bool registry_session_lives(const registry *of, session_id session)
+{
+    uint32_t i = 0;
+    while (i < of->server_count && of->servers[i].session != session) {
+        i++;
+    }
+    return i < of->server_count && of->servers[i].live;
+}
+
 static server_session *live_session(registry *of, session_id session)
 {
-    server_session *found = of_session(of, session);
-    return found != NULL && found->live ? found : NULL;
+    return registry_session_lives(of, session) ? of_session(of, session) : NULL;
 }
 
 static void end_session(registry *of, server_session *one)
@@ -243,9 +251,9 @@ void registry_pack_sessions(const registry *of, packing *list)
 
 /* -------------------------------------------------------------------------------------- owner */
 
-bool registry_has_owner(registry *of)
+bool registry_has_owner(const registry *of)
 {
-    return of->reigning && live_session(of, of->owner_session) != NULL;
+    return of->reigning && registry_session_lives(of, of->owner_session);
 }
 
 reply_status registry_campaign(registry *of, session_id session, campaign_reply *reply)

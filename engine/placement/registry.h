@@ -88,8 +88,9 @@ reply_status registry_grant(registry *of, const session_grant_request *request, 
 reply_status registry_keepalive(registry *of, const session_keepalive_request *request,
                                 sb_time now);
 void registry_revoke(registry *of, session_id session);
+bool registry_session_lives(const registry *of, session_id session);
 reply_status registry_campaign(registry *of, session_id session, campaign_reply *reply);
-bool registry_has_owner(registry *of);
+bool registry_has_owner(const registry *of);
 void registry_resign(registry *of, session_id session, tenure_id tenure);
 
 /* As SAFE_POINT_HOLD and SAFE_POINT_ADVANCE say (messages.def).  advance: `wanted` is a timestamp

@@ -33,16 +33,6 @@ static void pack_changed(const watches *of, uint64_t after, slice prefix, packin
 
 /* ------------------------------------------------------------------------------------- parking */
 
-static bool is_live(const registry *sessions, session_id session)
-{
-    for (uint32_t i = 0; i < sessions->server_count; i++) {
-        if (sessions->servers[i].session == session) {
-            return sessions->servers[i].live;
-        }
-    }
-    return false;
-}
-
 static void take_out(watches *of, uint32_t at)
 {
     of->parked_count--;
@@ -54,8 +44,10 @@ static void clear_out(watches *of, const registry *sessions, session_id session,
 {
     for (uint32_t i = 0; i < of->parked_count;) {
         const parked_watch *one = &of->parked[i];
-        if (one->session == session || now >= one->until || !is_live(sessions, one->session)) {
-            SOMETIMES(!is_live(sessions, one->session), "the watch of an ended session vanishes");
+        if (one->session == session || now >= one->until ||
+            !registry_session_lives(sessions, one->session)) {
+            SOMETIMES(!registry_session_lives(sessions, one->session),
+                      "the watch of an ended session vanishes");
             take_out(of, i);
         } else {
             i++;
@@ -133,7 +125,7 @@ void watches_handle(watches *of, const registry *sessions, const sb_request *req
         return;
     }
     clear_out(of, sessions, asked.session, now);
-    if (!is_live(sessions, asked.session)) {
+    if (!registry_session_lives(sessions, asked.session)) {
         answer(request, &(watch_reply){.head = {.status = REPLY_NOT_FOUND}});
         return;
     }

@@ -66,7 +66,7 @@ engine_status schema_bootstrap(cluster *of, const table_definition *tables, uint
     backoff wait;
     backoff_init(&wait);
     engine_status status = try_bootstrap(of, tables, count, scope);
-    while (status == ENGINE_CONFLICT || status == ENGINE_UNKNOWN || status == ENGINE_TOO_OLD) {
+    while (engine_status_is_passing(status)) {
         status = backoff_wait(&wait, scope);
         if (status == ENGINE_OK) {
             status = try_bootstrap(of, tables, count, scope);

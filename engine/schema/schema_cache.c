@@ -332,7 +332,7 @@ static engine_status acknowledge(schema_cache *cache, session_id session, schema
     backoff wait;
     backoff_init(&wait);
     engine_status status = try_acknowledge(cache, session, version, scope);
-    while (status == ENGINE_CONFLICT || status == ENGINE_UNKNOWN || status == ENGINE_TOO_OLD) {
+    while (engine_status_is_passing(status)) {
         SOMETIMES(true, "schema-acknowledgement-sent-again");
         status = backoff_wait(&wait, scope);
         if (status == ENGINE_OK) {

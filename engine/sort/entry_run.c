@@ -34,14 +34,6 @@ void entry_run_clear(entry_run *run)
     run->charge = 0;
 }
 
-static void put_u32(unsigned char *at, uint32_t value)
-{
-    at[0] = (unsigned char)value;
-    at[1] = (unsigned char)(value >> 8);
-    at[2] = (unsigned char)(value >> 16);
-    at[3] = (unsigned char)(value >> 24);
-}
-
 void entry_run_add(entry_run *run, slice key, slice value)
 {
     if (run->count == run->room) {
@@ -53,8 +45,8 @@ void entry_run_add(entry_run *run, slice key, slice value)
     run->charge += entry_charge(key, value);
     unsigned char *at =
         buffer_extend(&run->bytes, PAIR_HEADER + (size_t)key.size + (size_t)value.size);
-    put_u32(at, key.size);
-    put_u32(at + 4, value.size);
+    store_u32(at, key.size);
+    store_u32(at + 4, value.size);
     memcpy(at + PAIR_HEADER, key.data, key.size);
     if (value.size > 0) {
         memcpy(at + PAIR_HEADER + key.size, value.data, value.size);

@@ -51,12 +51,7 @@ void region_set_release(region_set *of)
 
 static region *add(region_set *of, region_id id)
 {
-    const bool full = of->count >= 4 && (of->count & (of->count - 1)) == 0;
-    if (of->count == 0) {
-        of->items = sb_alloc(4 * sizeof(*of->items));
-    } else if (full) {
-        of->items = sb_realloc(of->items, 2 * (size_t)of->count * sizeof(*of->items));
-    }
+    of->items = list_with_room(of->items, of->count, sizeof(*of->items));
     of->items[of->count] = (region){.id = id};
     return &of->items[of->count++];
 }

@@ -16,15 +16,6 @@ static slice later(slice left, slice right)
     return slice_compare(left, right) >= 0 ? left : right;
 }
 
-/* Of two ends, of which an empty one is no end. */
-static slice earlier_end(slice left, slice right)
-{
-    if (left.size == 0 || (right.size > 0 && slice_compare(right, left) < 0)) {
-        return right;
-    }
-    return left;
-}
-
 static void deleted_encode(const store_state *state, const region *of, buffer *into)
 {
     packing list;

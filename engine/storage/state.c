@@ -33,16 +33,6 @@ void store_state_release(store_state *state)
     *state = (store_state){0};
 }
 
-/* Room for one more element of a list that grows by doubling from 4. */
-static void *with_room(void *list, uint32_t count, size_t element_size)
-{
-    if (count == 0) {
-        return sb_alloc(4 * element_size);
-    }
-    const bool full = count >= 4 && (count & (count - 1)) == 0;
-    return full ? sb_realloc(list, 2 * (size_t)count * element_size) : list;
-}
-
 /* ------------------------------------------------------------------------------------ regions */
 
 void store_state_add_region(store_state *state, const region_description *served)
@@ -88,7 +78,7 @@ void store_state_raise_fence(store_state *state, sb_address server, session_id s
             return;
         }
     }
-    state->fences = with_room(state->fences, state->fence_count, sizeof(*state->fences));
+    state->fences = list_with_room(state->fences, state->fence_count, sizeof(*state->fences));
     state->fences[state->fence_count++] =
         (fence){.least = session, .sequence = sequence, .server = server};
 }
@@ -139,7 +129,7 @@ void store_state_delete_range(store_state *state, slice start, slice end, log_se
     if (store_state_deleted_covers(state, start, end)) {
         return;
     }
-    state->deleted = with_room(state->deleted, state->deleted_count, sizeof(*state->deleted));
+    state->deleted = list_with_room(state->deleted, state->deleted_count, sizeof(*state->deleted));
     state->deleted[state->deleted_count++] =
         (key_range){.start = slice_copy(start), .end = slice_copy(end)};
 }

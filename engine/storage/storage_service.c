@@ -7,9 +7,6 @@
 #include "engine/storage/region_moves.h"
 #include "engine/wire/method_points.h"
 
-#define CALL_TIMEOUT_MIN (250 * SB_MILLISECOND)
-#define CALL_DOUBLINGS_MAX 3u
-
 void storage_service_init(storage_service *of, store *at, const storage_settings *settings)
 {
     *of = (storage_service){.store = at, .settings = *settings};
@@ -40,12 +37,7 @@ void storage_service_stop(storage_service *of)
 bool storage_call(storage_service *of, sb_address to, wire_method method, const buffer *request,
                   uint32_t attempt, sb_reply *reply)
 {
-    const uint32_t doublings = attempt < CALL_DOUBLINGS_MAX ? attempt : CALL_DOUBLINGS_MAX;
-    sb_scope bounded;
-    sb_scope_init_timeout(&bounded, &of->scope, "call of a store", CALL_TIMEOUT_MIN << doublings);
-    const sb_status status = method_call(of->exchange, to, method, request, reply, &bounded);
-    sb_scope_release(&bounded);
-    return status == SB_OK;
+    return method_attempt(of->exchange, to, method, request, attempt, reply, &of->scope) == SB_OK;
 }
 
 void storage_service_watch(storage_service *of, storage_watcher *watcher, void *context)

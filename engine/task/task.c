@@ -131,13 +131,6 @@ static cursor unseal(slice value, uint64_t place)
     return at;
 }
 
-static uint8_t take_below(cursor *from, uint32_t bound)
-{
-    const uint8_t value = cursor_u8(from);
-    from->failed |= value >= bound;
-    return value;
-}
-
 void task_row_encode(const task_row *from, buffer *into)
 {
     buffer_clear(into);
@@ -156,14 +149,14 @@ bool task_row_decode(job_id job, uint32_t phase, slice value, task_row *into)
 {
     cursor at = unseal(value, task_identity(job, phase));
     *into = (task_row){.job = job, .phase = phase};
-    into->kind = (task_kind)take_below(&at, TASK_KIND_COUNT);
-    into->state = (task_state)take_below(&at, TASK_STATE_COUNT);
+    into->kind = (task_kind)cursor_u8_below(&at, TASK_KIND_COUNT);
+    into->state = (task_state)cursor_u8_below(&at, TASK_STATE_COUNT);
     into->table = cursor_u64(&at);
     into->index = cursor_u64(&at);
     into->snapshot = cursor_u64(&at);
     into->subtask_count = cursor_u32(&at);
     into->tenure = cursor_u64(&at);
-    into->cause = (failure)take_below(&at, FAILURE_COUNT);
+    into->cause = (failure)cursor_u8_below(&at, FAILURE_COUNT);
     return cursor_finished(&at) && into->snapshot != 0 && into->subtask_count <= SUBTASKS_MAX;
 }
 
@@ -204,8 +197,8 @@ bool subtask_row_decode(job_id job, uint32_t phase, uint32_t number, slice value
     into->job = job;
     into->phase = phase;
     into->number = number;
-    into->kind = (task_kind)take_below(&at, TASK_KIND_COUNT);
-    into->state = (subtask_state)take_below(&at, SUBTASK_STATE_COUNT);
+    into->kind = (task_kind)cursor_u8_below(&at, TASK_KIND_COUNT);
+    into->state = (subtask_state)cursor_u8_below(&at, SUBTASK_STATE_COUNT);
     into->server = cursor_u16(&at);
     into->session = cursor_u64(&at);
     into->attempt = cursor_u64(&at);
@@ -217,7 +210,7 @@ bool subtask_row_decode(job_id job, uint32_t phase, uint32_t number, slice value
     take_range_key(&at, &into->imported);
     into->imported_rows = cursor_u64(&at);
     into->row_count = cursor_u64(&at);
-    into->cause = (failure)take_below(&at, FAILURE_COUNT);
+    into->cause = (failure)cursor_u8_below(&at, FAILURE_COUNT);
     return cursor_finished(&at) && into->snapshot != 0 && into->attempt != 0;
 }
 

@@ -43,10 +43,4 @@ typedef struct owner_row {
 void owner_row_encode(const owner_row *from, buffer *into); /* clears `into` first */
 bool owner_row_decode(slice value, owner_row *into);
 
-/* True for what is worth another try of the same transaction. */
-static inline bool engine_status_is_passing(engine_status status)
-{
-    return status == ENGINE_CONFLICT || status == ENGINE_UNKNOWN || status == ENGINE_TOO_OLD;
-}
-
 #endif

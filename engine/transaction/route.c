@@ -1,16 +1,11 @@
 /*
  * One request's way, with every retry: see route.h.
- *
- * An attempt that is lost costs its deadline, so deadlines start short and double; every request of
- * the engine may be repeated, so a short deadline costs a message and never correctness.
  */
 #include "engine/transaction/cluster.h"
 #include "engine/wire/method_points.h"
 
 #define WAIT_MIN (4 * SB_MILLISECOND)
 #define WAIT_DOUBLINGS_MAX 7u /* 512 ms */
-#define ATTEMPT_MIN (250 * SB_MILLISECOND)
-#define ATTEMPT_DOUBLINGS_MAX 3u /* 2 s */
 #define LOSSES_BEFORE_NEW_MAP 2u
 
 /* ------------------------------------------------------------------------------------ waiting */
@@ -34,12 +29,7 @@ engine_status backoff_wait(backoff *of, sb_scope *scope)
 sb_status cluster_call(cluster *of, sb_address to, wire_method method, const buffer *request,
                        uint32_t attempt, sb_reply *reply, sb_scope *scope)
 {
-    const uint32_t doublings = attempt < ATTEMPT_DOUBLINGS_MAX ? attempt : ATTEMPT_DOUBLINGS_MAX;
-    sb_scope bounded;
-    sb_scope_init_timeout(&bounded, scope, "one attempt", ATTEMPT_MIN << doublings);
-    const sb_status status = method_call(of->exchange, to, method, request, reply, &bounded);
-    sb_scope_release(&bounded);
-    return status;
+    return method_attempt(of->exchange, to, method, request, attempt, reply, scope);
 }
 
 engine_status cluster_tell_stores(cluster *of, const sb_address *stores, uint32_t store_count,

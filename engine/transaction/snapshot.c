@@ -268,15 +268,6 @@ static void place_pairs(pair_list *list)
     sb_assert(at == list->bytes.data + list->bytes.size);
 }
 
-/* The lesser of two ends; an empty one is no end. */
-static slice lesser_end(slice left, slice right)
-{
-    if (left.size == 0 || (right.size > 0 && slice_compare(right, left) < 0)) {
-        return right;
-    }
-    return left;
-}
-
 /* Where the scan goes on after this reply, into list->next; false when it has seen the whole
  * range. */
 static bool scan_advance(const route *way, const scan_reply *got, slice end, buffer *next)
@@ -343,7 +334,7 @@ engine_status snapshot_scan(cluster *of, snapshot at, slice start, slice end, ui
                                   .by = session_of(at),
                                   .at = at.at,
                                   .start = buffer_slice(&found->next),
-                                  .end = lesser_end(end, way.region->end),
+                                  .end = earlier_end(end, way.region->end),
                                   .limit = room < SCAN_LIMIT_MAX ? room : SCAN_LIMIT_MAX};
         scan_request_encode(&ask, &request);
         sb_reply reply;

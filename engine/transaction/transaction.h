@@ -34,6 +34,12 @@ typedef enum engine_status {
 
 const char *engine_status_text(engine_status status);
 
+/* True for what is worth another try of the same transaction. */
+static inline bool engine_status_is_passing(engine_status status)
+{
+    return status == ENGINE_CONFLICT || status == ENGINE_UNKNOWN || status == ENGINE_TOO_OLD;
+}
+
 /* ENGINE_OK while the scope runs, else how it ended. */
 engine_status engine_scope_status(const sb_scope *scope);
 

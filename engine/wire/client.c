@@ -19,14 +19,6 @@ const char *statement_kind_text(statement_kind kind)
     return statement_texts[kind];
 }
 
-/* A number below `bound`, in one byte. */
-static uint8_t take_below(cursor *from, uint32_t bound)
-{
-    const uint8_t value = cursor_u8(from);
-    from->failed |= value >= bound;
-    return from->failed ? 0 : value;
-}
-
 static void add_i64(buffer *into, int64_t value)
 {
     buffer_add_u64(into, (uint64_t)value);
@@ -83,7 +75,7 @@ static void add_statement(buffer *into, const statement *one)
 
 static void take_statement(cursor *from, statement *one)
 {
-    *one = (statement){.kind = (statement_kind)take_below(from, STATEMENT_KIND_COUNT)};
+    *one = (statement){.kind = (statement_kind)cursor_u8_below(from, STATEMENT_KIND_COUNT)};
     one->think_ms = cursor_u32(from);
     one->id = take_i64(from);
     if (has_values(one->kind)) {
@@ -160,7 +152,7 @@ static void add_result(buffer *into, const statement_result *one)
 
 static void take_ids(cursor *from, statement_result *one)
 {
-    one->id_more = take_below(from, 2) == 1;
+    one->id_more = cursor_u8_below(from, 2) == 1;
     const uint32_t count = take_count(from, RESULT_IDS_MAX);
     if (count == 0) {
         return;
@@ -173,7 +165,7 @@ static void take_ids(cursor *from, statement_result *one)
 
 static void take_result(cursor *from, statement_result *one)
 {
-    *one = (statement_result){.kind = (result_kind)take_below(from, RESULT_KIND_COUNT)};
+    *one = (statement_result){.kind = (result_kind)cursor_u8_below(from, RESULT_KIND_COUNT)};
     if (one->kind == RESULT_ROW) {
         one->k = take_i64(from);
         one->c = cursor_slice(from);
@@ -202,8 +194,8 @@ bool execute_reply_decode(slice from, execute_reply *into)
 {
     cursor at = cursor_of(from);
     *into = (execute_reply){0};
-    into->outcome = (execute_outcome)take_below(&at, OUTCOME_COUNT);
-    into->reason = (refusal)take_below(&at, REFUSAL_COUNT);
+    into->outcome = (execute_outcome)cursor_u8_below(&at, OUTCOME_COUNT);
+    into->reason = (refusal)cursor_u8_below(&at, REFUSAL_COUNT);
     into->session = cursor_u64(&at);
     into->start = cursor_u64(&at);
     into->committed = cursor_u64(&at);

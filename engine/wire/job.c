@@ -30,17 +30,6 @@ const char *job_answer_text(job_answer answer)
     return job_answer_texts[answer];
 }
 
-/* A number below `bound`, else the cursor has failed. */
-static uint8_t take_below(cursor *from, uint32_t bound)
-{
-    const uint8_t value = cursor_u8(from);
-    if (value >= bound) {
-        from->failed = true;
-        return 0;
-    }
-    return value;
-}
-
 static void encode_index_request(const index_request *from, buffer *into)
 {
     sb_assert_op(from->column_count, <=, JOB_COLUMNS_MAX);
@@ -53,8 +42,8 @@ static void encode_index_request(const index_request *from, buffer *into)
 static void decode_index_request(cursor *from, index_request *into)
 {
     into->name = cursor_slice(from);
-    into->unique = take_below(from, 2) == 1;
-    into->column_count = take_below(from, JOB_COLUMNS_MAX + 1);
+    into->unique = cursor_u8_below(from, 2) == 1;
+    into->column_count = cursor_u8_below(from, JOB_COLUMNS_MAX + 1);
     for (uint32_t i = 0; i < into->column_count; i++) {
         into->columns[i] = cursor_u8(from);
     }
@@ -79,10 +68,10 @@ bool submit_job_request_decode(submit_job_request *into, slice bytes)
     cursor at = cursor_of(bytes);
     *into = (submit_job_request){0};
     into->nonce = cursor_u64(&at);
-    into->kind = (job_kind)take_below(&at, JOB_KIND_COUNT);
+    into->kind = (job_kind)cursor_u8_below(&at, JOB_KIND_COUNT);
     into->table = cursor_u64(&at);
-    into->single = take_below(&at, 2) == 1;
-    into->index_count = take_below(&at, JOB_INDEXES_MAX + 1);
+    into->single = cursor_u8_below(&at, 2) == 1;
+    into->index_count = cursor_u8_below(&at, JOB_INDEXES_MAX + 1);
     for (uint32_t i = 0; i < into->index_count; i++) {
         decode_index_request(&at, &into->indexes[i]);
     }
@@ -100,9 +89,9 @@ void submit_job_reply_encode(const submit_job_reply *from, buffer *into)
 bool submit_job_reply_decode(submit_job_reply *into, slice bytes)
 {
     cursor at = cursor_of(bytes);
-    into->answer = (job_answer)take_below(&at, JOB_ANSWER_COUNT);
+    into->answer = (job_answer)cursor_u8_below(&at, JOB_ANSWER_COUNT);
     into->job = cursor_u64(&at);
-    into->bad = (job_field)take_below(&at, JOB_FIELD_COUNT);
+    into->bad = (job_field)cursor_u8_below(&at, JOB_FIELD_COUNT);
     return cursor_finished(&at);
 }
 
@@ -128,7 +117,7 @@ void job_order_reply_encode(const job_order_reply *from, buffer *into)
 bool job_order_reply_decode(job_order_reply *into, slice bytes)
 {
     cursor at = cursor_of(bytes);
-    into->answer = (job_answer)take_below(&at, JOB_ANSWER_COUNT);
+    into->answer = (job_answer)cursor_u8_below(&at, JOB_ANSWER_COUNT);
     return cursor_finished(&at);
 }
 
@@ -149,14 +138,14 @@ void job_status_reply_encode(const job_status_reply *from, buffer *into)
 bool job_status_reply_decode(job_status_reply *into, slice bytes)
 {
     cursor at = cursor_of(bytes);
-    into->answer = (job_answer)take_below(&at, JOB_ANSWER_COUNT);
-    into->ended = take_below(&at, 2) == 1;
-    into->kind = (job_kind)take_below(&at, JOB_KIND_COUNT);
+    into->answer = (job_answer)cursor_u8_below(&at, JOB_ANSWER_COUNT);
+    into->ended = cursor_u8_below(&at, 2) == 1;
+    into->kind = (job_kind)cursor_u8_below(&at, JOB_KIND_COUNT);
     into->state = cursor_u8(&at);
     into->schema = cursor_u8(&at);
-    into->cause = (failure)take_below(&at, FAILURE_COUNT);
+    into->cause = (failure)cursor_u8_below(&at, FAILURE_COUNT);
     into->error_count = cursor_u32(&at);
-    into->error = (failure)take_below(&at, FAILURE_COUNT);
+    into->error = (failure)cursor_u8_below(&at, FAILURE_COUNT);
     into->row_count = cursor_u64(&at);
     return cursor_finished(&at);
 }

@@ -58,17 +58,6 @@ static void take_sb_address(cursor *from, sb_address *value)
     *value = cursor_u16(from);
 }
 
-/* A number below `bound`, in one byte. */
-static uint8_t take_below(cursor *from, uint8_t bound)
-{
-    const uint8_t value = cursor_u8(from);
-    if (value >= bound) {
-        from->failed = true;
-        return 0;
-    }
-    return value;
-}
-
 static void add_bool(buffer *into, const bool *value)
 {
     buffer_add_u8(into, *value ? 1 : 0);
@@ -76,7 +65,7 @@ static void add_bool(buffer *into, const bool *value)
 
 static void take_bool(cursor *from, bool *value)
 {
-    *value = take_below(from, 2) == 1;
+    *value = cursor_u8_below(from, 2) == 1;
 }
 
 static void add_slice(buffer *into, const slice *value)
@@ -96,7 +85,7 @@ static void add_transaction_fate(buffer *into, const transaction_fate *value)
 
 static void take_transaction_fate(cursor *from, transaction_fate *value)
 {
-    *value = (transaction_fate)take_below(from, TRANSACTION_FATE_COUNT);
+    *value = (transaction_fate)cursor_u8_below(from, TRANSACTION_FATE_COUNT);
 }
 
 /* ------------------------------------------------------------------------------- small shapes */
@@ -185,7 +174,7 @@ static void add_reply_head(buffer *into, const reply_head *head)
 
 static void take_reply_head(cursor *from, reply_head *head)
 {
-    *head = (reply_head){.status = (reply_status)take_below(from, REPLY_STATUS_COUNT)};
+    *head = (reply_head){.status = (reply_status)cursor_u8_below(from, REPLY_STATUS_COUNT)};
     switch (head->status) {
     case REPLY_NOT_LEADER:
         head->leader = cursor_u16(from);
@@ -313,7 +302,7 @@ bool unpack_mutation(cursor *at, mutation *one)
     if (at_end(at)) {
         return false;
     }
-    one->kind = (mutation_kind)take_below(at, MUTATION_KIND_COUNT);
+    one->kind = (mutation_kind)cursor_u8_below(at, MUTATION_KIND_COUNT);
     one->key = cursor_slice(at);
     one->value = cursor_slice(at);
     if (one->kind != MUTATION_PUT && one->value.size > 0) {
@@ -346,7 +335,7 @@ bool unpack_session(cursor *at, session_description *one)
     }
     one->server = cursor_u16(at);
     one->session = cursor_u64(at);
-    one->live = take_below(at, 2) == 1;
+    one->live = cursor_u8_below(at, 2) == 1;
     return !at->failed;
 }
 
@@ -356,7 +345,7 @@ bool unpack_version(cursor *at, version_description *one)
         return false;
     }
     one->commit = cursor_u64(at);
-    one->there = take_below(at, 2) == 1;
+    one->there = cursor_u8_below(at, 2) == 1;
     one->value = cursor_slice(at);
     if (one->there ? one->commit == 0 : one->value.size > 0) {
         at->failed = true;

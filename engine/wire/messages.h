@@ -190,6 +190,13 @@ bool unpack_version(cursor *at, version_description *one);
 #undef FIELD
 #undef END
 
+/* Of two ends, of which an empty one is no end. */
+static inline slice earlier_end(slice left, slice right)
+{
+    const bool is_right = left.size == 0 || (right.size > 0 && slice_compare(right, left) < 0);
+    return is_right ? right : left;
+}
+
 /* Is the key in [start, end), end empty meaning no end? */
 static inline bool key_in_range(slice key, slice start, slice end)
 {
