@@ -67,15 +67,24 @@ START_TEST(every_lifecycle_names_its_source)
 }
 END_TEST
 
-/* Whether a glob means a probe, by name or place, or a move. */
-static bool means_something(const char *glob)
+static bool names_one(const char *glob, const sb_place_name *const *names, size_t count)
 {
-    const sb_place_name **probes;
-    const size_t probe_count = sb_probe_list(&probes);
-    for (size_t i = 0; i < probe_count; i++) {
-        if (sb_glob_matches(glob, probes[i]->name) || sb_glob_matches(glob, probes[i]->place)) {
+    for (size_t i = 0; i < count; i++) {
+        if (sb_glob_matches(glob, names[i]->name) || sb_glob_matches(glob, names[i]->place)) {
             return true;
         }
+    }
+    return false;
+}
+
+/* Whether a glob means a probe or a failpoint, by name or place, or a move. */
+static bool means_something(const char *glob)
+{
+    const sb_place_name **probes, **failpoints;
+    const size_t probe_count = sb_probe_list(&probes);
+    const size_t failpoint_count = sb_failpoint_list(&failpoints);
+    if (names_one(glob, probes, probe_count) || names_one(glob, failpoints, failpoint_count)) {
+        return true;
     }
     const sb_machine *const *machines;
     const size_t machine_count = sb_machine_list(&machines);
@@ -101,7 +110,7 @@ START_TEST(what_is_unreachable_exists)
     for (size_t i = 0; i < sizeof(scenarios) / sizeof(scenarios[0]); i++) {
         for (size_t at = 0; at < scenarios[i]->unreachable_count; at++) {
             const sb_unreachable *const one = &scenarios[i]->unreachable[at];
-            ck_assert_msg(means_something(one->glob), "%s: '%s' is no probe and no move",
+            ck_assert_msg(means_something(one->glob), "%s: '%s' is no probe, failpoint or move",
                           scenarios[i]->name, one->glob);
             ck_assert_msg(one->why[0] != '\0', "%s: '%s' has no reason", scenarios[i]->name,
                           one->glob);
