@@ -10,10 +10,10 @@
  *   pct      nodes and tasks have priorities: the highest goes first, and in the lower half things
  *            come the later the lower they are; at d - 1 drawn steps the task that runs, and its
  *            node, fall to the bottom (Burckhardt et al., ASPLOS 2010)
- *   pos      everything due gets a fresh random priority, which it keeps until it has its turn;
- * half of it a random delay too (basic POS, Yuan et al., CAV 2018) starve   a victim is served
- * late, for log-uniform intervals (as rr's chaos mode does with threads): one node, or a few tasks
- * of it
+ *   pos      everything due gets a fresh random priority, which it keeps until it has its turn,
+ *            and half of it a random delay too (basic POS, Yuan et al., CAV 2018)
+ *   starve   a victim is served late, for log-uniform intervals (as rr's chaos mode does with
+ *            threads): one node, or a few tasks of it
  *
  * As everywhere, 0 is the calm answer: the highest priority, no change point, no delay, no victim.
  */

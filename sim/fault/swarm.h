@@ -59,8 +59,9 @@ void sb_swarm_set_clock(sb_swarm *swarm, sb_node node);
 /* The world is healed: from here on no fault may be done (accounting.c). */
 void sb_accounts_close(sb_world *world);
 
-/* -------------------------------------------------- trouble.c, trouble_network.c,
- * trouble_machines.c
+/* ------------------------------------------------------------------------------------- trouble
+ *
+ * In trouble.c, trouble_network.c and trouble_machines.c.
  *
  * The tasks that make trouble, one for each kind of trouble that comes in epochs.
  */

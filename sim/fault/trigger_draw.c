@@ -65,8 +65,7 @@ static const char *const moment_words[SB_MOMENT_COUNT] = {
 #undef MOMENT
 };
 
-/* --------------------------------------------------------------------------- numbers from a salt
- */
+/* ------------------------------------------------------------------------- numbers from a salt */
 
 /* Independent of the others by its name. */
 static uint64_t hash_of(const sb_trigger *trigger, const char *what)

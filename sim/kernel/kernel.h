@@ -3,9 +3,10 @@
  *
  * Everything of a world lives in one mapping:
  *
- *   base                                                                      (guards between all
- * ranges) | kernel range: struct sb_world, then the kernel's heap | disk heap | stacks | node heaps
- * 0..63 |
+ *   base
+ *   | kernel range: struct sb_world, then its heap | disk heap | stacks | node heaps 0..63 |
+ *
+ * with guards between all ranges.
  *
  * A task is a fiber with a fixed lane: lane i owns stack i.  When a task must wait it calls
  * sb_block, which runs the scheduler on the waiting task's own stack and switches straight to the
@@ -15,8 +16,8 @@
  * kernel's heap.  Those of a later instant are in the queue; those of this instant are in the ready
  * list, and where there are several the strategy picks.
  *
- *   sb_send -> message.due in queue -> instant comes -> deliver -> mailbox, wake receiver -> ready
- * -> run
+ *   sb_send -> message.due in queue -> its instant comes -> deliver -> mailbox
+ *           -> wake the receiver -> ready -> run
  */
 #ifndef SB_KERNEL_KERNEL_H
 #define SB_KERNEL_KERNEL_H
@@ -663,7 +664,11 @@ static inline sb_node_state *sb_node_given(const sb_world *world, sb_node number
 /* Leave to the host; comes back only if the host runs the world again. */
 void sb_stop_here(sb_world *world);
 
-/* -------------------------------- machine Parts of other rooms that kill, boot and heal call. */
+/* ------------------------------------------------------------------------------------- machine
+ *
+ * Parts of other rooms that kill, boot and heal call.
+ */
+
 /* The task that goes on by it at once; NULL: none, see the ready list. */
 sb_task *sb_packet_arrives(sb_world *world, sb_packet *packet);
 void sb_node_state_init(sb_world *world, sb_node number, const char *name, const char *role);

@@ -78,8 +78,7 @@ void sb_clock_set(sb_world *world, sb_node number, int64_t skew, int32_t drift)
     sb_event_here(world, SB_EVENT_CLOCK, (uint64_t)skew, (uint64_t)(int64_t)drift, number);
 }
 
-/* -------------------------------------------------------------------------------- the wall clock
- */
+/* ------------------------------------------------------------------------------ the wall clock */
 
 static sb_time wall_of(const sb_world *world, const sb_node_state *node)
 {

@@ -3,8 +3,8 @@
  * of them.
  *
  *   | data ............................ size | ... capacity |
- *     change 1   change 2 ... change n         each knows what it overwrote and how long the file
- * was before
+ *     change 1   change 2 ... change n       each knows what it overwrote
+ *                                            and how long the file was before
  *
  * Undoing change n, n-1, ... 1 gives the durable bytes.  While it is undone, the bytes in the range
  * of a write are just those that it wrote; so nothing needs to be kept to do it again after a

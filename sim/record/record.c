@@ -2,9 +2,9 @@
  * The container of a kept record: events in one array, the texts they mention in blocks that never
  * move.
  *
- *   events   [first_step] [first_step + 1] ...            48 bytes each
- *   labels   [ task, waker ] [ task, waker ] ...          beside each event: whose it is, who woke
- * it texts    hash -> text, an open table over blocks
+ *   events   [first_step] [first_step + 1] ...     48 bytes each
+ *   labels   [ task, waker ] [ task, waker ] ...   beside each event: whose it is, who woke it
+ *   texts    hash -> text                          an open table over blocks
  *
  * Lanes are used again by later tasks, so the name of an event's task is settled when the event is
  * appended, from the spawn that filled the lane last.

@@ -112,7 +112,10 @@ const char *sb_record_state_name(const sb_record *record, uint64_t index,
  * snprintf would. */
 int sb_record_describe(const sb_record *record, sb_step step, char *text, size_t size);
 
-/* --------------- writing Used by the recorder in the kernel and by the reader of trace files. */
+/* ------------------------------------------------------------------------------------- writing
+ *
+ * Used by the recorder in the kernel and by the reader of trace files.
+ */
 void sb_record_begin(sb_record *record, sb_step first_step); /* of what is appended first */
 void sb_record_append(sb_record *record, const sb_event *events, size_t count);
 void sb_record_truncate(sb_record *record, sb_step last_step); /* drop what came later */
