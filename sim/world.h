@@ -199,6 +199,10 @@ size_t sb_probe_list(const sb_place_name ***probes);
 size_t sb_failpoint_list(const sb_place_name ***failpoints);
 size_t sb_machine_list(const sb_machine *const **machines);
 bool sb_machine_ends_in(const sb_machine *machine, uint32_t state);
+bool sb_machine_enters(const sb_machine *machine, uint32_t state); /* some move leads there */
+/* The machine of a move that is numbered through all of the list, as edge bits are, and there is
+ * one; *move becomes its place in its own. */
+const sb_machine *sb_machine_of_move(size_t *move);
 /* Whether a name is what the glob says: ? is any character, * any run of them. */
 bool sb_glob_matches(const char *glob, const char *name);
 #define SB_STATE_ALL_MAX 256 /* states of all machines */
@@ -517,6 +521,9 @@ typedef struct sb_finding_report {
     unsigned frame_count;
     sb_frame frames[SB_FRAME_MAX]; /* innermost first */
 } sb_finding_report;
+
+/* Whether it is that the world stands still; then there is a chain of who waits for whom. */
+bool sb_finding_stands_still(const sb_finding_report *finding);
 
 const sb_finding_report *sb_world_finding(const sb_world *world); /* NULL: none */
 

@@ -6,7 +6,7 @@
  * loses what a death may lose; one that is cut off or stands still is struck just after it, when
  * the heal has opened every link and let everybody go on.
  */
-#include "sim/kernel/kernel.h"
+#include "sim/fault/swarm.h"
 
 static const struct {
     const char *word;
@@ -54,19 +54,10 @@ static bool is_behind_links(const sb_node_state *node)
 
 /* -------------------------------------------------------------------------------------- draws */
 
-/* The n-th bit that is set, and there is one. */
-static unsigned bit_at(uint64_t bits, uint64_t n)
-{
-    for (uint64_t i = 0; i < n; i++) {
-        bits &= bits - 1;
-    }
-    return (unsigned)__builtin_ctzll(bits);
-}
-
 static uint64_t choose_bit(sb_world *world, uint64_t bits)
 {
     const uint64_t count = (uint64_t)__builtin_popcountll(bits);
-    return bit_at(bits, sb_choose(world, SB_STREAM_FAULT, count));
+    return sb_bit_at(bits, sb_choose(world, SB_STREAM_FAULT, count));
 }
 
 static void draw_absences(sb_world *world, const sb_core_plan *plan)

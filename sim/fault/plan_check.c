@@ -63,17 +63,10 @@ static bool check_targets(const sb_swarm_plan *plan, complaint to)
         uint64_t kinds, targets;
         const char *name;
     } needs[] = {
-        {SB_KIND(KILL) | SB_KIND(STOP) | SB_KIND(PAUSE) | SB_KIND(CRASH_LOOP) |
-             SB_KIND(EMPTY_DISK) | SB_KIND(SKEW) | SB_KIND(DRIFT) | SB_KIND(JUMP_FORWARD) |
-             SB_KIND(JUMP_BACK) | SB_KIND(FREEZE),
-         plan->victims, "victims"},
-        {SB_KIND(KILL) | SB_KIND(STOP) | SB_KIND(PAUSE) | SB_KIND(CRASH_LOOP) | SB_KIND(EMPTY_DISK),
-         plan->down_at_once_max, "down_at_once_max"},
+        {SB_STRIKE_KINDS | SB_CLOCK_KINDS, plan->victims, "victims"},
+        {SB_STRIKE_KINDS, plan->down_at_once_max, "down_at_once_max"},
         {SB_KIND(EMPTY_DISK), plan->wipeable, "wipeable"},
-        {SB_KIND(SYNC_STALL) | SB_KIND(SYNC_ERROR) | SB_KIND(WRITE_ERROR) | SB_KIND(READ_ERROR) |
-             SB_KIND(DISK_FULL) | SB_KIND(IO_LATENCY) | SB_KIND(BIT_ROT) |
-             SB_KIND(MISDIRECTED_WRITE),
-         plan->disks, "disks"},
+        {SB_ONE_DISK_KINDS, plan->disks, "disks"},
         {SB_KIND(BIT_ROT) | SB_KIND(MISDIRECTED_WRITE), plan->rebuildable != NULL, "rebuildable"},
         {SB_KIND(FAILPOINT), plan->failpoint_glob != NULL, "failpoint_glob"},
     };

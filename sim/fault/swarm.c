@@ -9,17 +9,10 @@ _Static_assert(SB_FAULT_COUNT <= 64, "a plan's kinds are 64 bits");
     (SB_KIND(DELAY) | SB_KIND(REORDER) | SB_KIND(LOSS) | SB_KIND(REPLY_LOSS) |                     \
      SB_KIND(DUPLICATE) | SB_KIND(CORRUPT) | SB_KIND(RESET) | SB_KIND(PARTITION) |                 \
      SB_KIND(PARTITION_ONE_WAY) | SB_KIND(PARTITION_PARTIAL) | SB_KIND(CLOG) | SB_KIND(BANDWIDTH))
-#define PROCESS_KINDS                                                                              \
-    (SB_KIND(KILL) | SB_KIND(STOP) | SB_KIND(PAUSE) | SB_KIND(CRASH_LOOP) | SB_KIND(EMPTY_DISK))
 #define CRASH_KINDS                                                                                \
     (SB_KIND(LOST_WRITE) | SB_KIND(TORN_WRITE) | SB_KIND(LOST_NAME) |                              \
      SB_KIND(PERSISTED_UNACKNOWLEDGED))
-#define STRIKE_KINDS                                                                               \
-    (SB_KIND(IO_LATENCY) | SB_KIND(SYNC_STALL) | SB_KIND(SYNC_ERROR) | SB_KIND(WRITE_ERROR) |      \
-     SB_KIND(READ_ERROR) | SB_KIND(DISK_FULL) | SB_KIND(BIT_ROT) | SB_KIND(MISDIRECTED_WRITE))
-#define DISK_KINDS (CRASH_KINDS | SB_KIND(SYNC_LATENCY) | STRIKE_KINDS)
-#define CLOCK_KINDS                                                                                \
-    (SB_KIND(SKEW) | SB_KIND(DRIFT) | SB_KIND(JUMP_FORWARD) | SB_KIND(JUMP_BACK) | SB_KIND(FREEZE))
+#define DISK_KINDS (CRASH_KINDS | SB_KIND(SYNC_LATENCY) | SB_ONE_DISK_KINDS)
 #define CODE_KINDS SB_KIND(FAILPOINT)
 
 /* -------------------------------------------------------------------------------------- draws */
@@ -181,7 +174,7 @@ void sb_swarm_set_clock(sb_swarm *swarm, sb_node number)
 static void draw_clocks(sb_swarm *swarm)
 {
     sb_world *const world = swarm->world;
-    swarm->clock_level = draw_level(swarm, CLOCK_KINDS);
+    swarm->clock_level = draw_level(swarm, SB_CLOCK_KINDS);
     for (unsigned i = 1; i < world->node_count; i++) {
         if ((swarm->plan.victims >> i & 1) != 0) {
             sb_swarm_set_clock(swarm, (sb_node)i);
@@ -251,10 +244,10 @@ static void draw_triggers(sb_swarm *swarm)
     }
     const uint64_t all = swarm->kinds;
     uint64_t bound = draw_bound(swarm, NETWORK_KINDS);
-    bound |= draw_bound(swarm, PROCESS_KINDS);
-    bound |= draw_bound(swarm, STRIKE_KINDS);
+    bound |= draw_bound(swarm, SB_STRIKE_KINDS);
+    bound |= draw_bound(swarm, SB_ONE_DISK_KINDS);
     bound |= draw_bound(swarm, CODE_KINDS);
-    bound |= draw_bound(swarm, CLOCK_KINDS);
+    bound |= draw_bound(swarm, SB_CLOCK_KINDS);
     leave_epochs(swarm, all & ~swarm->kinds);
     sb_triggers_draw(swarm, bound);
 }
@@ -288,7 +281,7 @@ void sb_swarm_start(sb_world *world, const sb_swarm_plan *plan)
         }
     }
     draw_network(swarm);
-    swarm->process_level = draw_level(swarm, PROCESS_KINDS);
+    swarm->process_level = draw_level(swarm, SB_STRIKE_KINDS);
     draw_disk(swarm);
     draw_clocks(swarm);
     draw_code(swarm);

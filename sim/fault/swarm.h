@@ -45,6 +45,30 @@ static inline bool sb_swarm_has_any(const sb_swarm *swarm, uint64_t kinds)
 
 #define SB_KIND(fault) (UINT64_C(1) << SB_FAULT_##fault)
 
+/* What strikes a machine, what comes over one disk at a time, and what clocks do; of the latter,
+ * what comes in epochs. */
+#define SB_STRIKE_KINDS                                                                            \
+    (SB_KIND(KILL) | SB_KIND(STOP) | SB_KIND(PAUSE) | SB_KIND(CRASH_LOOP) | SB_KIND(EMPTY_DISK))
+#define SB_ONE_DISK_KINDS                                                                          \
+    (SB_KIND(IO_LATENCY) | SB_KIND(SYNC_STALL) | SB_KIND(SYNC_ERROR) | SB_KIND(WRITE_ERROR) |      \
+     SB_KIND(READ_ERROR) | SB_KIND(DISK_FULL) | SB_KIND(BIT_ROT) | SB_KIND(MISDIRECTED_WRITE))
+#define SB_CLOCK_EPOCH_KINDS (SB_KIND(JUMP_FORWARD) | SB_KIND(JUMP_BACK) | SB_KIND(FREEZE))
+#define SB_CLOCK_KINDS (SB_KIND(SKEW) | SB_KIND(DRIFT) | SB_CLOCK_EPOCH_KINDS)
+
+static inline bool sb_is_among(sb_fault kind, uint64_t kinds)
+{
+    return (kinds >> kind & 1) != 0;
+}
+
+/* The n-th bit that is set, and there is one; n counts from 0. */
+static inline unsigned sb_bit_at(uint64_t bits, uint64_t n)
+{
+    for (uint64_t i = 0; i < n; i++) {
+        bits &= bits - 1;
+    }
+    return (unsigned)__builtin_ctzll(bits);
+}
+
 /* Log-uniform in [low, high]; 0 < low <= high.  0 draws the lowest. */
 uint64_t sb_draw_log(sb_world *world, sb_stream stream, uint64_t low, uint64_t high);
 /* The same with the highest for 0: for the length of calm. */
@@ -81,6 +105,9 @@ bool sb_swarm_pass(sb_swarm *swarm, sb_duration duration);
 /* Whether a victim is well, or drains and may be struck by this kind all the same, and few enough
  * others of its role are not well. */
 bool sb_swarm_may_strike(const sb_swarm *swarm, unsigned node, sb_fault kind);
+
+/* How long a sync may stand still. */
+sb_duration sb_swarm_stall_max(const sb_swarm *swarm);
 
 /* Of those of the plan, of which one at a time may be in trouble. */
 bool sb_swarm_has_troubled_disk(const sb_swarm *swarm);

@@ -9,11 +9,15 @@
 #include "sim/fault/swarm.h"
 #include "sim/machine/disk.h"
 
-static const char *const moment_words[SB_MOMENT_COUNT] = {
+const char *sb_moment_word(sb_moment moment)
+{
+    static const char *const words[SB_MOMENT_COUNT] = {
 #define MOMENT(name, word, doublings, text) word,
 #include "sim/fault/moments.def"
 #undef MOMENT
-};
+    };
+    return words[moment];
+}
 
 /* --------------------------------------------------------------------------------------- keys */
 
@@ -69,15 +73,9 @@ static bool is_meant(sb_trigger *trigger, uint64_t key)
 /* The machine whose move this is, by its number through all tables, and what it leads to. */
 static sb_state_of state_entered(uint64_t edge)
 {
-    const sb_machine *const *machines;
-    const size_t count = sb_machine_list(&machines);
-    for (size_t i = 0; i < count; i++) {
-        if (edge < machines[i]->move_count) {
-            return (sb_state_of){machines[i], machines[i]->moves[edge].to};
-        }
-        edge -= machines[i]->move_count;
-    }
-    return (sb_state_of){NULL, 0};
+    size_t move = (size_t)edge;
+    const sb_machine *const machine = sb_machine_of_move(&move);
+    return (sb_state_of){machine, machine->moves[move].to};
 }
 
 static bool is_same_state(sb_state_of one, sb_state_of other)
@@ -146,14 +144,13 @@ static bool pass(const sb_trigger *trigger, sb_duration duration, sb_scope *scop
 
 static bool is_cut(sb_fault kind)
 {
-    return kind == SB_FAULT_PARTITION || kind == SB_FAULT_PARTITION_ONE_WAY ||
-           kind == SB_FAULT_PARTITION_PARTIAL || kind == SB_FAULT_CLOG;
+    return sb_is_among(kind, SB_KIND(PARTITION) | SB_KIND(PARTITION_ONE_WAY) |
+                                 SB_KIND(PARTITION_PARTIAL) | SB_KIND(CLOG));
 }
 
 static bool is_of_disk(sb_fault kind)
 {
-    return kind == SB_FAULT_WRITE_ERROR || kind == SB_FAULT_READ_ERROR ||
-           kind == SB_FAULT_SYNC_ERROR || kind == SB_FAULT_SYNC_STALL || kind == SB_FAULT_DISK_FULL;
+    return sb_is_among(kind, SB_ONE_DISK_KINDS);
 }
 
 typedef void link_change(sb_world *world, sb_node from, sb_node to);
@@ -237,8 +234,7 @@ static void trouble_disk(sb_world *world, const sb_trigger *trigger, sb_node nod
         .read_error = kind == SB_FAULT_READ_ERROR ? ALWAYS : 0,
         .sync_error = kind == SB_FAULT_SYNC_ERROR ? ALWAYS : 0,
         .sync_stall = kind == SB_FAULT_SYNC_STALL ? ALWAYS : 0,
-        .stall_max =
-            trigger->swarm->plan.stall_max != 0 ? trigger->swarm->plan.stall_max : 5 * SB_SECOND,
+        .stall_max = sb_swarm_stall_max(trigger->swarm),
         .full = kind == SB_FAULT_DISK_FULL,
     };
     sb_disk_trouble_set(world, node, &trouble);
@@ -292,13 +288,12 @@ static void last(sb_world *world, sb_trigger *trigger, sb_node node)
 
 static bool is_of_clock(sb_fault kind)
 {
-    return kind == SB_FAULT_JUMP_FORWARD || kind == SB_FAULT_JUMP_BACK || kind == SB_FAULT_FREEZE;
+    return sb_is_among(kind, SB_CLOCK_EPOCH_KINDS);
 }
 
 static bool is_strike(sb_fault kind)
 {
-    return kind == SB_FAULT_KILL || kind == SB_FAULT_STOP || kind == SB_FAULT_PAUSE ||
-           kind == SB_FAULT_CRASH_LOOP || kind == SB_FAULT_EMPTY_DISK;
+    return sb_is_among(kind, SB_STRIKE_KINDS);
 }
 
 /* Whether this kind may be done to this machine now. */
@@ -425,8 +420,9 @@ static void note(sb_world *world, const sb_trigger *trigger, const sb_moment_abo
     } else if (trigger->moment == SB_MOMENT_REPORT) {
         snprintf(name, sizeof(name), "%llu", (unsigned long long)about->key);
     }
-    const int size = snprintf(text, sizeof(text), "%s %s of %s #%u", moment_words[trigger->moment],
-                              name, about->node->name, trigger->count);
+    const int size =
+        snprintf(text, sizeof(text), "%s %s of %s #%u", sb_moment_word(trigger->moment), name,
+                 about->node->name, trigger->count);
     const sb_step step = sb_event_here(world, SB_EVENT_TRIGGER, trigger->kind, target,
                                        sb_text_hash(world, text, (size_t)size));
     if (world->running != NULL) {

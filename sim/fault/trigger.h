@@ -88,6 +88,8 @@ typedef struct sb_trigger_set {
     sb_trigger triggers[SB_TRIGGER_MAX];
 } sb_trigger_set;
 
+const char *sb_moment_word(sb_moment moment);
+
 /* What triggers can do at all: bits 1 << fault. */
 uint64_t sb_trigger_kinds(void);
 

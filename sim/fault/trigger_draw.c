@@ -59,12 +59,6 @@ static const unsigned doublings[SB_MOMENT_COUNT] = {
 #undef MOMENT
 };
 
-static const char *const moment_words[SB_MOMENT_COUNT] = {
-#define MOMENT(name, word, doublings, text) word,
-#include "sim/fault/moments.def"
-#undef MOMENT
-};
-
 /* ------------------------------------------------------------------------- numbers from a salt */
 
 /* Independent of the others by its name. */
@@ -136,15 +130,6 @@ static uint64_t choose_move(const sb_trigger *trigger)
     return key;
 }
 
-static bool is_entered(const sb_machine *machine, uint32_t state)
-{
-    uint32_t move = 0;
-    while (move < machine->move_count && machine->moves[move].to != state) {
-        move++;
-    }
-    return move < machine->move_count;
-}
-
 /* Some state that things move to. */
 static sb_state_of choose_state(const sb_trigger *trigger, const char *what)
 {
@@ -154,7 +139,7 @@ static sb_state_of choose_state(const sb_trigger *trigger, const char *what)
     sb_state_of chosen = {NULL, 0};
     for (size_t i = 0; i < count; i++) {
         for (uint32_t state = 0; state < machines[i]->state_count; state++) {
-            if (is_entered(machines[i], state) &&
+            if (sb_machine_enters(machines[i], state) &&
                 wins(&among, state_hash(machines[i], state, state))) {
                 chosen = (sb_state_of){machines[i], state};
             }
@@ -251,7 +236,8 @@ static bool choose_what(sb_trigger *trigger, uint64_t kinds)
         possible |= (kinds >> suits[i].kind & 1) != 0 ? suits[i].moments : 0;
     }
     for (unsigned moment = 0; moment < SB_MOMENT_COUNT; moment++) {
-        if ((possible >> moment & 1) != 0 && wins(&moments, name_hash(moment_words[moment]))) {
+        if ((possible >> moment & 1) != 0 &&
+            wins(&moments, name_hash(sb_moment_word((sb_moment)moment)))) {
             trigger->moment = (sb_moment)moment;
         }
     }
@@ -332,7 +318,8 @@ static void aim(sb_swarm *swarm, uint64_t salt, uint64_t kinds)
         }
     }
     for (unsigned moment = 0; moment < SB_MOMENT_COUNT; moment++) {
-        if ((suiting >> moment & 1) != 0 && wins(&moments, name_hash(moment_words[moment]))) {
+        if ((suiting >> moment & 1) != 0 &&
+            wins(&moments, name_hash(sb_moment_word((sb_moment)moment)))) {
             trigger->moment = (sb_moment)moment;
         }
     }

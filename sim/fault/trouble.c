@@ -59,6 +59,11 @@ static void code_main(void *argument)
 #define ROOM_MAX UINT64_C(65536) /* that a full disk may still have */
 #define STALL_MAX (5 * SB_SECOND)
 
+sb_duration sb_swarm_stall_max(const sb_swarm *swarm)
+{
+    return swarm->plan.stall_max != 0 ? swarm->plan.stall_max : STALL_MAX;
+}
+
 /* What this disk does wrong in this epoch: each kind that the world has, or not. */
 static sb_disk_trouble draw_disk_trouble(sb_swarm *swarm, unsigned node)
 {
@@ -66,7 +71,7 @@ static sb_disk_trouble draw_disk_trouble(sb_swarm *swarm, unsigned node)
     const sb_swarm_plan *const plan = &swarm->plan;
     sb_disk_trouble trouble = swarm->disk;
     trouble.io_max = SB_SECOND;
-    trouble.stall_max = plan->stall_max != 0 ? plan->stall_max : STALL_MAX;
+    trouble.stall_max = sb_swarm_stall_max(swarm);
     trouble.rebuildable = plan->rebuildable != NULL ? plan->rebuildable[node] : NULL;
     if (trouble.full) {
         trouble.full = sb_choose(world, SB_STREAM_FAULT, 4) == 3;
@@ -97,11 +102,7 @@ static void disk_main(void *argument)
         if (choice == 0) {
             continue;
         }
-        uint64_t left = swarm->plan.disks;
-        for (uint64_t i = 1; i < choice; i++) {
-            left &= left - 1;
-        }
-        const unsigned node = (unsigned)__builtin_ctzll(left);
+        const unsigned node = sb_bit_at(swarm->plan.disks, choice - 1);
         const sb_disk_trouble trouble = draw_disk_trouble(swarm, node);
         if (sb_swarm_has_troubled_disk(swarm)) {
             continue; /* a trigger was faster */

@@ -332,16 +332,12 @@ static void clock_main(void *argument)
 
 /* -------------------------------------------------------------------------------------- start */
 
-#define STRIKES                                                                                    \
-    (SB_KIND(KILL) | SB_KIND(STOP) | SB_KIND(PAUSE) | SB_KIND(CRASH_LOOP) | SB_KIND(EMPTY_DISK))
-#define CLOCK_EPOCHS (SB_KIND(JUMP_FORWARD) | SB_KIND(JUMP_BACK) | SB_KIND(FREEZE))
-
 void sb_trouble_start_machines(sb_swarm *swarm)
 {
-    if (sb_swarm_has_any(swarm, STRIKES)) {
+    if (sb_swarm_has_any(swarm, SB_STRIKE_KINDS)) {
         sb_spawn(NULL, process_main, swarm, "swarm-process");
     }
-    if (sb_swarm_has_any(swarm, CLOCK_EPOCHS)) {
+    if (sb_swarm_has_any(swarm, SB_CLOCK_EPOCH_KINDS)) {
         sb_spawn(NULL, clock_main, swarm, "swarm-clock");
     }
 }

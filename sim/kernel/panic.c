@@ -57,6 +57,12 @@ void sb_fiber_registers(const void *stack_pointer, sb_registers *registers)
 #endif
 }
 
+bool sb_finding_stands_still(const sb_finding_report *finding)
+{
+    return finding->kind == SB_FINDING_DEADLOCK || finding->kind == SB_FINDING_STUCK_JOB ||
+           finding->kind == SB_FINDING_LIVELOCK;
+}
+
 static void describe_world(sb_world *world, sb_finding_report *finding)
 {
     if (world->witness.phase != NULL) {
@@ -65,12 +71,10 @@ static void describe_world(sb_world *world, sb_finding_report *finding)
     if (world->witness.describe != NULL) {
         world->witness.describe(world, finding->state, sizeof(finding->state));
     }
-    const bool stands_still = finding->kind == SB_FINDING_DEADLOCK ||
-                              finding->kind == SB_FINDING_STUCK_JOB ||
-                              finding->kind == SB_FINDING_LIVELOCK;
     const bool in_director =
         world->running != NULL && world->running->node->number == 0 && !world->observing;
-    if (stands_still && in_director && world->record != NULL && world->witness.explain != NULL) {
+    if (sb_finding_stands_still(finding) && in_director && world->record != NULL &&
+        world->witness.explain != NULL) {
         world->witness.explain(world);
     }
 }

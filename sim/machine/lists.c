@@ -191,6 +191,26 @@ bool sb_machine_ends_in(const sb_machine *machine, uint32_t state)
     return true;
 }
 
+bool sb_machine_enters(const sb_machine *machine, uint32_t state)
+{
+    uint32_t move = 0;
+    while (move < machine->move_count && machine->moves[move].to != state) {
+        move++;
+    }
+    return move < machine->move_count;
+}
+
+const sb_machine *sb_machine_of_move(size_t *move)
+{
+    const sb_machine *const *machine;
+    (void)sb_machine_list(&machine);
+    while (*move >= (*machine)->move_count) {
+        *move -= (*machine)->move_count;
+        machine++;
+    }
+    return *machine;
+}
+
 static void insert_machine(machine_list *list, const sb_machine *machine)
 {
     size_t at = list->count;

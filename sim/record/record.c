@@ -139,6 +139,11 @@ sb_step sb_record_first_step(const sb_record *record)
     return record->first_step;
 }
 
+sb_step sb_record_last_step(const sb_record *record)
+{
+    return record->first_step + record->count - 1;
+}
+
 /* Where the step lies in the arrays; `count` when it is not kept. */
 static size_t place_of(const sb_record *record, sb_step step)
 {

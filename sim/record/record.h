@@ -90,6 +90,7 @@ void sb_record_clear(sb_record *record);
 
 size_t sb_record_count(const sb_record *record);
 sb_step sb_record_first_step(const sb_record *record);
+sb_step sb_record_last_step(const sb_record *record); /* of a record that is not empty */
 const sb_event *sb_record_event(const sb_record *record,
                                 sb_step step); /* NULL when it is not kept */
 /* The step of the same task's event before or after this one, past what a trigger did there (a

@@ -45,12 +45,7 @@ static state state_at(size_t number)
 /* What things are only born in is never told. */
 static bool is_entered(state of)
 {
-    for (uint32_t i = 0; i < of.machine->move_count; i++) {
-        if (of.machine->moves[i].to == of.number) {
-            return true;
-        }
-    }
-    return false;
+    return sb_machine_enters(of.machine, of.number);
 }
 
 /* ----------------------------------------------------------------------------------- printing */

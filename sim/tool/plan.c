@@ -174,20 +174,21 @@ static bool resolve_exhaust(sb_plan *plan, const sb_plan_words *words, char *pro
            refuse(problem, "--at: '%s' %.400s", words->place, reason);
 }
 
-static const struct {
-    const char *word;
-    bool is_misfortune; /* and not only a reason for which a message is dropped */
-} faults[SB_FAULT_COUNT] = {
-    {"none", false},
-#define FAULT(name, word, family, text) {word, #family[0] != 'e'},
+/* And not only a reason for which a message is dropped. */
+static bool is_misfortune(unsigned fault)
+{
+    static const char families[SB_FAULT_COUNT] = {
+#define FAULT(name, word, family, text) [SB_FAULT_##name] = #family[0],
 #include "sim/fault/faults.def"
 #undef FAULT
-};
+    };
+    return families[fault] != 'e';
+}
 
 static bool resolve_mask(sb_plan *plan, const char *word, char *problem)
 {
     for (unsigned fault = 1; fault < SB_FAULT_COUNT; fault++) {
-        if (faults[fault].is_misfortune && strcmp(word, faults[fault].word) == 0) {
+        if (is_misfortune(fault) && strcmp(word, sb_fault_word((sb_fault)fault)) == 0) {
             plan->masked |= UINT64_C(1) << fault;
             return true;
         }
@@ -336,7 +337,7 @@ void sb_plan_options(const sb_plan *plan, char *text, size_t size)
     }
     for (unsigned fault = 1; fault < SB_FAULT_COUNT; fault++) {
         if ((plan->masked >> fault & 1) != 0) {
-            add_word(text, size, " --mask %s", faults[fault].word);
+            add_word(text, size, " --mask %s", sb_fault_word((sb_fault)fault));
         }
     }
     for (unsigned i = 0; i < plan->failpoint_count; i++) {

@@ -12,21 +12,6 @@
 
 /* ------------------------------------------------------------------------------------- moves */
 
-/* The machine of a move that is numbered through all tables; *index becomes its place in its own.
- */
-static const sb_machine *machine_of(size_t *index)
-{
-    const sb_machine *const *machines;
-    const size_t count = sb_machine_list(&machines);
-    size_t at = 0;
-    while (at < count && *index >= machines[at]->move_count) {
-        *index -= machines[at]->move_count;
-        at++;
-    }
-    assert(at < count);
-    return machines[at];
-}
-
 static size_t move_count(void)
 {
     const sb_machine *const *machines;
@@ -56,7 +41,7 @@ size_t sb_goal_count(sb_goal_kind kind)
 static void get_move(const sb_tally *tally, size_t index, sb_goal *goal)
 {
     size_t at = index;
-    const sb_machine *const machine = machine_of(&at);
+    const sb_machine *const machine = sb_machine_of_move(&at);
     snprintf(goal->name, sizeof goal->name, "%s: %s -> %s", machine->name,
              machine->states[machine->moves[at].from], machine->states[machine->moves[at].to]);
     goal->place = "";

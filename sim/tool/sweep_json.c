@@ -62,19 +62,13 @@ static void write_counters(FILE *out, const sb_tally *tally)
 
 static void write_faults(FILE *out, const sb_tally *tally)
 {
-    static const char *const words[SB_FAULT_COUNT] = {
-        "none",
-#define FAULT(name, word, family, text) word,
-#include "sim/fault/faults.def"
-#undef FAULT
-    };
     fputs(",\n\"faults\":[", out);
     const char *separator = "\n{";
     for (unsigned i = 1; i < SB_FAULT_COUNT; i++) {
         const sb_fault_tally *const fault = &tally->faults[i];
         const bool declared = (tally->plan->scenario->faults >> i & 1) != 0;
         if (declared || fault->armed_worlds != 0) {
-            pair(out, separator, "kind", words[i]);
+            pair(out, separator, "kind", sb_fault_word((sb_fault)i));
             fprintf(out, ",\"declared\":%s", declared ? "true" : "false");
             number(out, ",", "armed_seeds", fault->armed_worlds);
             number(out, ",", "applied", fault->applied);

@@ -12,13 +12,6 @@
 
 #define MILLION 1000000u
 
-static const char *const fault_words[SB_FAULT_COUNT] = {
-    "none",
-#define FAULT(name, word, family, text) word,
-#include "sim/fault/faults.def"
-#undef FAULT
-};
-
 static bool is_interrupted(const sb_sweep *sweep)
 {
     return sweep->end == SB_POOL_INTERRUPTED;
@@ -207,8 +200,9 @@ static void print_faults(FILE *out, const sb_tally *tally)
         fprintf(out,
                 "  %-24s %9s %9" PRIu64 " %12" PRIu64 " %10" PRIu64 " %12" PRIu64 " %9" PRIu64
                 " %10s  %s\n",
-                fault_words[i], declared ? "yes" : "no", fault->armed_worlds, fault->applied,
-                fault->triggered, fault->effective, fault->effective_worlds, observed,
+                sb_fault_word((sb_fault)i), declared ? "yes" : "no", fault->armed_worlds,
+                fault->applied, fault->triggered, fault->effective, fault->effective_worlds,
+                observed,
                 judgement == SB_FAULT_BITES       ? "bites"
                 : judgement == SB_FAULT_TOOTHLESS ? "dead: without effect"
                                                   : "not judged");

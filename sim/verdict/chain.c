@@ -28,16 +28,6 @@ typedef struct builder {
     size_t passed[UINT16_MAX + 1]; /* by lane: the link of that task, and one */
 } builder;
 
-static const sb_waiting_task *waiting_task_of(const sb_waiting_list *list, unsigned lane)
-{
-    for (size_t i = 0; i < list->count; i++) {
-        if (list->tasks[i].lane == lane) {
-            return &list->tasks[i];
-        }
-    }
-    return NULL;
-}
-
 /* -------------------------------------------------------------------------------------- tasks */
 
 static const char *state_of_peer(const builder *of, sb_node node)
@@ -107,7 +97,7 @@ static void follow_call(builder *of, const sb_waiting_task *task, size_t above, 
     }
     const size_t exchange = add_fate(of, &fate, above, "");
     const sb_waiting_task *const server =
-        fate.answered == 0 ? waiting_task_of(of->list, fate.server_lane) : NULL;
+        fate.answered == 0 ? sb_waiting_in_lane(of->list, fate.server_lane) : NULL;
     if (server != NULL && fate.server_lane != 0 && server->node == task->peer) {
         follow(of, server, exchange, depth);
     }
@@ -134,7 +124,7 @@ static void follow(builder *of, const sb_waiting_task *task, size_t above, unsig
     const size_t link = add_task(of, task, above);
     of->passed[task->lane] = link;
     const unsigned next = task->holder != 0 ? task->holder : task->group;
-    const sb_waiting_task *const other = next != 0 ? waiting_task_of(of->list, next) : NULL;
+    const sb_waiting_task *const other = next != 0 ? sb_waiting_in_lane(of->list, next) : NULL;
     if (depth == DEPTH_MAX) {
         return;
     }

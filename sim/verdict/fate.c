@@ -6,15 +6,10 @@
 #include <inttypes.h>
 #include <string.h>
 
-static sb_step last_step(const sb_record *record)
-{
-    return sb_record_first_step(record) + sb_record_count(record) - 1;
-}
-
 static sb_step find_call(const sb_record *record, unsigned node, unsigned lane)
 {
-    for (sb_step step = last_step(record); step >= sb_record_first_step(record) && step > 0;
-         step--) {
+    for (sb_step step = sb_record_last_step(record);
+         step >= sb_record_first_step(record) && step > 0; step--) {
         const sb_event *const event = sb_record_event(record, step);
         if (event != NULL && event->task == lane && event->node == node) {
             if (event->kind == SB_EVENT_CALL) {
@@ -40,8 +35,8 @@ static sb_step find_send(const sb_record *record, sb_step after, uint64_t to)
 static void find_fate(const sb_record *record, sb_step sent, sb_step *delivered, sb_step *dropped,
                       uint64_t *why)
 {
-    for (sb_step step = sent + 1; sent != 0 && step <= last_step(record) && *delivered == 0;
-         step++) {
+    for (sb_step step = sent + 1;
+         sent != 0 && step <= sb_record_last_step(record) && *delivered == 0; step++) {
         const sb_event *const event = sb_record_event(record, step);
         if (event == NULL || event->cause != sent) {
             continue;
@@ -60,7 +55,7 @@ static void find_fate(const sb_record *record, sb_step sent, sb_step *delivered,
 static sb_step find_numbered(const sb_record *record, sb_step after, sb_event_kind kind,
                              const sb_event *call)
 {
-    for (sb_step step = after + 1; after != 0 && step <= last_step(record); step++) {
+    for (sb_step step = after + 1; after != 0 && step <= sb_record_last_step(record); step++) {
         const sb_event *const event = sb_record_event(record, step);
         if (event != NULL && event->kind == kind && event->node == call->b && event->a == call->a &&
             event->b == call->node && event->c == call->c) {
@@ -132,7 +127,7 @@ static sb_step call_of_drop(const sb_record *record, const sb_event *drop, unsig
 static bool was_answered_since(const sb_record *record, sb_step call, const char *task)
 {
     const sb_event *const asked = sb_record_event(record, call);
-    for (sb_step step = call + 1; step <= last_step(record); step++) {
+    for (sb_step step = call + 1; step <= sb_record_last_step(record); step++) {
         const sb_event *const event = sb_record_event(record, step);
         if (event != NULL && event->kind == SB_EVENT_CALL_END && event->node == asked->node &&
             event->a == asked->a && event->c == 0 &&
@@ -148,8 +143,8 @@ bool sb_fate_of_lost(const sb_record *record, unsigned node, const char *task, s
     if (sb_record_count(record) == 0) {
         return false;
     }
-    for (sb_step step = last_step(record); step >= sb_record_first_step(record) && step > 0;
-         step--) {
+    for (sb_step step = sb_record_last_step(record);
+         step >= sb_record_first_step(record) && step > 0; step--) {
         const sb_event *const event = sb_record_event(record, step);
         if (event == NULL || event->kind != SB_EVENT_DROP) {
             continue;

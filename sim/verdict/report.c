@@ -98,6 +98,16 @@ void sb_waiting_release(sb_waiting_list *list)
     *list = (sb_waiting_list){NULL, 0};
 }
 
+const sb_waiting_task *sb_waiting_in_lane(const sb_waiting_list *list, unsigned lane)
+{
+    for (size_t i = 0; i < list->count; i++) {
+        if (list->tasks[i].lane == lane) {
+            return &list->tasks[i];
+        }
+    }
+    return NULL;
+}
+
 static unsigned count_same(const sb_waiting_list *list, size_t from, size_t to,
                            const sb_waiting_task *task)
 {
@@ -184,12 +194,6 @@ static void print_what(FILE *out, const sb_finding_report *finding)
     } else {
         fprintf(out, "  %s: %s\n", finding->oracle, finding->text);
     }
-}
-
-bool sb_finding_stands_still(const sb_finding_report *finding)
-{
-    return finding->kind == SB_FINDING_DEADLOCK || finding->kind == SB_FINDING_STUCK_JOB ||
-           finding->kind == SB_FINDING_LIVELOCK;
 }
 
 bool sb_chain_of_world(sb_world *world, const sb_record *record, sb_chain *into)

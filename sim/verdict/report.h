@@ -36,9 +36,6 @@ void sb_report_finding(FILE *out, const sb_finding_report *finding,
  * first chain of who waits for whom ends (a reply that was lost, say).  0: there is no finding. */
 sb_step sb_finding_look_from(sb_world *world, const sb_record *record);
 
-/* Whether the finding is that the world stands still; then there is a chain. */
-bool sb_finding_stands_still(const sb_finding_report *finding);
-
 /* The blocked tasks of a world, with their stacks, in the order of their lanes. */
 typedef struct sb_waiting_list {
     sb_waiting_task *tasks;
@@ -46,6 +43,7 @@ typedef struct sb_waiting_list {
 } sb_waiting_list;
 void sb_waiting_collect(sb_world *world, sb_waiting_list *list);
 void sb_waiting_release(sb_waiting_list *list);
+const sb_waiting_task *sb_waiting_in_lane(const sb_waiting_list *list, unsigned lane); /* or NULL */
 
 void sb_report_waiting(FILE *out, sb_world *world, const sb_waiting_list *list);
 

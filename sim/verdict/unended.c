@@ -9,21 +9,6 @@
 
 #define SHOWN_MAX 12
 
-static sb_step last_step(const sb_record *record)
-{
-    return sb_record_first_step(record) + sb_record_count(record) - 1;
-}
-
-static const sb_waiting_task *waiting_task_of(const sb_waiting_list *list, unsigned lane)
-{
-    for (size_t i = 0; i < list->count; i++) {
-        if (list->tasks[i].lane == lane) {
-            return &list->tasks[i];
-        }
-    }
-    return NULL;
-}
-
 /* ------------------------------------------------------------------------- what has not ended */
 
 static const sb_machine *find_machine(const char *name)
@@ -40,7 +25,7 @@ static const sb_machine *find_machine(const char *name)
 
 static bool moved_later(const sb_record *record, sb_step step, const sb_event *move)
 {
-    for (sb_step later = step + 1; later <= last_step(record); later++) {
+    for (sb_step later = step + 1; later <= sb_record_last_step(record); later++) {
         const sb_event *const event = sb_record_event(record, later);
         if (event != NULL && event->kind == SB_EVENT_MOVE && event->a == move->a &&
             event->b == move->b) {
@@ -54,7 +39,7 @@ static bool moved_later(const sb_record *record, sb_step step, const sb_event *m
 static const sb_waiting_task *still_waiting(const sb_waiting_list *list, const sb_record *record,
                                             sb_step step, const sb_event *move)
 {
-    const sb_waiting_task *const task = waiting_task_of(list, move->task);
+    const sb_waiting_task *const task = sb_waiting_in_lane(list, move->task);
     const bool is_it = task != NULL && task->node == move->node &&
                        task->incarnation == move->incarnation &&
                        strcmp(task->name, sb_record_task_name(record, step)) == 0;
@@ -101,7 +86,7 @@ void sb_report_unended(FILE *out, sb_world *world, const sb_waiting_list *list,
                        const sb_record *record)
 {
     unsigned shown = 0;
-    for (sb_step step = sb_record_first_step(record); step <= last_step(record); step++) {
+    for (sb_step step = sb_record_first_step(record); step <= sb_record_last_step(record); step++) {
         const sb_event *const event = sb_record_event(record, step);
         if (event == NULL || event->kind != SB_EVENT_MOVE) {
             continue;
