@@ -282,9 +282,7 @@ static uint32_t explain_jobs(const explanation *in)
 {
     uint32_t count = 0;
     durable_walk walk;
-    buffer start, end;
-    begin_rows(in, &walk, &start, &end, "job", NULL, 0);
-    while (durable_walk_next(&walk)) {
+    for (durable_walk_rows(&walk, &in->durable, "job"); durable_walk_next(&walk);) {
         const version *value = row_of(&walk);
         uint64_t id;
         job_row row;
@@ -294,29 +292,19 @@ static uint32_t explain_jobs(const explanation *in)
             count++;
         }
     }
-    end_rows(&start, &end);
     return count;
 }
 
 static void read_owner(explanation *in)
 {
-    buffer key;
-    buffer_init(&key);
-    key_owner(&key);
-    const version *found = durable_read(&in->durable, buffer_slice(&key), TIMESTAMP_MAX);
+    const entry *row = durable_find_row(&in->durable, key_owner);
+    const version *found = row == NULL ? NULL : durable_entry_read(row, TIMESTAMP_MAX);
     if (found == NULL || !owner_row_decode(version_value(found), &in->owner)) {
         in->owner = (owner_row){.tenure = 0};
     }
-    buffer_release(&key);
 }
 
 /* ------------------------------------------------------------------------------------ machines */
-
-static const char *const server_words[] = {
-#define SERVER_STATE(name, text) [SERVER_##name] = text,
-#include "nodes/server_states.def"
-#undef SERVER_STATE
-};
 
 /* Those that were asked to stop and have not; and servers without a session. */
 static void explain_machines(const explanation *in)
@@ -337,7 +325,7 @@ static void explain_machines(const explanation *in)
         if (sb_node_is_up(in->world, server) && (away >> server & 1) == 0 &&
             (state == SERVER_LOST || !is_live(in, server))) {
             sb_explain_link(in->world, 0, server, "main", "%s has no session that lives: it is %s",
-                            sb_node_name(in->world, server), server_words[state]);
+                            sb_node_name(in->world, server), server_machine.states[state]);
         }
     }
 }
