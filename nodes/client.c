@@ -28,7 +28,6 @@ typedef struct client {
     sb_exchange *exchange;
     cluster *cluster; /* for numbers from placement's timestamps; a client touches no storage */
     sb_wait_group workers;
-    workload_end_report total;
 } client;
 
 typedef struct worker {
@@ -170,14 +169,6 @@ static bool connect(worker *of, uint32_t server)
     return true;
 }
 
-static void count_outcome(worker *of, execute_outcome outcome)
-{
-    workload_end_report *total = &of->of->total;
-    total->committed += outcome == OUTCOME_COMMITTED;
-    total->refused += outcome == OUTCOME_REFUSED;
-    total->unknown += outcome == OUTCOME_UNKNOWN;
-}
-
 static void report_end(worker *of, uint64_t number, sb_status status, const execute_reply *reply)
 {
     static const execute_reply no_reply = {.outcome = OUTCOME_UNKNOWN};
@@ -213,7 +204,6 @@ static bool run_operation(worker *of, execute_outcome *outcome, refusal *reason)
     report_end(of, asked.number, status, &reply);
     *outcome = reply.outcome;
     *reason = reply.reason;
-    count_outcome(of, reply.outcome);
     if (reply.outcome == OUTCOME_COMMITTED) {
         draft_learn(&of->draft, &reply);
     }
@@ -325,12 +315,6 @@ static void run_client(client *of)
     sb_wait_group_release(&of->workers);
     cluster_close(of->cluster);
     sb_exchange_close(of->exchange);
-
-    buffer bytes;
-    buffer_init(&bytes);
-    workload_end_report_encode(&of->total, &bytes);
-    sb_report(REPORT_WORKLOAD_END, bytes.data, bytes.size);
-    buffer_release(&bytes);
 }
 
 int client_program(const sb_boot *boot)

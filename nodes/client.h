@@ -8,8 +8,8 @@
 #include "sim/node.h"
 
 /* Loads the initial rows, if it is the loader, and reports LOADED; then runs its workers until each
- * has done its operations or the machine is asked to stop, and reports WORKLOAD_END.  The argument
- * is a boot plan (nodes/boot.h).  Returns 0, or 1 when that makes no sense. */
+ * has done its operations or the machine is asked to stop.  The argument is a boot plan
+ * (nodes/boot.h).  Returns 0, or 1 when that makes no sense. */
 sb_program client_program;
 
 #endif

@@ -62,23 +62,6 @@ bool loaded_report_decode(slice from, loaded_report *into)
     return cursor_finished(&at);
 }
 
-void workload_end_report_encode(const workload_end_report *from, buffer *into)
-{
-    buffer_clear(into);
-    buffer_add_u64(into, from->committed);
-    buffer_add_u64(into, from->refused);
-    buffer_add_u64(into, from->unknown);
-}
-
-bool workload_end_report_decode(slice from, workload_end_report *into)
-{
-    cursor at = cursor_of(from);
-    into->committed = cursor_u64(&at);
-    into->refused = cursor_u64(&at);
-    into->unknown = cursor_u64(&at);
-    return cursor_finished(&at);
-}
-
 /* ----------------------------------------------------------------------------------- sessions */
 
 void session_report_encode(const session_report *from, buffer *into)

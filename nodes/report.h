@@ -38,17 +38,12 @@ typedef struct operation_end {
     execute_reply reply; /* outcome unknown when none came */
 } operation_end;
 
-/* LOADED: the initial rows are all there: ids [first, first + count).  WORKLOAD_END: counts of a
- * client. */
+/* LOADED: the initial rows are all there: ids [first, first + count). */
 typedef struct loaded_report {
     uint64_t table;
     int64_t first;
     uint64_t count;
 } loaded_report;
-
-typedef struct workload_end_report {
-    uint64_t committed, refused, unknown;
-} workload_end_report;
 
 /* SESSION_BEGAN (by a server that was granted it), SERVER_FENCED (by a store: it will never again
  * accept a session of the server below this one), COMMIT_DECIDED (by the store of the primary).
@@ -86,14 +81,12 @@ void operation_begin_encode(sb_address server, const execute_request *request, b
 void operation_end_encode(uint64_t number, sb_status call, const execute_reply *reply,
                           buffer *into);
 void loaded_report_encode(const loaded_report *from, buffer *into);
-void workload_end_report_encode(const workload_end_report *from, buffer *into);
 
 /* Decode borrows from the bytes; false when they cannot be.  Release request or reply, also after
  * false. */
 bool operation_begin_decode(slice from, operation_begin *into);
 bool operation_end_decode(slice from, operation_end *into);
 bool loaded_report_decode(slice from, loaded_report *into);
-bool workload_end_report_decode(slice from, workload_end_report *into);
 
 /* The column c of a write: "w", sixteen hexadecimal digits, then filler up to `size` (at least
  * WRITE_VALUE_SIZE_MIN).  The number of a c, 0 when it has none. */
