@@ -160,21 +160,37 @@ static bool claims_none(void *context, job_id job, uint32_t number)
     return false;
 }
 
+static void refuse_removals(sb_world *world, bool refused)
+{
+    sb_failpoints_enable(world, "local-checkpoint-removal-fails", refused ? 1000000 : 0);
+    sb_failpoints_enable(world, "file-removal-fails", refused ? 1000000 : 0);
+}
+
+static void refuse_syncs(sb_world *world, bool refused)
+{
+    const sb_disk_trouble refuses = {.sync_error = 1000000};
+    sb_disk_trouble_set(world, DIRECTOR, refused ? &refuses : NULL);
+}
+
+static void create(const char *path)
+{
+    sb_file *file;
+    ck_assert_int_eq(sb_file_open(path, SB_FILE_CREATE, &file), SB_OK);
+    sb_file_close(file);
+}
+
 static void refusing_world(sb_world *world, void *context)
 {
     static const char *const refusals[] = {"listing-fails", "file-removal-fails",
                                            "durable-file-directory-sync-fails"};
     (void)context;
-    sb_file *file;
     uint32_t files = 0;
     for (uint32_t i = 0; i < sizeof(refusals) / sizeof(refusals[0]); i++) {
-        ck_assert_int_eq(sb_file_open("jobs/7/0/run-0", SB_FILE_CREATE, &file), SB_OK);
-        sb_file_close(file);
-        const sb_disk_trouble refuses = {.sync_error = 1000000};
+        create("jobs/7/0/run-0");
         sb_failpoints_enable(world, refusals[i], 1000000);
-        sb_disk_trouble_set(world, DIRECTOR, i == 2 ? &refuses : NULL);
+        refuse_syncs(world, i == 2);
         ck_assert(!backend_folder_clean("jobs/7/0", NULL));
-        sb_disk_trouble_set(world, DIRECTOR, NULL);
+        refuse_syncs(world, false);
         sb_failpoints_enable(world, refusals[i], 0);
         ck_assert(backend_folder_clean("jobs/7/0", NULL));
     }
@@ -186,6 +202,104 @@ static void refusing_world(sb_world *world, void *context)
 START_TEST(test_refused_cleaning)
 {
     run_in_world(refusing_world, NULL, 1);
+}
+END_TEST
+
+static void checkpoint_world(sb_world *world, void *context)
+{
+    (void)context;
+    create("jobs/7/0/checkpoint");
+    refuse_removals(world, true);
+    ck_assert(!local_checkpoint_remove("jobs/7/0"));
+    refuse_removals(world, false);
+    refuse_syncs(world, true);
+    ck_assert(!local_checkpoint_remove("jobs/7/0"));
+    refuse_syncs(world, false);
+    ck_assert(local_checkpoint_remove("jobs/7/0"));
+}
+
+/* Nor is a checkpoint called gone before it is, and for good. */
+START_TEST(test_refused_removal_of_a_checkpoint)
+{
+    run_in_world(checkpoint_world, NULL, 1);
+}
+END_TEST
+
+static void relent(void *argument)
+{
+    (void)sb_sleep(3 * SB_SECOND, NULL);
+    sb_failpoints_enable(argument, "listing-fails", 0);
+}
+
+static void unlisted_world(sb_world *world, void *context)
+{
+    (void)context;
+    sb_wait_group tasks;
+    uint32_t files = 0;
+    create("jobs/7/0/run-0");
+    sb_wait_group_init(&tasks, "disk");
+    sb_failpoints_enable(world, "listing-fails", 1000000);
+    sb_spawn(&tasks, relent, world, "disk");
+    ck_assert_ptr_null(leftovers_find()); /* what has no checkpoint goes at once */
+    ck_assert_int_eq(sb_wait_group_wait(&tasks, NULL), SB_OK);
+    sb_wait_group_release(&tasks);
+    ck_assert_int_eq(sb_directory_list("jobs", count_file, &files), SB_OK);
+    ck_assert_uint_eq(files, 0);
+}
+
+/* A boot that cannot list its folders waits: what it did not find then nobody ever would. */
+START_TEST(test_leftovers_of_a_refused_listing)
+{
+    run_in_world(unlisted_world, NULL, 1);
+}
+END_TEST
+
+/* A run of no rows, so that it has no files of its own, in a folder that cannot be cleaned. */
+static void run_without_rows(backfill_test *in, sb_world *world)
+{
+    uint64_t row_count;
+    failure cause;
+    refuse_removals(world, true);
+    ck_assert_int_eq(backfill_run(in->with, &in->work, &row_count, &cause, NULL), ENGINE_OK);
+    ck_assert_uint_eq(row_count, 0);
+    ck_assert_uint_eq(backfill_backend_count(in->with), 0);
+    const leftover *litter = in->with->leftovers;
+    ck_assert_ptr_nonnull(litter);
+    ck_assert(!litter->ours && litter->next == NULL);
+    backfill_remove_unclaimed(in->with, false, claims_none, NULL);
+    ck_assert_ptr_nonnull(in->with->leftovers); /* again at the next look */
+    refuse_removals(world, false);
+    backfill_remove_unclaimed(in->with, false, claims_none, NULL);
+    check_nothing_left(in->with);
+}
+
+static void kept_litter_world(sb_world *world, void *context)
+{
+    (void)context;
+    test_cluster machines;
+    backfill_test in;
+    backfill_begin(&in, &machines, world);
+    buffer behind;
+    buffer_init(&behind);
+    row_key(&in.work.table, ROWS + 1, &behind);
+    in.work.start = buffer_slice(&behind);
+    create("jobs/7/0/run-3"); /* of an earlier incarnation */
+    refuse_removals(world, true);
+    backfill_find_leftovers(in.with);
+    run_without_rows(&in, world);
+    backfill_settings settings = tiny;
+    settings.checkpoint_interval = 1; /* each run has a checkpoint */
+    reopen(&in, &settings);
+    run_without_rows(&in, world);
+    buffer_release(&behind);
+    backfill_end(&in, &machines);
+}
+
+/* What a run could not remove, of its own or of an earlier incarnation's, is litter at its end, and
+ * not before. */
+START_TEST(test_litter_at_the_end)
+{
+    run_in_world(kept_litter_world, NULL, 1);
 }
 END_TEST
 
@@ -312,8 +426,8 @@ static void litter_world(sb_world *world, void *context)
     sb_spawn(&tasks, litter_main, &run, "run");
     sb_failpoints_enable(world, "local-disk-fails", 3000);
     while (!run.over) {
-        backfill_remove_unclaimed(in.with, false, claims_none, NULL);
         ck_assert(in.with->backends == NULL || in.with->leftovers == NULL);
+        backfill_remove_unclaimed(in.with, false, claims_none, NULL);
         *littered += in.with->backends != NULL && in.with->backends->litter;
         (void)sb_sleep(SB_MILLISECOND, NULL);
     }
@@ -695,6 +809,9 @@ int main(void)
     tcase_add_loop_test(all, test_tiny_quota, 0, 10);
     tcase_add_loop_test(all, test_early_imports, 0, 10);
     tcase_add_test(all, test_refused_cleaning);
+    tcase_add_test(all, test_refused_removal_of_a_checkpoint);
+    tcase_add_test(all, test_leftovers_of_a_refused_listing);
+    tcase_add_test(all, test_litter_at_the_end);
     tcase_add_test(all, test_litter_of_a_run);
     tcase_add_loop_test(all, test_global_checkpoint, 0, 10);
     tcase_add_loop_test(all, test_spreading, 0, 3);
