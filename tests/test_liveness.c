@@ -3,6 +3,7 @@
  */
 #include <stdio.h>
 
+#include "sim/verdict/cycle.h"
 #include "sim/verdict/report.h"
 #include "tests/suite.h"
 
@@ -72,8 +73,9 @@ static void group_cycle(void)
     sb_mutex_unlock(&first);
 }
 
-/* So many wait for each other in a row before the cycle is reached. */
-#define ROW 40
+/* So many wait for each other in a row that the first of the cycle is the last of a way that could
+ * be told. */
+#define ROW (SB_CYCLE_MAX - 1)
 static sb_mutex row[ROW];
 
 static void lock_next(void *argument)
