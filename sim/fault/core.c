@@ -24,26 +24,25 @@ const char *sb_absence_word(sb_absence absence)
 
 /* -------------------------------------------------------------------------------------- links */
 
-typedef void link_change(sb_world *world, sb_node from, sb_node to);
-
 /* The links that its absence cuts; the director is never cut off. */
-static void for_each_link(sb_world *world, const sb_node_state *node, link_change *one_way,
-                          link_change *both_ways)
+static void change_links(sb_world *world, const sb_node_state *node, sb_link_change *one_way,
+                         sb_link_change *both_ways)
 {
-    const sb_absence absence = (sb_absence)node->absence;
-    for (unsigned other = 1; other < world->node_count; other++) {
-        const bool is_meant =
-            absence != SB_ABSENCE_DISOWNED || (world->core_keepers >> other & 1) != 0;
-        if (other == node->number || !is_meant) {
-            continue;
-        }
-        if (absence == SB_ABSENCE_MUTE) {
-            one_way(world, node->number, (sb_node)other);
-        } else if (absence == SB_ABSENCE_DEAF) {
-            one_way(world, (sb_node)other, node->number);
-        } else {
-            both_ways(world, node->number, (sb_node)other);
-        }
+    const uint64_t self = UINT64_C(1) << node->number;
+    const uint64_t others = sb_everybody(world) & ~self;
+    switch ((sb_absence)node->absence) {
+    case SB_ABSENCE_MUTE:
+        sb_for_each_link(world, self, others, one_way);
+        break;
+    case SB_ABSENCE_DEAF:
+        sb_for_each_link(world, others, self, one_way);
+        break;
+    case SB_ABSENCE_DISOWNED:
+        sb_for_each_link(world, self, others & world->core_keepers, both_ways);
+        break;
+    default:
+        sb_for_each_link(world, self, others, both_ways);
+        break;
     }
 }
 
@@ -112,7 +111,7 @@ static void strike_the_rest(sb_world *world)
             sb_event_here(world, SB_EVENT_FAULT, SB_FAULT_PAUSE, node->number, 0);
             sb_node_pause(world, node->number);
         } else if (is_behind_links(node)) {
-            for_each_link(world, node, sb_network_block, sb_network_part);
+            change_links(world, node, sb_network_block, sb_network_part);
         }
     }
 }
@@ -121,7 +120,7 @@ static void strike_the_rest(sb_world *world)
 
 void sb_world_heal_core(sb_world *world, const sb_core_plan *plan)
 {
-    const uint64_t all = ((UINT64_C(1) << (world->node_count - 1)) - 1) << 1;
+    const uint64_t all = sb_everybody(world);
     sb_assert(!world->calm && world->away == 0);
     sb_assert((plan->may_stay_away & ~all) == 0 && (plan->may_stay_away & plan->keepers) == 0);
     sb_assert_op(plan->away_max, <=, (uint32_t)__builtin_popcountll(plan->may_stay_away));
@@ -152,7 +151,7 @@ void sb_world_rejoin(sb_world *world)
             sb_event_here(world, SB_EVENT_HEAL, SB_FAULT_PAUSE, node->number, 0);
             sb_node_resume(world, node->number);
         } else if (is_behind_links(node)) {
-            for_each_link(world, node, sb_network_unblock, sb_network_join);
+            change_links(world, node, sb_network_unblock, sb_network_join);
         }
     }
     const uint64_t returning = world->away;

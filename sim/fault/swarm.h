@@ -93,6 +93,15 @@ void sb_trouble_start(sb_swarm *swarm);
 void sb_trouble_start_network(sb_swarm *swarm);
 void sb_trouble_start_machines(sb_swarm *swarm);
 
+/* All machines but the director: bits 1 << node. */
+uint64_t sb_everybody(const sb_world *world);
+
+/* What is done to the link of two machines, or to both of theirs; and to each from one set to
+ * another. */
+typedef void sb_link_change(sb_world *world, sb_node from, sb_node to);
+void sb_for_each_link(sb_world *world, uint64_t from_nodes, uint64_t to_nodes,
+                      sb_link_change *change);
+
 /* How long calm lasts until the next epoch (harsh worlds have a quarter of it), and trouble. */
 sb_duration sb_swarm_draw_calm(sb_swarm *swarm, sb_swarm_level level);
 sb_duration sb_swarm_draw_trouble(sb_swarm *swarm);

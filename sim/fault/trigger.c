@@ -153,16 +153,11 @@ static bool is_of_disk(sb_fault kind)
     return sb_is_among(kind, SB_ONE_DISK_KINDS);
 }
 
-typedef void link_change(sb_world *world, sb_node from, sb_node to);
-
 /* One machine and all others but the director. */
-static void for_each_other(sb_world *world, sb_node node, link_change *change)
+static void for_each_other(sb_world *world, sb_node node, sb_link_change *change)
 {
-    for (unsigned other = 1; other < world->node_count; other++) {
-        if (other != node) {
-            change(world, node, (sb_node)other);
-        }
-    }
+    const uint64_t self = UINT64_C(1) << node;
+    sb_for_each_link(world, self, sb_everybody(world) & ~self, change);
 }
 
 static uint64_t hash_of_node(const sb_trigger *trigger, unsigned node)

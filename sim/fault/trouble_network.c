@@ -26,20 +26,19 @@ typedef struct partition {
     uint64_t one, other; /* bits 1 << node */
 } partition;
 
-typedef void link_change(sb_world *world, sb_node from, sb_node to);
-
-static void for_each_link(sb_world *world, const partition *cut, link_change *change)
+void sb_for_each_link(sb_world *world, uint64_t from_nodes, uint64_t to_nodes,
+                      sb_link_change *change)
 {
-    for (unsigned from = 1; from < world->node_count; from++) {
-        for (unsigned to = 1; to < world->node_count; to++) {
-            if ((cut->one >> from & 1) != 0 && (cut->other >> to & 1) != 0) {
+    for (unsigned from = 0; from < world->node_count; from++) {
+        for (unsigned to = 0; to < world->node_count; to++) {
+            if ((from_nodes >> from & 1) != 0 && (to_nodes >> to & 1) != 0) {
                 change(world, (sb_node)from, (sb_node)to);
             }
         }
     }
 }
 
-static uint64_t everybody(const sb_world *world)
+uint64_t sb_everybody(const sb_world *world)
 {
     return ((UINT64_C(1) << (world->node_count - 1)) - 1) << 1;
 }
@@ -63,7 +62,7 @@ static bool draw_cut(sb_swarm *swarm, partition *cut)
 {
     cut->one = draw_node(swarm->world);
     cut->other = draw_side(swarm->world) & ~cut->one;
-    return cut->other != 0 && (cut->one | cut->other) != everybody(swarm->world);
+    return cut->other != 0 && (cut->one | cut->other) != sb_everybody(swarm->world);
 }
 
 /* One machine alone, two halves, or, one way, a single link. */
@@ -73,7 +72,7 @@ static bool draw_sides(sb_swarm *swarm, partition *cut)
     const uint64_t shape =
         sb_choose(world, SB_STREAM_FAULT, cut->kind == SB_FAULT_PARTITION_ONE_WAY ? 3 : 2);
     cut->one = shape == 1 ? draw_side(world) : draw_node(world);
-    cut->other = shape == 2 ? draw_node(world) : everybody(world);
+    cut->other = shape == 2 ? draw_node(world) : sb_everybody(world);
     cut->other &= ~cut->one;
     return cut->one != 0 && cut->other != 0;
 }
@@ -103,7 +102,7 @@ static void part(sb_world *world, const partition *cut)
         sb_network_cut(world, (sb_node)__builtin_ctzll(cut->one), cut->other);
     } else {
         const bool one_way = cut->kind == SB_FAULT_PARTITION_ONE_WAY;
-        for_each_link(world, cut, one_way ? sb_network_block : sb_network_part);
+        sb_for_each_link(world, cut->one, cut->other, one_way ? sb_network_block : sb_network_part);
     }
 }
 
@@ -113,7 +112,8 @@ static void mend(sb_world *world, const partition *cut)
         sb_network_mend(world, (sb_node)__builtin_ctzll(cut->one), cut->other);
     } else {
         const bool one_way = cut->kind == SB_FAULT_PARTITION_ONE_WAY;
-        for_each_link(world, cut, one_way ? sb_network_unblock : sb_network_join);
+        sb_for_each_link(world, cut->one, cut->other,
+                         one_way ? sb_network_unblock : sb_network_join);
     }
 }
 
@@ -144,8 +144,8 @@ static bool draw_clog(sb_world *world, partition *clog)
         return false;
     }
     clog->kind = SB_FAULT_PARTITION_ONE_WAY;
-    clog->one = shape == 3 ? everybody(world) : draw_node(world);
-    clog->other = shape == 2 ? everybody(world) : draw_node(world);
+    clog->one = shape == 3 ? sb_everybody(world) : draw_node(world);
+    clog->other = shape == 2 ? sb_everybody(world) : draw_node(world);
     clog->one &= shape == 3 ? ~clog->other : clog->one;
     clog->other &= ~clog->one;
     return clog->one != 0 && clog->other != 0;
@@ -170,12 +170,13 @@ static void clog_main(void *argument)
         if (!draw_clog(world, &clog)) {
             continue;
         }
-        for_each_link(world, &clog, sb_network_clog);
+        sb_for_each_link(world, clog.one, clog.other, sb_network_clog);
         if (!sb_swarm_pass(swarm, sb_swarm_draw_trouble(swarm))) {
             return;
         }
         const bool in_order = sb_choose(world, SB_STREAM_FAULT, 2) == 0;
-        for_each_link(world, &clog, in_order ? release_in_order : release_as_it_comes);
+        sb_for_each_link(world, clog.one, clog.other,
+                         in_order ? release_in_order : release_as_it_comes);
     }
 }
 
