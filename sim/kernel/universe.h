@@ -30,8 +30,9 @@ void *sb_stack_top(sb_universe *universe, const sb_task *task);
 
 sb_stack_bounds sb_host_stack(void); /* of the calling thread */
 
-/* The range of a node's heap. */
-#define SB_NODE_RANGE ((size_t)1 << 30)
+/* The range of a node's heap: address space, of which a limit leaves half for blocks of sizes that
+ * are not asked for again. */
+#define SB_NODE_RANGE ((size_t)2 << 30)
 void *sb_node_range(const sb_universe *universe, sb_node node);
 
 /* panic.c: catch signals of this process that strike inside a world. */
