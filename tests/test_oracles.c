@@ -536,6 +536,13 @@ static void public_to_write_only(picture *in)
     turn_back(in, SCHEMA_WRITE_ONLY);
 }
 
+static void write_only_to_none(picture *in)
+{
+    turn_back(in, SCHEMA_WRITE_ONLY);
+    acknowledge(in, 6, 260, 261);
+    paint_schema_step(in, 7, SCHEMA_NONE, 270);
+}
+
 static void judge_schema_rule(const evidence *of, const judged_table *table)
 {
     (void)table;
@@ -611,6 +618,9 @@ static const plant plants[] = {
      SB_FINDING_WRONG_STATE, "index k_1 went from public to delete-only at version 6"},
     {"a public index turns back", public_to_write_only, BRUSH(.only = judge_schema_rule),
      SB_FINDING_NONE, ""},
+    {"an index is taken away though it is written", write_only_to_none,
+     BRUSH(.only = judge_schema_rule), SB_FINDING_WRONG_STATE,
+     "index k_1 went from write-only to none at version 7"},
     {"a job is undone and its index stays", NULL,
      BRUSH(.job_state = JOB_ROLLBACKDONE, .cause = FAILURE_INJECTED, .only = judge_outcome),
      SB_FINDING_WRONG_OUTCOME, "left its index public"},
