@@ -57,6 +57,7 @@ typedef struct server {
     session_id session;
     bool session_lost;
     uint64_t keepalives;       /* that were ever asked for */
+    uint64_t placement_boot;   /* that was heard of last */
     sb_time session_confirmed; /* when the last confirmed keepalive, or the grant, was sent */
     sb_condition session_news;
     sb_scope keepalive_scope, owner_scope, executor_scope;
@@ -215,6 +216,7 @@ static void on_fenced(void *context, session_id refused)
 static bool keep_alive(server *of, session_id session, sb_scope *scope)
 {
     const session_keepalive_request ask = {.session = session,
+                                           .boot = of->placement_boot,
                                            .number = ++of->keepalives,
                                            .oldest = cluster_oldest_start(of->cluster)};
     const sb_time sent = sb_monotonic_time();
@@ -224,7 +226,9 @@ static bool keep_alive(server *of, session_id session, sb_scope *scope)
     bool live = true;
     sb_reply reply;
     if (cluster_ask(of->cluster, METHOD_SESSION_KEEPALIVE, &request, &reply, scope) == ENGINE_OK) {
-        const reply_status said = reply_status_of(&reply);
+        session_keepalive_reply got;
+        const bool good = session_keepalive_reply_decode(&got, slice_of(reply.data, reply.size));
+        const reply_status said = good ? got.head.status : REPLY_CORRUPT;
         sb_reply_release(&reply);
         if (failpoint("keepalive-reply-is-lost")) {
             buffer_release(&request);
@@ -232,6 +236,7 @@ static bool keep_alive(server *of, session_id session, sb_scope *scope)
         }
         live = said != REPLY_NOT_FOUND;
         if (said == REPLY_OK) {
+            of->placement_boot = got.boot;
             of->session_confirmed = sent;
         }
     }
@@ -298,6 +303,7 @@ static engine_status ask_for_session(server *of, session_id *granted, sb_scope *
         if (session_grant_reply_decode(&got, slice_of(reply.data, reply.size)) &&
             got.head.status == REPLY_OK) {
             *granted = got.session;
+            of->placement_boot = got.boot;
             of->session_confirmed = sent;
         }
         sb_reply_release(&reply);

@@ -214,10 +214,17 @@ static session_id grant(registry *of, sb_address server)
     return got;
 }
 
+static void hear_of(registry *of, uint64_t boot, session_id session, uint64_t number,
+                    timestamp oldest)
+{
+    const session_keepalive_request ask = {
+        .session = session, .boot = boot, .number = number, .oldest = oldest};
+    ck_assert_int_eq(registry_keepalive(of, &ask, 0), REPLY_OK);
+}
+
 static void hear(registry *of, session_id session, uint64_t number, timestamp oldest)
 {
-    const session_keepalive_request ask = {.session = session, .number = number, .oldest = oldest};
-    ck_assert_int_eq(registry_keepalive(of, &ask, 0), REPLY_OK);
+    hear_of(of, of->boots, session, number, oldest);
 }
 
 static void keep_alive(registry *of, session_id session, timestamp oldest)
@@ -233,6 +240,7 @@ static void boot_again(registry *of)
     registry_release(of);
     registry_init(of);
     ck_assert(registry_decode(of, buffer_slice(&bytes), 0));
+    of->boots++; /* as the service does */
     buffer_release(&bytes);
 }
 
@@ -259,6 +267,8 @@ static void registry_world(sb_world *world, void *context)
     ck_assert_int_eq(registry_hold(of, 1, 0), REPLY_OK);
     ck_assert_uint_eq(registry_advance(of, 200), 150); /* nobody knows what the sessions read at */
     keep_alive(of, first, 0);
+    ck_assert_uint_eq(registry_advance(of, 200), 150);
+    hear_of(of, of->boots - 1, second, 9, 0); /* perhaps not the last of before the restart */
     ck_assert_uint_eq(registry_advance(of, 200), 150);
     keep_alive(of, second, 0);
     ck_assert_uint_eq(registry_advance(of, 200), 160);

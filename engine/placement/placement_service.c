@@ -243,7 +243,7 @@ static void answer_report(placement_service *of, slice body, buffer *bytes)
 static void answer_grant(placement_service *of, slice body, sb_time now, buffer *bytes)
 {
     session_grant_request asked;
-    session_grant_reply reply = {0};
+    session_grant_reply reply = {.boot = of->registry.boots};
     reply.head.status = session_grant_request_decode(&asked, body)
                             ? registry_grant(&of->registry, &asked, now, &reply.session)
                             : REPLY_BAD_REQUEST;
@@ -253,7 +253,7 @@ static void answer_grant(placement_service *of, slice body, sb_time now, buffer 
 static void answer_keepalive(placement_service *of, slice body, sb_time now, buffer *bytes)
 {
     session_keepalive_request asked;
-    session_keepalive_reply reply = {0};
+    session_keepalive_reply reply = {.boot = of->registry.boots};
     reply.head.status = session_keepalive_request_decode(&asked, body)
                             ? registry_keepalive(&of->registry, &asked, now)
                             : REPLY_BAD_REQUEST;

@@ -223,12 +223,16 @@ reply_status registry_keepalive(registry *of, const session_keepalive_request *r
     if (one == NULL) {
         return REPLY_NOT_FOUND;
     }
-    if (request->number >= one->heard) { /* it was not overtaken by a later one */
+    if (request->number < one->heard) {
+        return REPLY_OK; /* overtaken by a later one */
+    }
+    one->deadline = now + one->ttl;
+    if (request->boot == of->boots) {
         one->heard = request->number;
         one->oldest = request->oldest;
         one->is_heard = true;
-        one->deadline = now + one->ttl;
     }
+    SOMETIMES(request->boot != of->boots, "a keepalive is of before placement's restart");
     return REPLY_OK;
 }
 

@@ -10,8 +10,8 @@
  * - a server has one live session at most: a new one ends the one before;
  * - an owner reigns until it resigns or its session ends;
  * - the safe point (storage/garbage.h) never falls, and never passes what a job holds or what a
- *   live session is known to read at.  After a restart that is not known before the session's next
- *   keepalive, so the safe point stands still until then.
+ *   live session is known to read at.  After a restart that is not known before the next
+ *   keepalive of a session that has heard of it, so the safe point stands still until then.
  *
  * What is kept is encoded by registry_encode; deadlines and nonces are not.  Whoever changes what
  * is kept raises `changed`, and no answer that tells of it may go out before that change is saved.
