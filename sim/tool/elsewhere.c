@@ -99,7 +99,7 @@ bool sb_elsewhere_run(const sb_arguments *arguments, int file, int other_file)
     return WIFEXITED(status);
 }
 
-void *sb_elsewhere_errand(size_t *size)
+void *sb_elsewhere_errand(size_t least)
 {
     const char *const number = getenv(VARIABLE);
     if (number == NULL) {
@@ -108,7 +108,8 @@ void *sb_elsewhere_errand(size_t *size)
     const int file = atoi(number);
     struct stat status;
     void *const block =
-        fstat(file, &status) == 0 && fcntl(file, F_GET_SEALS) >= 0 && status.st_size > 0
+        fstat(file, &status) == 0 && fcntl(file, F_GET_SEALS) >= 0 &&
+                (size_t)status.st_size >= least
             ? mmap(NULL, (size_t)status.st_size, PROT_READ | PROT_WRITE, MAP_SHARED, file, 0)
             : MAP_FAILED;
     if (block == MAP_FAILED) {
@@ -117,6 +118,5 @@ void *sb_elsewhere_errand(size_t *size)
     }
     fcntl(file, F_SETFD, FD_CLOEXEC);
     unsetenv(VARIABLE);
-    *size = (size_t)status.st_size;
     return block;
 }

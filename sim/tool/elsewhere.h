@@ -6,8 +6,13 @@
  * words; they lead it to the same plan, and there it finds that it has an errand instead of the
  * command.
  *
- *   first:   sb_elsewhere_alloc -> writes what is asked -> sb_elsewhere_run -> reads what became of
- * it second:          the same words -> sb_elsewhere_errand -> writes what became of it -> exit 0
+ *     first program                        second program
+ *     sb_elsewhere_alloc
+ *     writes what is asked
+ *     sb_elsewhere_run  --- the words --->  the same plan
+ *                                           sb_elsewhere_errand
+ *                                           writes what became of it
+ *     reads that        <---- exit 0 -----
  *
  * The errand is one block of shared memory; an open file may go with it.
  */
@@ -29,7 +34,8 @@ void sb_elsewhere_free(void *block, size_t size, int file);
  * number. */
 bool sb_elsewhere_run(const sb_arguments *arguments, int file, int other_file);
 
-/* In the second program the errand, as large as it was allocated; NULL in the first. */
-void *sb_elsewhere_errand(size_t *size);
+/* In the second program the errand, as it was allocated: at least so large, or it is not ours and
+ * the process ends with one line.  NULL in the first program. */
+void *sb_elsewhere_errand(size_t least);
 
 #endif

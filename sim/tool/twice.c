@@ -150,8 +150,7 @@ static void serve_pass(const sb_arguments *arguments, const sb_plan *plan, erran
 
 bool sb_twice_serve(const sb_arguments *arguments, const sb_plan *plan)
 {
-    size_t size;
-    errand *const asked = sb_elsewhere_errand(&size);
+    errand *const asked = sb_elsewhere_errand(ERRAND_SIZE);
     if (asked == NULL) {
         return false;
     }
