@@ -168,24 +168,36 @@ static void somebody_takes_a_subtask_away(picture *in)
     buffer_release(&key);
 }
 
-/* The row of a reorganization by the owner alone; `locks`: its transaction locks his row. */
-static void reorganize_as(picture *in, tenure_id under, bool locks)
+/* The row of a reorganization by the owner alone, which has all rows before it. */
+static reorg_row reorganization(timestamp snapshot, tenure_id under)
 {
-    reorg_row row = {.job = JOB, .element = INDEX, .snapshot = SNAPSHOT, .tenure = under};
+    reorg_row row = {.job = JOB, .element = INDEX, .snapshot = snapshot, .tenure = under};
     const encoded_key start = encode_rows_prefix(TABLE), end = encode_behind(&start);
+    range_key_set(&row.start, encoded_slice(&start));
+    range_key_set(&row.end, encoded_slice(&end));
+    return row;
+}
+
+static void put_reorganization(picture *in, const reorg_row *row, timestamp start)
+{
     buffer key, value;
     buffer_init(&key);
     buffer_init(&value);
     key_reorg(&key, JOB);
-    range_key_set(&row.start, encoded_slice(&start));
-    range_key_set(&row.end, encoded_slice(&end));
-    reorg_row_encode(&row, &value);
-    put(in, buffer_slice(&key), buffer_slice(&value), 156, 157);
+    reorg_row_encode(row, &value);
+    put(in, buffer_slice(&key), buffer_slice(&value), start, start + 1);
+    buffer_release(&value);
+    buffer_release(&key);
+}
+
+/* `locks`: its transaction locks the owner's row. */
+static void reorganize_as(picture *in, tenure_id under, bool locks)
+{
+    const reorg_row row = reorganization(SNAPSHOT, under);
+    put_reorganization(in, &row, 156);
     if (locks) {
         own(in, 156, 157);
     }
-    buffer_release(&value);
-    buffer_release(&key);
 }
 
 static void anybody_reorganizes(picture *in)
@@ -564,24 +576,17 @@ static void undone_while_it_runs(picture *in)
 /* The owner alone says that it has brought in all rows of that snapshot. */
 static void reorganize_whole_table(picture *in, timestamp snapshot)
 {
-    reorg_row row = {.job = JOB, .element = INDEX, .snapshot = snapshot, .tenure = TENURE};
-    const encoded_key start = encode_rows_prefix(TABLE), end = encode_behind(&start);
-    buffer key, value;
-    buffer_init(&key);
-    buffer_init(&value);
-    key_reorg(&key, JOB);
-    range_key_set(&row.start, encoded_slice(&start));
-    range_key_set(&row.end, encoded_slice(&end));
-    reorg_row_encode(&row, &value);
-    put(in, buffer_slice(&key), buffer_slice(&value), 156, 157);
+    reorg_row row = reorganization(snapshot, TENURE);
+    buffer key;
+    put_reorganization(in, &row, 156);
     own(in, 156, 157);
     row.start = row.end;
-    reorg_row_encode(&row, &value);
-    put(in, buffer_slice(&key), buffer_slice(&value), 158, 159);
+    put_reorganization(in, &row, 158);
     own(in, 158, 159);
+    buffer_init(&key);
+    key_reorg(&key, JOB);
     drop(in, buffer_slice(&key), 160, 161);
     own(in, 160, 161);
-    buffer_release(&value);
     buffer_release(&key);
 }
 
