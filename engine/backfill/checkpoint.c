@@ -82,7 +82,8 @@ bool local_checkpoint_remove(const char *folder)
     return (status == SB_NOT_FOUND || directory_settle(folder)) && removed;
 }
 
-bool local_checkpoint_is_there(const char *folder)
+/* Is there one in this folder at all? */
+static bool local_checkpoint_is_there(const char *folder)
 {
     buffer bytes;
     char path[SORTER_PATH_MAX];

@@ -138,9 +138,6 @@ bool local_checkpoint_read(const backfill_work *work, local_checkpoint *into, so
  * that for now. */
 bool local_checkpoint_remove(const char *folder);
 
-/* Is there one in this folder at all? */
-bool local_checkpoint_is_there(const char *folder);
-
 /* ---------------------------------------------------------------------------------- leftovers */
 
 /* A folder that no run has open: an earlier incarnation, or a run that was interrupted, has left it

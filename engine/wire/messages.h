@@ -60,8 +60,6 @@ typedef enum reply_status {
     REPLY_STATUS_COUNT
 } reply_status;
 
-const char *reply_status_text(reply_status status);
-
 typedef struct lock_description {
     slice key, primary;
     timestamp start;
